@@ -1,0 +1,63 @@
+//! How the request of an absent block is read before it is refused.
+use crate::absent::Owner;
+use crate::absent::codes::{self, malformed};
+use foundation_endpoint::BodyError;
+use foundation_fault::Fault;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// What a request said: parameters of its path, and its JSON body.
+pub(crate) struct Captured {
+    pub(crate) names: HashMap<String, String>,
+    pub(crate) body: Value,
+}
+
+impl Captured {
+    pub(crate) fn name(&self, parameter: &str) -> &str {
+        self.names.get(parameter).map_or("", String::as_str)
+    }
+}
+
+type Refuse = fn(&Owner, &Captured) -> Fault;
+
+/// When and how a request is refused.
+#[derive(Clone, Copy)]
+pub(crate) enum Refusal {
+    /// Without a look at its body.
+    At(Refuse),
+    /// When its body was read.
+    AfterBody { read: &'static Reader, refuse: Refuse },
+}
+
+/// How a body is read.
+pub(crate) struct Reader {
+    pub(crate) unread: fn(&BodyError) -> Fault,
+    pub(crate) decode: fn(&[u8]) -> Result<Value, Fault>,
+}
+
+/// JSON that must be there.
+pub(crate) static JSON: Reader = Reader { unread: |error| malformed(&error.to_string()), decode: json };
+
+/// The JSON form of a protobuf message; no body is an empty message.
+pub(crate) static MESSAGE: Reader = Reader { unread: |error| codes::unread(&error.to_string()), decode: message };
+
+/// The first JSON value of a body; what follows it does not matter, as in Go's decoder.
+fn json(body: &[u8]) -> Result<Value, Fault> {
+    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
+    match values.next() {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(malformed(&error.to_string())),
+        None => Err(malformed("EOF")),
+    }
+}
+
+fn message(body: &[u8]) -> Result<Value, Fault> {
+    if body.is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    match serde_json::from_slice(body) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(malformed("an object is expected")),
+        Err(error) => Err(malformed(&error.to_string())),
+    }
+}

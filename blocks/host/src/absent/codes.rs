@@ -1,0 +1,65 @@
+//! Errors of absent blocks (surface.md 1.2).
+use axum::http::StatusCode;
+use foundation_fault::{Category, Code, Detail, Fault};
+use tonic::Code as Grpc;
+
+const INTERNAL: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+
+static UNREAD: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_BODY_READ", Category::Common);
+static MALFORMED: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_MALFORMED_REQUEST", Category::Common);
+static UNIMPLEMENTED: Code =
+    Code::new(StatusCode::NOT_IMPLEMENTED, Grpc::Unimplemented, "ERR_API_UNIMPLEMENTED", Category::Common);
+static PLACEMENT: Code = Code::new(BAD, Grpc::Unavailable, "ERR_ACTOR_NO_PLACEMENT", Category::Actor);
+static BINDING: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_INVOKE_OUTPUT_BINDING", Category::Binding);
+static CONFIGURATION: Code =
+    Code::new(INTERNAL, Grpc::FailedPrecondition, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", Category::Configuration);
+static LOCK: Code = Code::new(INTERNAL, Grpc::FailedPrecondition, "ERR_LOCK_STORE_NOT_CONFIGURED", Category::Lock);
+static CRYPTO: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", Category::Crypto);
+static CONVERSATION: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_CONVERSATION_NOT_FOUND", Category::Conversation);
+
+pub(crate) fn unread(reason: &str) -> Fault {
+    Fault::new(&UNREAD, format!("failed to read request body: {reason}"))
+}
+
+pub(crate) fn malformed(reason: &str) -> Fault {
+    Fault::new(&MALFORMED, format!("failed deserializing HTTP body: {reason}"))
+}
+
+pub(crate) fn unimplemented() -> Fault {
+    Fault::new(&UNIMPLEMENTED, "this API is currently not implemented")
+}
+
+pub(crate) fn no_placement() -> Fault {
+    Fault::new(&PLACEMENT, "placement service is not configured")
+}
+
+pub(crate) fn no_binding(name: &str) -> Fault {
+    Fault::new(&BINDING, format!("error invoking output binding {name}: couldn't find output binding {name}"))
+}
+
+pub(crate) fn no_configuration() -> Fault {
+    Fault::new(&CONFIGURATION, "configuration stores not configured")
+}
+
+pub(crate) fn no_lock() -> Fault {
+    Fault::new(&LOCK, "lock store is not configured")
+}
+
+pub(crate) fn expiry_not_positive(store: &str) -> Fault {
+    Fault::new(&MALFORMED, format!("ExpiryInSeconds is not positive in lock store {store}"))
+}
+
+pub(crate) fn no_crypto() -> Fault {
+    Fault::new(&CRYPTO, "crypto providers not configured")
+}
+
+pub(crate) fn no_conversation(name: &str) -> Fault {
+    Fault::new(&CONVERSATION, format!("failed finding conversation component {name}"))
+}
+
+/// The same error with its tag as the reason of an ErrorInfo, as it goes out over gRPC only.
+pub(crate) fn with_tag(fault: Fault) -> Fault {
+    let reason = fault.code.tag.to_owned();
+    fault.with(Detail::ErrorInfo { reason, metadata: Vec::new(), http_only_metadata: Vec::new() })
+}

@@ -1,0 +1,92 @@
+//! Absent blocks over gRPC.
+use crate::absent::{Owner, codes, jobs};
+use tonic::{Response, Status};
+use wire::runtime::v1;
+
+/// Actors and workflows without a placement service.
+pub fn no_placement() -> Status {
+    codes::no_placement().into()
+}
+
+/// A binding that is not there.
+pub fn no_binding(name: &str) -> Status {
+    codes::with_tag(codes::no_binding(name)).into()
+}
+
+/// Configuration without any store.
+pub fn no_configuration() -> Status {
+    codes::with_tag(codes::no_configuration()).into()
+}
+
+/// The end of a configuration subscription that never was: a polite answer (surface.md 0.23).
+pub fn unsubscribe_configuration(id: &str) -> Response<v1::UnsubscribeConfigurationResponse> {
+    let message = format!("failed to unsubscribe to configuration request {id}: subscription does not exist");
+    Response::new(v1::UnsubscribeConfigurationResponse { ok: false, message })
+}
+
+/// Locks without any store; the time to live is looked at first (surface.md 0.24).
+pub fn try_lock(request: &v1::TryLockRequest) -> Status {
+    if request.expiry_in_seconds <= 0 {
+        return codes::expiry_not_positive(&request.store_name).into();
+    }
+    no_lock()
+}
+
+/// Locks without any store.
+pub fn no_lock() -> Status {
+    codes::no_lock().into()
+}
+
+/// Cryptography without any provider.
+pub fn no_crypto() -> Status {
+    codes::no_crypto().into()
+}
+
+/// Cryptography of single keys, which stable builds do not have.
+pub fn unimplemented() -> Status {
+    codes::unimplemented().into()
+}
+
+/// A conversation component that is not there.
+pub fn no_conversation(name: &str) -> Status {
+    codes::no_conversation(name).into()
+}
+
+/// A job to schedule.
+pub fn schedule_job(owner: &Owner, request: v1::ScheduleJobRequest) -> Status {
+    let Some(job) = request.job else { return jobs::no_job(owner).into() };
+    if job.name.is_empty() {
+        return jobs::no_name(owner).into();
+    }
+    if job.schedule.is_none() && job.due_time.is_none() {
+        return jobs::no_schedule(owner).into();
+    }
+    jobs::disabled(owner, &jobs::SCHEDULE).into()
+}
+
+/// A job to read.
+pub fn get_job(owner: &Owner, name: &str) -> Status {
+    of_job(owner, name, &jobs::GET)
+}
+
+/// A job to delete.
+pub fn delete_job(owner: &Owner, name: &str) -> Status {
+    of_job(owner, name, &jobs::DELETE)
+}
+
+/// Jobs to list.
+pub fn list_jobs(owner: &Owner) -> Status {
+    jobs::disabled(owner, &jobs::LIST).into()
+}
+
+/// Jobs to delete by the beginning of their names.
+pub fn delete_jobs(owner: &Owner) -> Status {
+    jobs::disabled(owner, &jobs::DELETE_MANY).into()
+}
+
+fn of_job(owner: &Owner, name: &str, wish: &'static jobs::Wish) -> Status {
+    if name.is_empty() {
+        return jobs::no_name(owner).into();
+    }
+    jobs::disabled(owner, wish).into()
+}

@@ -1,0 +1,91 @@
+//! The endpoints of absent blocks, one row each.
+use crate::absent::checks::Refusal::{self, AfterBody, At};
+use crate::absent::checks::{JSON, MESSAGE};
+use crate::absent::{codes, jobs};
+use axum::routing::MethodFilter;
+
+/// Some endpoints that are refused in the same way.
+pub(crate) struct Row {
+    pub(crate) versions: &'static [&'static str],
+    pub(crate) group: &'static str,
+    pub(crate) methods: MethodFilter,
+    pub(crate) path: &'static str,
+    pub(crate) refusal: Refusal,
+}
+
+const GET: MethodFilter = MethodFilter::GET;
+const POST: MethodFilter = MethodFilter::POST;
+const PUT: MethodFilter = MethodFilter::PUT;
+const DELETE: MethodFilter = MethodFilter::DELETE;
+const WRITE: MethodFilter = POST.or(PUT);
+const ANY_ACTOR: MethodFilter = WRITE.or(GET).or(DELETE);
+
+const V1: &[&str] = &["v1.0"];
+const ALPHA1: &[&str] = &["v1.0-alpha1"];
+const ALPHA2: &[&str] = &["v1.0-alpha2"];
+const ALPHA1_AND_V1: &[&str] = &["v1.0-alpha1", "v1.0"];
+const ALL: &[&str] = &["v1.0-alpha1", "v1.0-beta1", "v1.0"];
+
+const NO_PLACEMENT: Refusal = At(|_, _| codes::no_placement());
+const NO_PLACEMENT_AFTER_JSON: Refusal = AfterBody { read: &JSON, refuse: |_, _| codes::no_placement() };
+const NO_CONFIGURATION: Refusal = At(|_, _| codes::no_configuration());
+const NO_CRYPTO: Refusal = At(|_, _| codes::no_crypto());
+const UNIMPLEMENTED: Refusal = At(|_, _| codes::unimplemented());
+const NO_LOCK: Refusal = AfterBody { read: &MESSAGE, refuse: |_, _| codes::no_lock() };
+const NO_CONVERSATION: Refusal =
+    AfterBody { read: &MESSAGE, refuse: |_, request| codes::no_conversation(request.name("name")) };
+const NO_BINDING: Refusal = AfterBody { read: &JSON, refuse: |_, request| codes::no_binding(request.name("name")) };
+const TRY_LOCK: Refusal = AfterBody {
+    read: &MESSAGE,
+    refuse: |_, request| match request.body["expiryInSeconds"].as_i64().filter(|seconds| *seconds > 0) {
+        Some(_) => codes::no_lock(),
+        None => codes::expiry_not_positive(request.name("store")),
+    },
+};
+
+const fn row(
+    versions: &'static [&'static str],
+    group: &'static str,
+    methods: MethodFilter,
+    path: &'static str,
+    refusal: Refusal,
+) -> Row {
+    Row { versions, group, methods, path, refusal }
+}
+
+pub(crate) static ROWS: &[Row] = &[
+    row(V1, "bindings", WRITE, "bindings/{name}", NO_BINDING),
+    row(ALPHA1_AND_V1, "configuration", GET, "configuration/{store}", NO_CONFIGURATION),
+    row(ALPHA1_AND_V1, "configuration", GET, "configuration/{store}/subscribe", NO_CONFIGURATION),
+    row(ALPHA1_AND_V1, "configuration", GET, "configuration/{store}/{id}/unsubscribe", NO_CONFIGURATION),
+    row(ALPHA1, "lock", POST, "lock/{store}", TRY_LOCK),
+    row(ALPHA1, "unlock", POST, "unlock/{store}", NO_LOCK),
+    row(ALPHA1, "crypto", PUT, "crypto/{name}/encrypt", NO_CRYPTO),
+    row(ALPHA1, "crypto", PUT, "crypto/{name}/decrypt", NO_CRYPTO),
+    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/getkey", UNIMPLEMENTED),
+    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/encrypt", UNIMPLEMENTED),
+    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/decrypt", UNIMPLEMENTED),
+    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/wrapkey", UNIMPLEMENTED),
+    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/unwrapkey", UNIMPLEMENTED),
+    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/sign", UNIMPLEMENTED),
+    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/verify", UNIMPLEMENTED),
+    row(ALPHA1, "conversation", POST, "conversation/{name}/converse", NO_CONVERSATION),
+    row(ALPHA2, "conversation", POST, "conversation/{name}/converse", NO_CONVERSATION),
+    row(V1, "actors", ANY_ACTOR, "actors/{type}/{id}/method/{method}", NO_PLACEMENT),
+    row(V1, "actors", WRITE, "actors/{type}/{id}/state", NO_PLACEMENT_AFTER_JSON),
+    row(V1, "actors", GET, "actors/{type}/{id}/state/{key}", NO_PLACEMENT),
+    row(V1, "actors", WRITE, "actors/{type}/{id}/reminders/{name}", NO_PLACEMENT_AFTER_JSON),
+    row(V1, "actors", GET.or(DELETE), "actors/{type}/{id}/reminders/{name}", NO_PLACEMENT),
+    row(V1, "actors", WRITE, "actors/{type}/{id}/timers/{name}", NO_PLACEMENT_AFTER_JSON),
+    row(V1, "actors", DELETE, "actors/{type}/{id}/timers/{name}", NO_PLACEMENT),
+    row(ALL, "workflows", GET, "workflows/{component}/{id}", NO_PLACEMENT),
+    row(ALL, "workflows", POST, "workflows/{component}/{id}/start", NO_PLACEMENT),
+    row(ALL, "workflows", POST, "workflows/{component}/{id}/pause", NO_PLACEMENT),
+    row(ALL, "workflows", POST, "workflows/{component}/{id}/resume", NO_PLACEMENT),
+    row(ALL, "workflows", POST, "workflows/{component}/{id}/terminate", NO_PLACEMENT),
+    row(ALL, "workflows", POST, "workflows/{component}/{id}/purge", NO_PLACEMENT),
+    row(ALL, "workflows", POST, "workflows/{component}/{id}/raiseEvent/{event}", NO_PLACEMENT),
+    row(ALPHA1_AND_V1, "jobs", POST, "jobs/{name}", AfterBody { read: &MESSAGE, refuse: jobs::schedule_by_url }),
+    row(ALPHA1_AND_V1, "jobs", GET, "jobs/{name}", At(|owner, _| jobs::disabled(owner, &jobs::GET))),
+    row(ALPHA1_AND_V1, "jobs", DELETE, "jobs/{name}", At(|owner, _| jobs::disabled(owner, &jobs::DELETE))),
+];

@@ -1,0 +1,121 @@
+//! The answer of an app as an HTTP response.
+use crate::sniff;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use foundation_app::{answer_to_http, http_of};
+use foundation_peer::{Answer, Outcome};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::{Body as _, Frame};
+use http_body_util::BodyExt;
+use serde_json::{Map, Value};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tonic::{Code, Status};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+/// What of the request shapes its answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    /// The request had a body of unknown length.
+    pub(crate) streamed: bool,
+    /// Server-sent events were asked for.
+    pub(crate) events: bool,
+}
+
+/// The response; it starts with the first bytes of the body, which the content type may depend on.
+pub(crate) async fn respond(answer: Answer, wanted: Wanted) -> Response {
+    let mut headers = answer.headers;
+    answer_to_http(&mut headers);
+    headers.remove(CONTENT_TYPE);
+    let (status, content_type, mut body, is_error) = match answer.outcome {
+        Outcome::Http(status) => (status, answer.content_type, answer.body, status.as_u16() >= 400),
+        Outcome::Grpc { status, .. } => of_grpc(&status, answer.content_type, answer.body),
+    };
+    let first = first_data(&mut body).await;
+    let start = first.as_ref().and_then(|first| first.as_ref().ok()).map_or(&[][..], |data| data);
+    let content_type = content_type.or_else(|| default_type(start, &headers, is_error && !wanted.streamed));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    set_type(response.headers_mut(), content_type, wanted);
+    *response.body_mut() = rejoined(first, body);
+    response
+}
+
+/// A gRPC app's error is its status as JSON, and so is its text's type (surface.md 0.16).
+fn of_grpc(
+    status: &Status,
+    content_type: Option<HeaderValue>,
+    body: Body,
+) -> (StatusCode, Option<HeaderValue>, Body, bool) {
+    let http = http_of(status.code());
+    if status.code() == Code::Ok {
+        return (http, content_type, body, false);
+    }
+    let mut text = Map::from_iter([("code".to_owned(), Value::from(status.code() as i32))]);
+    if !status.message().is_empty() {
+        text.insert("message".to_owned(), status.message().into());
+    }
+    let text = Value::Object(text).to_string();
+    (http, None, Body::from(text), false)
+}
+
+fn default_type(start: &[u8], headers: &HeaderMap, is_error: bool) -> Option<HeaderValue> {
+    if is_error {
+        return Some(JSON);
+    }
+    let sniffed = !start.is_empty() && !headers.contains_key(CONTENT_ENCODING);
+    sniffed.then(|| HeaderValue::from_static(sniff::content_type(start)))
+}
+
+fn set_type(headers: &mut HeaderMap, content_type: Option<HeaderValue>, wanted: Wanted) {
+    if wanted.events {
+        headers.insert(CONTENT_TYPE, EVENTS);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    } else if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+}
+
+/// The body with what was read of it put back.
+pub(crate) fn rejoined(first: Option<Result<Bytes, axum::Error>>, rest: Body) -> Body {
+    match first {
+        None => Body::empty(),
+        Some(Ok(first)) if rest.is_end_stream() => Body::from(first),
+        first => Body::new(Rejoined { first, rest }),
+    }
+}
+
+/// The first data of a body, if it has any.
+pub(crate) async fn first_data(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
+    loop {
+        match body.frame().await?.map(Frame::into_data) {
+            Ok(Ok(data)) if data.is_empty() => {}
+            Ok(Ok(data)) => return Some(Ok(data)),
+            Ok(Err(_)) => return None,
+            Err(error) => return Some(Err(error)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Rejoined {
+    first: Option<Result<Bytes, axum::Error>>,
+    rest: Body,
+}
+
+impl http_body::Body for Rejoined {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(first.map(Frame::data))),
+            None => Pin::new(&mut self.rest).poll_frame(cx),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Service invocation: calls from one app to another by id, over HTTP or gRPC.
+//!
+//! The own app is called directly; others through their sidecars, found by name. gRPC calls of services that nobody here
+//! knows are passed on unread ([`proxy`]). [`internal_routes`] is the other end: what the sidecars of others call.
+//! Contract: surface.md 0 and 1.2, protocols.md 6.
+mod answer;
+mod app;
+mod error;
+mod external;
+mod grpc;
+mod headers;
+mod http;
+mod internal;
+mod path;
+mod proxy;
+mod service;
+mod sniff;
+mod status;
+mod url;
+
+pub use error::Error;
+pub use external::HttpEndpoint;
+pub use grpc::invoke_service;
+pub use http::{endpoints, invoke};
+pub use internal::internal_routes;
+pub use path::InvalidMethod;
+pub use proxy::proxy;
+pub use service::Service;
+pub use url::InvalidUrl;

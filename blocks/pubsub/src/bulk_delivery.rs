@@ -1,0 +1,253 @@
+//! Messages collected into bulks for the app (protocols.md 7.4).
+use crate::content_type::{BINARY, CLOUD_EVENT};
+use crate::delivery::{Delivery, SCOPE};
+use crate::event::is_expired;
+use crate::model::raw_payload;
+use crate::policies::Failure;
+use async_trait::async_trait;
+use component_api::pubsub::{Deliver, Message, Verdict};
+use component_api::{Metadata, Task};
+use foundation_app::{BulkEntry, BulkEvent, BulkPayload, BulkSubscribe, Envelope, EventStatus};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+const MOST: usize = 100;
+const LONGEST: Duration = Duration::from_millis(1000);
+
+/// A message that waits for its bulk.
+struct Waiting {
+    message: Message,
+    verdict: oneshot::Sender<Verdict>,
+}
+
+/// Gives each message to the collector and waits for what becomes of it.
+pub(crate) struct Collected(mpsc::Sender<Waiting>);
+
+#[async_trait]
+impl Deliver for Collected {
+    async fn deliver(&self, message: Message) -> Verdict {
+        let (verdict, done) = oneshot::channel();
+        // Without a collector the subscription is ending: the message is for the next one.
+        if self.0.send(Waiting { message, verdict }).await.is_err() {
+            return Verdict::Retry;
+        }
+        done.await.unwrap_or(Verdict::Retry)
+    }
+}
+
+/// Collects messages for `delivery`. A broker that hands out bulks by itself is not kept waiting (`immediate`). When the
+/// task is closed it delivers what it has.
+pub(crate) fn collect(delivery: Arc<Delivery>, bulk: BulkSubscribe, immediate: bool) -> (Arc<Collected>, Task) {
+    let most = usize::try_from(bulk.max_messages_count).ok().filter(|most| *most > 0).unwrap_or(MOST);
+    let longest = u64::try_from(bulk.max_await_duration_ms).ok().filter(|longest| *longest > 0);
+    let longest = longest.map_or(LONGEST, Duration::from_millis);
+    let wait = if immediate { Duration::ZERO } else { longest };
+    let (sender, mut waiting) = mpsc::channel(most.min(1024));
+    let task = Task::spawn(|stopping| async move {
+        let mut ending = false;
+        loop {
+            let mut bulk = Vec::new();
+            let first = tokio::select! {
+                first = waiting.recv() => first,
+                () = stopping.cancelled(), if !ending => {
+                    ending = true;
+                    waiting.close();
+                    continue;
+                }
+            };
+            let Some(first) = first else { return };
+            bulk.push(first);
+            tokio::select! {
+                () = fill(&mut bulk, &mut waiting, most, wait) => {}
+                () = stopping.cancelled() => {}
+            }
+            delivery.deliver_bulk(bulk).await;
+        }
+    });
+    (Arc::new(Collected(sender)), task)
+}
+
+async fn fill(bulk: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>, most: usize, wait: Duration) {
+    while bulk.len() < most
+        && let Ok(next) = waiting.try_recv()
+    {
+        bulk.push(next);
+    }
+    let end = sleep(wait);
+    tokio::pin!(end);
+    while bulk.len() < most && !wait.is_zero() {
+        tokio::select! {
+            next = waiting.recv() => match next {
+                Some(next) => bulk.push(next),
+                None => return,
+            },
+            () = &mut end => return,
+        }
+    }
+}
+
+/// An entry that the app is to get, and where it stands in the bulk.
+#[derive(Clone)]
+struct Outgoing {
+    place: usize,
+    entry: BulkEntry,
+}
+
+/// What is known of each message of a bulk; none stands for a failure.
+type Verdicts = Vec<Option<Verdict>>;
+
+impl Delivery {
+    async fn deliver_bulk(&self, bulk: Vec<Waiting>) {
+        let (messages, replies): (Vec<Message>, Vec<_>) =
+            bulk.into_iter().map(|waiting| (waiting.message, waiting.verdict)).unzip();
+        let mut verdicts: Verdicts = vec![None; messages.len()];
+        for (path, outgoing) in self.sort_out(&messages, &mut verdicts).await {
+            self.hand_out_bulk(path, outgoing, &messages, &mut verdicts).await;
+        }
+        if !self.closing.load(Ordering::Relaxed) {
+            self.bury(&messages, &mut verdicts).await;
+        }
+        for (reply, verdict) in replies.into_iter().zip(verdicts) {
+            reply.send(verdict.unwrap_or(Verdict::Retry)).ok();
+        }
+    }
+
+    /// Entries by path, in the order the paths come up.
+    async fn sort_out(&self, messages: &[Message], verdicts: &mut Verdicts) -> Vec<(String, Vec<Outgoing>)> {
+        let mut by_path: Vec<(String, Vec<Outgoing>)> = Vec::new();
+        for (place, message) in messages.iter().enumerate() {
+            match self.entry(message) {
+                Ok(Some((path, entry))) => match by_path.iter_mut().find(|(known, _)| *known == path) {
+                    Some((_, outgoing)) => outgoing.push(Outgoing { place, entry }),
+                    None => by_path.push((path, vec![Outgoing { place, entry }])),
+                },
+                Ok(None) => {
+                    self.count_entries("drop", 1);
+                    self.dead_letter(message).await;
+                    verdicts[place] = Some(Verdict::Drop);
+                }
+                Err(reason) => tracing::error!(target: SCOPE, "{reason}"),
+            }
+        }
+        by_path
+    }
+
+    /// None for a message that the app does not want, or that is too old.
+    fn entry(&self, message: &Message) -> Result<Option<(String, BulkEntry)>, String> {
+        let raw = raw_payload(&self.subscription.metadata)?;
+        let (envelope, event, usual) = if raw {
+            (Envelope::new(), BulkPayload::Raw(message.data.clone()), BINARY)
+        } else {
+            let envelope: Envelope = serde_json::from_slice(&message.data).map_err(|error| {
+                let (pubsub, topic) = (&self.subscription.pubsub, &self.subscription.topic);
+                format!("error deserializing one of the messages in bulk cloud event in pubsub {pubsub} and topic {topic}: {error}")
+            })?;
+            (envelope.clone(), BulkPayload::CloudEvent(envelope), CLOUD_EVENT)
+        };
+        if is_expired(&envelope) {
+            return Ok(None);
+        }
+        let content_type = message.content_type.clone().filter(|content_type| !content_type.is_empty());
+        let entry = BulkEntry {
+            entry_id: Uuid::new_v4().to_string(),
+            event,
+            content_type: content_type.unwrap_or_else(|| usual.to_owned()),
+            metadata: message.metadata.clone(),
+        };
+        Ok(self.rules.path(&envelope)?.map(|path| (path.to_owned(), entry)))
+    }
+
+    /// Hands out entries until each has its verdict or the policy gives up; only what failed is tried again.
+    async fn hand_out_bulk(
+        &self,
+        path: String,
+        outgoing: Vec<Outgoing>,
+        messages: &[Message],
+        verdicts: &mut Verdicts,
+    ) {
+        let rest = Mutex::new(outgoing);
+        let found = Mutex::new(std::mem::take(verdicts));
+        let attempt = || -> BoxFuture<'_, Result<(), Failure>> {
+            let (rest, found, path) = (&rest, &found, &path);
+            async move {
+                let outgoing = rest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let statuses = self.receiver.bulk_event(&self.bulk_event(path, &outgoing)).await?;
+                let mut failed = Vec::new();
+                for (outgoing, status) in outgoing.into_iter().zip(statuses) {
+                    match self.conclude(status, &messages[outgoing.place]).await {
+                        Some(verdict) => {
+                            found.lock().unwrap_or_else(PoisonError::into_inner)[outgoing.place] = Some(verdict);
+                        }
+                        None => failed.push(outgoing),
+                    }
+                }
+                let done = failed.is_empty();
+                *rest.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+                if done {
+                    Ok(())
+                } else {
+                    Err(Failure::new("few message(s) have failed during bulk subscribe operation"))
+                }
+            }
+            .boxed()
+        };
+        let start = Instant::now();
+        let subscription = &self.subscription;
+        if let Err(failure) = self.service.policies().inbound(&subscription.pubsub, &attempt).await {
+            tracing::warn!(target: SCOPE, "cannot deliver all messages of a bulk of topic {}: {failure}", subscription.topic);
+        }
+        self.service.telemetry().bulk_ingress(&subscription.pubsub, &subscription.topic, start.elapsed());
+        *verdicts = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
+
+    async fn conclude(&self, status: EventStatus, message: &Message) -> Option<Verdict> {
+        match status {
+            EventStatus::Success => {
+                self.count_entries("success", 1);
+                Some(Verdict::Ack)
+            }
+            EventStatus::Drop => {
+                self.count_entries("drop", 1);
+                self.dead_letter(message).await;
+                Some(Verdict::Ack)
+            }
+            EventStatus::Retry => {
+                self.count_entries("retry", 1);
+                None
+            }
+        }
+    }
+
+    fn bulk_event(&self, path: &str, outgoing: &[Outgoing]) -> BulkEvent {
+        let pubsub = &self.subscription.pubsub;
+        BulkEvent {
+            path: path.to_owned(),
+            pubsub: pubsub.clone(),
+            topic: self.subscription.topic.clone(),
+            entries: outgoing.iter().map(|outgoing| outgoing.entry.clone()).collect(),
+            metadata: Metadata::from([("pubsubName".to_owned(), pubsub.clone())]),
+            ..BulkEvent::default()
+        }
+    }
+
+    /// What failed goes to the dead letter topic, if there is one.
+    async fn bury(&self, messages: &[Message], verdicts: &mut Verdicts) {
+        for (message, verdict) in messages.iter().zip(verdicts) {
+            if verdict.is_none() && self.dead_letter(message).await {
+                self.count_entries("drop", 1);
+                *verdict = Some(Verdict::Ack);
+            }
+        }
+    }
+
+    fn count_entries(&self, status: &'static str, count: u64) {
+        let (pubsub, topic) = (&self.subscription.pubsub, &self.subscription.topic);
+        self.service.telemetry().bulk_ingress_entries(pubsub, topic, status, count);
+    }
+}

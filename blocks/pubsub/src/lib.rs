@@ -1,0 +1,36 @@
+//! Publish/subscribe: messages between apps as CloudEvents, over any broker.
+//!
+//! [`Service`] publishes; [`Subscriber`] keeps the subscriptions of the app, which come from the app itself and from
+//! Subscription resources, and delivers. Contract: surface.md 0, 1.2, 3.2, 3.4 and 6.4, protocols.md 7.1 to 7.4.
+mod bulk_body;
+mod bulk_delivery;
+mod content_type;
+mod delivery;
+mod envelope;
+mod error;
+mod event;
+mod grpc;
+mod http;
+mod model;
+mod policies;
+mod receiver;
+mod rules;
+mod running;
+mod scopes;
+mod service;
+mod stream;
+mod subscriber;
+mod telemetry;
+mod wanted;
+
+pub use error::Error;
+pub use grpc::{bulk_publish_event, publish_event};
+pub use http::endpoints;
+pub use model::{BulkEntry, BulkFailure, BulkPublishRequest, PublishRequest, Trace};
+pub use policies::{Attempt, Failure, NoPolicies, Policies};
+pub use rules::{InvalidRule, Rules};
+pub use service::Service;
+pub use stream::{Events, subscribe_topic_events};
+pub use subscriber::{Options, Subscriber};
+pub use telemetry::{Ingress, NoTelemetry, Telemetry};
+pub use wanted::{Declared, Kind, Listed};

@@ -1,0 +1,154 @@
+//! Routes of a subscription: the first rule whose expression is true gets the event (protocols.md 7.2).
+use cel::{Context, Program};
+use foundation_app::{Envelope, Rule};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// An expression that is not CEL.
+#[derive(Debug, thiserror::Error)]
+#[error("invalid expression \"{expression}\" of a subscription: {reason}")]
+pub struct InvalidRule {
+    pub expression: String,
+    pub reason: String,
+}
+
+/// Compiled rules in the order they are tried.
+#[derive(Clone)]
+pub struct Rules(Arc<[Compiled]>);
+
+struct Compiled {
+    rule: Rule,
+    program: Option<Program>,
+}
+
+impl Rules {
+    /// # Errors
+    /// The first expression that is not CEL.
+    pub fn compile(rules: &[Rule]) -> Result<Self, InvalidRule> {
+        Ok(Self(rules.iter().map(compiled).collect::<Result<_, _>>()?))
+    }
+
+    /// The path for an event; none when no rule wants it.
+    ///
+    /// # Errors
+    /// An expression that cannot be evaluated for this event: then it goes nowhere, not even to the default.
+    pub(crate) fn path(&self, event: &Envelope) -> Result<Option<&str>, String> {
+        let mut context = None;
+        for Compiled { rule, program } in &*self.0 {
+            let wanted = match program {
+                None => true,
+                Some(program) => is_true(program, context.get_or_insert_with(|| variables(event)), rule)?,
+            };
+            if wanted {
+                return Ok(Some(&rule.path));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|compiled| &compiled.rule)).finish()
+    }
+}
+
+fn compiled(rule: &Rule) -> Result<Compiled, InvalidRule> {
+    let compile = |text: &String| {
+        Program::compile(text).map_err(|error| InvalidRule { expression: text.clone(), reason: error.to_string() })
+    };
+    Ok(Compiled { program: rule.expression.as_ref().map(compile).transpose()?, rule: rule.clone() })
+}
+
+fn is_true(program: &Program, context: &Context<'_, '_>, rule: &Rule) -> Result<bool, String> {
+    match program.execute(context) {
+        Ok(cel::Value::Bool(result)) => Ok(result),
+        Ok(_) => {
+            let text = rule.expression.as_deref().unwrap_or_default();
+            Err(format!("the result of match expression {text} was not a boolean"))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn variables(event: &Envelope) -> Context<'static, 'static> {
+    let mut context = Context::default();
+    context.add_variable_from_value("event", map(event));
+    context
+}
+
+fn map(members: &Envelope) -> cel::Value {
+    let members: HashMap<String, cel::Value> =
+        members.iter().map(|(name, member)| (name.clone(), value(member))).collect();
+    members.into()
+}
+
+/// Numbers are doubles, as Dapr reads them.
+fn value(json: &Value) -> cel::Value {
+    match json {
+        Value::Null => cel::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => number.as_f64().unwrap_or_default().into(),
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(value).collect::<Vec<_>>().into(),
+        Value::Object(members) => map(members),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn path(expressions: &[Option<&str>], event: Value) -> Result<Option<String>, String> {
+        let rule = |(number, text): (usize, &Option<&str>)| Rule {
+            expression: text.map(str::to_owned),
+            path: number.to_string(),
+        };
+        let rules = Rules::compile(&expressions.iter().enumerate().map(rule).collect::<Vec<_>>()).unwrap();
+        let Value::Object(event) = event else { panic!("an object") };
+        rules.path(&event).map(|path| path.map(str::to_owned))
+    }
+
+    #[test]
+    fn the_first_true_rule_wins() {
+        let rules = [Some("event.type == 'gold'"), Some("event.data.n > 10"), None];
+        assert_eq!(path(&rules, json!({"type": "gold", "data": {"n": 11}})).unwrap().unwrap(), "0");
+        assert_eq!(path(&rules, json!({"type": "x", "data": {"n": 11}})).unwrap().unwrap(), "1");
+        assert_eq!(path(&rules, json!({"type": "x", "data": {"n": 1}})).unwrap().unwrap(), "2");
+        assert_eq!(path(&rules[..1], json!({"type": "x"})).unwrap(), None);
+    }
+
+    #[test]
+    fn a_rule_that_fails_stops_the_event() {
+        assert!(path(&[Some("event.data.n > 10"), None], json!({"data": {"x": 1}})).is_err());
+        assert!(path(&[Some("event.type"), None], json!({"type": "x"})).unwrap_err().contains("not a boolean"));
+        assert!(path(&[Some("nobody.knows == 1"), None], json!({})).is_err());
+    }
+
+    #[test]
+    fn common_expressions() {
+        let event = json!({"type": "order.new", "data": {"n": 1, "tags": ["a", "b"], "deep": {"x": true}}});
+        for text in [
+            "event.data.n == 1",
+            "event.data.n >= 1 && event.data.n < 2.5",
+            "event.type.startsWith('order.')",
+            "'a' in event.data.tags",
+            "has(event.data.deep.x) && !has(event.data.none)",
+            "size(event.data.tags) == 2",
+            "event.type.matches('^order[.].*')",
+            "event['type'] == \"order.new\"",
+            "event.data.tags.exists(t, t == 'b')",
+            "event.data.deep.x ? true : false",
+            "int(event.data.n) % 2 == 1",
+            "event.type in ['order.new', 'order.old']",
+            "event.data.tags[0] == 'a'",
+            "event.type.contains('new') || event.nothing == 1",
+        ] {
+            assert_eq!(path(&[Some(text)], event.clone()), Ok(Some("0".to_owned())), "{text}");
+        }
+        assert!(Rules::compile(&[Rule { expression: Some("event.type ==".to_owned()), path: String::new() }]).is_err());
+    }
+}

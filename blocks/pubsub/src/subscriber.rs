@@ -1,0 +1,315 @@
+//! The subscriptions of the app: started when it is ready, stopped when it is not, and kept in step with brokers and
+//! resources that come and go.
+use crate::delivery::SCOPE;
+use crate::receiver::{App, Receiver};
+use crate::rules::InvalidRule;
+use crate::running::Running;
+use crate::service::Service;
+use crate::wanted::{Declared, Kind, Listed, Wish, Wishes};
+use component_api::pubsub::Broker;
+use component_api::{Instance, Metadata};
+use foundation_app::{Channel, Subscription};
+use foundation_drain::Drain;
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+/// Tries of asking the app for its subscriptions after the first, and the pause before each.
+const ASK_AGAIN: [Duration; 3] = [Duration::from_millis(500), Duration::from_millis(750), Duration::from_millis(1125)];
+/// Pauses before subscribing again where a broker failed: from the first, by half as much more, to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How subscriptions are found.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Ask the app (`--disable-init-endpoints subscribe` says no).
+    pub ask_app: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { ask_app: true }
+    }
+}
+
+/// Keeps the subscriptions of the app.
+pub struct Subscriber {
+    service: Arc<Service>,
+    app: Option<Arc<dyn Channel>>,
+    options: Options,
+    drain: Drain,
+    /// The last event has its verdict.
+    ended: CancellationToken,
+    wishes: Mutex<Wishes>,
+    state: tokio::sync::Mutex<State>,
+}
+
+/// What a subscription is known by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// Pubsub and topic.
+    App(String, String),
+    Stream(u64),
+}
+
+/// A subscription that can be started.
+struct Startable {
+    wish: Wish,
+    broker: Arc<Instance<dyn Broker>>,
+    receiver: Arc<dyn Receiver>,
+}
+
+/// What is at work.
+#[derive(Default)]
+struct State {
+    active: bool,
+    ended: bool,
+    running: BTreeMap<Key, Running>,
+    /// A task is at it to start what could not be started.
+    retrying: bool,
+    streams: u64,
+}
+
+impl Subscriber {
+    /// `app` is none for a sidecar without an app. Background work ends with the drain.
+    pub fn new(service: Arc<Service>, app: Option<Arc<dyn Channel>>, options: Options, drain: &Drain) -> Arc<Self> {
+        let (wishes, state) = (Mutex::default(), tokio::sync::Mutex::default());
+        Arc::new(Self { service, app, options, drain: drain.child(), ended: CancellationToken::new(), wishes, state })
+    }
+
+    /// Adds a Subscription resource, or replaces the one of that name; [`Subscriber::reconcile`] makes it work.
+    ///
+    /// # Errors
+    /// An expression that is not CEL; then nothing changes.
+    pub fn declare(&self, declared: Declared) -> Result<(), InvalidRule> {
+        self.wishes().declare(declared)
+    }
+
+    /// Takes a Subscription resource out; [`Subscriber::reconcile`] ends its work.
+    pub fn undeclare(&self, name: &str) {
+        self.wishes().undeclare(name);
+    }
+
+    /// Starts all subscriptions. To be called when the app is ready, and when it is healthy again.
+    pub async fn start(self: &Arc<Self>) {
+        self.ask_app().await;
+        self.state.lock().await.active = true;
+        self.reconcile().await;
+    }
+
+    /// Stops all subscriptions when the events in work are done; [`Subscriber::start`] starts them again.
+    pub async fn stop(self: &Arc<Self>) {
+        self.state.lock().await.active = false;
+        self.reconcile().await;
+    }
+
+    /// Stops all subscriptions for good, those of streams too.
+    pub async fn end(self: &Arc<Self>) {
+        self.drain.stop();
+        self.state.lock().await.ended = true;
+        self.stop().await;
+        self.ended.cancel();
+    }
+
+    /// Starts and stops with the health of the app, from now until the drain stops.
+    pub fn follow_health(self: &Arc<Self>) {
+        let Some(app) = &self.app else { return };
+        let (subscriber, mut health) = (Arc::clone(self), app.health().watch());
+        self.drain.spawn_until_stopped(async move {
+            loop {
+                let healthy = *health.borrow_and_update();
+                if healthy {
+                    subscriber.start().await
+                } else {
+                    subscriber.stop().await
+                }
+                if health.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Brings the subscriptions at work in step with the brokers and the resources as they are now. Where a broker fails
+    /// it is tried again in the background.
+    pub async fn reconcile(self: &Arc<Self>) {
+        if !self.try_reconcile().await {
+            self.retry_in_background().await;
+        }
+    }
+
+    /// The subscriptions, in the order of the metadata API.
+    pub fn list(&self) -> Vec<Listed> {
+        self.wishes().listed()
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the subscription of a stream and starts it. Returns its number.
+    pub(crate) async fn open_stream(
+        &self,
+        subscription: Subscription,
+        receiver: Arc<dyn Receiver>,
+    ) -> Result<u64, Status> {
+        let mut state = self.state.lock().await;
+        let pubsub = subscription.pubsub.clone();
+        if state.ended {
+            return Err(Status::unknown("subscriber is closed"));
+        }
+        let broker = self.service.find(&pubsub, &subscription.topic, &Metadata::new())?;
+        let failed = |reason: String| Status::unknown(format!("failed to create subscription for {pubsub}: {reason}"));
+        let wish = Wish::new(Kind::Streaming, subscription).map_err(|error| failed(error.to_string()))?;
+        let number = state.streams;
+        state.streams += 1;
+        let startable = Startable { wish: wish.clone(), broker, receiver: Arc::clone(&receiver) };
+        let running = self.begin(startable).await.map_err(failed)?;
+        state.running.insert(Key::Stream(number), running);
+        self.wishes().open_stream(number, wish, receiver);
+        Ok(number)
+    }
+
+    /// Ends the subscription of a stream.
+    pub(crate) async fn close_stream(&self, number: u64) {
+        self.wishes().close_stream(number);
+        let running = self.state.lock().await.running.remove(&Key::Stream(number));
+        if let Some(running) = running {
+            running.stop().await;
+        }
+    }
+
+    /// Where tasks of streams belong; they end by themselves after [`Subscriber::has_ended`].
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// Resolves when no event is in work any more.
+    pub(crate) async fn has_ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Whether everything wanted is at work.
+    async fn try_reconcile(&self) -> bool {
+        let mut state = self.state.lock().await;
+        let mut wanted = self.wanted(&state);
+        let mut stale = Vec::new();
+        for (key, running) in std::mem::take(&mut state.running) {
+            let fits = wanted.get(&key).is_some_and(|wanted| running.fits(&wanted.wish, &wanted.broker));
+            if fits {
+                wanted.remove(&key);
+                state.running.insert(key, running);
+            } else {
+                stale.push(running.stop());
+            }
+        }
+        join_all(stale).await;
+        let start = |(key, startable)| async { (key, self.begin(startable).await) };
+        let mut all = true;
+        for (key, started) in join_all(wanted.into_iter().map(start)).await {
+            all &= started.map(|running| state.running.insert(key, running)).is_ok();
+        }
+        all
+    }
+
+    /// What shall be at work, of brokers that are there.
+    fn wanted(&self, state: &State) -> BTreeMap<Key, Startable> {
+        if state.ended {
+            return BTreeMap::new();
+        }
+        let of_app = self.wishes().of_app();
+        let streams = self.wishes().streams();
+        let app = self.app.as_ref().filter(|_| state.active);
+        let of_app = app.into_iter().flat_map(|app| {
+            let receiver: Arc<dyn Receiver> = Arc::new(App(Arc::clone(app)));
+            let key = |wish: &Wish| Key::App(wish.subscription.pubsub.clone(), wish.subscription.topic.clone());
+            of_app.iter().map(move |wish| (key(wish), wish.clone(), Arc::clone(&receiver)))
+        });
+        let streams = streams.into_iter().map(|(number, wish, receiver)| (Key::Stream(number), wish, receiver));
+        let startable = |(key, wish, receiver): (Key, Wish, _)| {
+            let broker = self.service.brokers().get(&wish.subscription.pubsub)?;
+            Some((key, Startable { wish, broker, receiver }))
+        };
+        of_app.chain(streams).filter_map(startable).collect()
+    }
+
+    async fn begin(&self, startable: Startable) -> Result<Running, String> {
+        let Startable { wish, broker, receiver } = startable;
+        let start = Running::start(&self.service, receiver, broker, &wish);
+        let started = self.drain.token().run_until_cancelled_owned(start).await;
+        started.unwrap_or_else(|| Err("the sidecar is ending".to_owned())).inspect_err(|reason| {
+            let Subscription { pubsub, topic, .. } = &wish.subscription;
+            tracing::error!(target: SCOPE, "Failed to start subscription for pubsub {pubsub}, topic {topic}: {reason}");
+        })
+    }
+
+    async fn retry_in_background(self: &Arc<Self>) {
+        let mut state = self.state.lock().await;
+        if std::mem::replace(&mut state.retrying, true) {
+            return;
+        }
+        let subscriber = Arc::clone(self);
+        self.drain.spawn_until_stopped(async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                sleep(pause).await;
+                pause = (pause + pause / 2).min(LAST_PAUSE);
+                if subscriber.try_reconcile().await {
+                    break;
+                }
+            }
+            subscriber.state.lock().await.retrying = false;
+        });
+    }
+
+    /// Asks the app once for its subscriptions, when there is a broker at all.
+    async fn ask_app(&self) {
+        let Some(app) = &self.app else { return };
+        if self.wishes().app_was_asked() || self.service.brokers().is_empty() {
+            return;
+        }
+        let subscriptions = if self.options.ask_app { subscriptions_of(&**app).await } else { not_asked() };
+        announce(&subscriptions);
+        if let Err(error) = self.wishes().app_said(subscriptions) {
+            tracing::error!(target: SCOPE, "{error}");
+        }
+    }
+}
+
+fn not_asked() -> Vec<Subscription> {
+    tracing::warn!(target: SCOPE, "Skipping programmatic subscription loading (see 'disable-init-endpoints' flag/annotation)");
+    Vec::new()
+}
+
+async fn subscriptions_of(app: &dyn Channel) -> Vec<Subscription> {
+    let mut pauses = ASK_AGAIN.iter();
+    loop {
+        let error = match app.subscriptions().await {
+            Ok(subscriptions) => return subscriptions,
+            Err(error) => error,
+        };
+        match pauses.next().filter(|_| error.is_temporary()) {
+            Some(pause) => sleep(*pause).await,
+            None => {
+                tracing::error!(target: SCOPE, "error getting topic list from app: {error}");
+                return Vec::new();
+            }
+        }
+    }
+}
+
+fn announce(subscriptions: &[Subscription]) {
+    let mut topics: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in subscriptions {
+        topics.entry(&one.pubsub).or_default().push(&one.topic);
+    }
+    for (pubsub, topics) in topics {
+        let topics = topics.join(" ");
+        tracing::info!(target: SCOPE, "app is subscribed to the following topics: [[{topics}]] through pubsub={pubsub}");
+    }
+}

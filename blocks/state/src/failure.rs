@@ -1,0 +1,65 @@
+//! Why a store did not do what it was asked, as Dapr words it.
+use component_api::Kind;
+
+/// What a client can do about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Another writer was there before.
+    EtagMismatch,
+    /// The ETag cannot be one of this store's.
+    EtagInvalid,
+    /// Anything else.
+    Other,
+}
+
+/// A failure of a store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub cause: Cause,
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure that has nothing to do with ETags.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self { cause: Cause::Other, message: message.into() }
+    }
+
+    /// Whether it would fail again however often it is tried.
+    pub fn is_permanent(&self) -> bool {
+        self.cause != Cause::Other
+    }
+
+    /// The failure of a bulk in which these failed; at least one.
+    pub(crate) fn of_bulk(failures: &[Self]) -> Self {
+        let texts: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
+        let message = texts.join("\n");
+        if !failures.iter().all(Self::is_permanent) {
+            let cause = failures.iter().map(|failure| failure.cause).find(|cause| *cause != Cause::Other);
+            return Self { cause: cause.unwrap_or(Cause::Other), message };
+        }
+        let invalid = failures.iter().any(|failure| failure.cause == Cause::EtagInvalid);
+        Self::about_etag(if invalid { Cause::EtagInvalid } else { Cause::EtagMismatch }, &message)
+    }
+
+    fn about_etag(cause: Cause, reason: &str) -> Self {
+        let start = if cause == Cause::EtagInvalid {
+            "invalid etag value"
+        } else {
+            "possible etag mismatch. error from state store"
+        };
+        let message = if reason.is_empty() { start.to_owned() } else { format!("{start}: {reason}") };
+        Self { cause, message }
+    }
+}
+
+impl From<component_api::Error> for Failure {
+    fn from(error: component_api::Error) -> Self {
+        match error.kind() {
+            Kind::EtagMismatch => Self::about_etag(Cause::EtagMismatch, &error.to_string()),
+            Kind::EtagInvalid => Self::about_etag(Cause::EtagInvalid, &error.to_string()),
+            _ => Self::other(error.to_string()),
+        }
+    }
+}

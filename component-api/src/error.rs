@@ -1,0 +1,99 @@
+//! The error of a component: what kind of trouble it is, and a sentence for the person who has to act.
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong in a backend, in terms that a block can decide on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The thing asked for does not exist.
+    NotFound,
+    /// The stored ETag is another one.
+    EtagMismatch,
+    /// The given ETag cannot be one of this store's.
+    EtagInvalid,
+    /// The request or the component's metadata is wrong.
+    Invalid,
+    /// The component cannot do this.
+    Unsupported,
+    /// The backend refused the credentials or the operation.
+    Denied,
+    /// The backend asks to slow down.
+    RateLimited,
+    /// The backend cannot be reached; trying again may help.
+    Unavailable,
+    /// The backend did not answer in time.
+    Timeout,
+    /// Anything else.
+    Other,
+}
+
+/// An error of a component. Its text never contains a secret.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Result of a component's operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error with its kind and a sentence in lower case that says what to check.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The same error with the one that caused it.
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Wrong input or metadata.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+
+    /// An operation that this component does not have.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unsupported, message)
+    }
+
+    /// Anything that fits no other kind.
+    pub fn other(message: impl Into<String>) -> Self {
+        Self::new(Kind::Other, message)
+    }
+
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed later without any change.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self.kind, Kind::Unavailable | Kind::Timeout | Kind::RateLimited)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) if self.message.is_empty() => write!(f, "{source}"),
+            Some(source) => write!(f, "{}: {source}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
+
+impl From<foundation_metadata::Error> for Error {
+    fn from(error: foundation_metadata::Error) -> Self {
+        Self::invalid(error.to_string())
+    }
+}

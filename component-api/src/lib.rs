@@ -1,0 +1,27 @@
+//! The seam between building blocks and technologies: what a component implements and a block calls.
+//!
+//! A component never sees HTTP, gRPC or a block; a block never names a technology.
+mod error;
+mod live;
+pub mod naming;
+pub mod pubsub;
+mod registry;
+pub mod secret;
+pub mod state;
+mod task;
+
+pub use error::{Error, Kind, Result};
+pub use foundation_metadata::Properties;
+pub use live::{Instance, Live};
+pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table};
+pub use task::Task;
+
+/// Request metadata: names as the caller wrote them, looked up without regard to case by [`metadata_value`].
+pub type Metadata = std::collections::BTreeMap<String, String>;
+
+/// The value of a request metadata name, without regard to case.
+pub fn metadata_value<'a>(metadata: &'a Metadata, name: &str) -> Option<&'a str> {
+    let exact = metadata.get(name);
+    let found = exact.or_else(|| metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
+    found.map(String::as_str)
+}

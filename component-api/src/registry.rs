@@ -1,0 +1,124 @@
+//! Which component types this build has, and how to make one of each.
+use crate::{Error, Properties, Result, naming, pubsub, secret, state};
+use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+/// Maturity of a component type, as Dapr's component reference names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Alpha,
+    Beta,
+    Stable,
+}
+
+/// What a component type is, for the registry and the reference documentation.
+#[derive(Clone, Debug)]
+pub struct Descriptor {
+    /// Name without the kind, such as `redis`, followed by its aliases.
+    pub names: &'static [&'static str],
+    /// Versions that it answers to; the first one is the default.
+    pub versions: &'static [&'static str],
+    pub status: Status,
+    /// One sentence for the reference documentation.
+    pub summary: &'static str,
+    /// JSON schema of the metadata.
+    pub schema: fn() -> schemars::Schema,
+}
+
+/// What a component is made from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name of the resource.
+    pub name: String,
+    /// Id of the app that the sidecar belongs to.
+    pub app_id: String,
+    /// Namespace of the app; empty when there is none.
+    pub namespace: String,
+    /// Version asked for, such as `v1`.
+    pub version: String,
+    /// Metadata with secrets resolved and templates filled.
+    pub properties: Properties,
+}
+
+/// Makes components of one type.
+pub type Factory<T> = Arc<dyn Fn(Config) -> BoxFuture<'static, Result<Arc<T>>> + Send + Sync>;
+
+/// What was found for a type and version.
+pub enum Lookup<T: ?Sized> {
+    Found(Factory<T>),
+    /// No such type in this build.
+    UnknownType,
+    /// The type exists, but not in that version.
+    UnknownVersion,
+}
+
+/// The component types of one kind, such as all state stores.
+pub struct Table<T: ?Sized> {
+    entries: Vec<(Descriptor, Factory<T>)>,
+    by_name: BTreeMap<&'static str, usize>,
+}
+
+impl<T: ?Sized + 'static> Table<T> {
+    /// Adds a type with the function that makes one.
+    pub fn add<F, Fut>(&mut self, descriptor: Descriptor, make: F)
+    where
+        F: Fn(Config) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Arc<T>>> + Send + 'static,
+    {
+        for name in descriptor.names {
+            self.by_name.insert(name, self.entries.len());
+        }
+        self.entries.push((descriptor, Arc::new(move |config| Box::pin(make(config)))));
+    }
+
+    /// The factory of a type (without the kind) and version. An empty version, and `v0` for `v1`, mean the default.
+    pub fn find(&self, name: &str, version: &str) -> Lookup<T> {
+        let Some((descriptor, factory)) = self.by_name.get(name.to_lowercase().as_str()).map(|index| &self.entries[*index])
+        else {
+            return Lookup::UnknownType;
+        };
+        let version = version.to_lowercase();
+        let wanted = if version == "v0" { "v1" } else { version.as_str() };
+        if wanted.is_empty() || descriptor.versions.contains(&wanted) {
+            return Lookup::Found(Arc::clone(factory));
+        }
+        Lookup::UnknownVersion
+    }
+
+    /// All types, in the order they were added.
+    pub fn descriptors(&self) -> impl Iterator<Item = &Descriptor> {
+        self.entries.iter().map(|(descriptor, _)| descriptor)
+    }
+}
+
+impl<T: ?Sized> Default for Table<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), by_name: BTreeMap::new() }
+    }
+}
+
+/// All component types of this build.
+#[derive(Default)]
+pub struct Registry {
+    pub state: Table<dyn state::Store>,
+    pub pubsub: Table<dyn pubsub::Broker>,
+    pub secret: Table<dyn secret::Store>,
+    pub naming: Table<dyn naming::Resolver>,
+}
+
+impl<T: ?Sized> Lookup<T> {
+    /// The factory, or an error that names the type and what to do.
+    pub fn or_error(self, kind: &str, name: &str, version: &str) -> Result<Factory<T>> {
+        match self {
+            Self::Found(factory) => Ok(factory),
+            Self::UnknownType => Err(Error::unsupported(format!(
+                "{kind}.{name} is not in this build; check spec.type for a typing error, or use a build with the feature {name}"
+            ))),
+            Self::UnknownVersion => {
+                Err(Error::unsupported(format!("{kind}.{name} has no version {version}; check spec.version")))
+            }
+        }
+    }
+}

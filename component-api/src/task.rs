@@ -1,0 +1,42 @@
+//! A background task of a component, ended by dropping its owner.
+use std::future::Future;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Owns one task. Dropping it ends the task; [`Task::close`] asks it to finish and waits.
+#[derive(Debug)]
+pub struct Task {
+    stopping: CancellationToken,
+    handle: Option<JoinHandle<()>>,
+}
+
+impl Task {
+    /// Runs a task that watches the given token to finish what it has begun.
+    #[allow(clippy::disallowed_methods)] // The one place of the components that spawns.
+    pub fn spawn<F, Fut>(task: F) -> Self
+    where
+        F: FnOnce(CancellationToken) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let stopping = CancellationToken::new();
+        let handle = tokio::spawn(task(stopping.clone()));
+        Self { stopping, handle: Some(handle) }
+    }
+
+    /// Asks the task to finish and waits for its end.
+    pub async fn close(mut self) {
+        self.stopping.cancel();
+        if let Some(handle) = self.handle.take() {
+            handle.await.ok();
+        }
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        if let Some(handle) = self.handle.take() {
+            handle.abort();
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! A database with one thread that writes and a few connections that read.
+//!
+//! Whatever waits to be written is committed together, each piece by itself in a savepoint: many writers share one write to
+//! the disk, and a failed one takes nothing along.
+use crate::connection::Address;
+use crate::metadata::ConnectionMetadata;
+use crate::migrations::Migrations;
+use component_api::{Error, Kind, Result};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+/// Writes that wait; whoever has more waits too.
+const QUEUE: usize = 1024;
+/// Writes in one commit.
+const TOGETHER: usize = 256;
+/// Connections that read.
+const READERS: usize = 4;
+/// Pause before a database is opened again that other processes had locked.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why work on the database failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Database(rusqlite::Error),
+    Refused(Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) => translate(&error),
+            Failure::Refused(error) => error,
+        }
+    }
+}
+
+/// What work on the database comes to.
+pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
+
+/// An open database. Dropping it closes it in the background.
+#[derive(Debug)]
+pub(crate) struct Database {
+    writer: mpsc::Sender<Command>,
+    /// None for a database in memory, which has one connection.
+    readers: Option<Arc<Readers>>,
+    timeout: Duration,
+}
+
+impl Database {
+    /// Opens a database and brings its tables up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened or is no database, or others have it locked longer than the timeout.
+    pub(crate) async fn open(metadata: ConnectionMetadata, migrations: Migrations) -> Result<Self> {
+        let address = Address::parse(&metadata.connection_string)?;
+        let timeout = metadata.timeout;
+        let readers = Readers { idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)), address, metadata };
+        let readers = Arc::new(readers);
+        let opening = Arc::clone(&readers);
+        let connection = spawn_blocking(move || opening.open(&migrations)).await.map_err(broken_off)?;
+        let writer = start(connection.map_err(|error| translate(&error))?)?;
+        Ok(Self { writer, readers: Some(readers).filter(|readers| !readers.address.in_memory), timeout })
+    }
+
+    /// Does work that writes, all of it or nothing; returns when it is on the disk.
+    ///
+    /// # Errors
+    /// Those of the work and of the database, or that it took too long.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Asked { work: Some(work), answer: None, reply });
+        let written = async {
+            self.writer.send(Command::Write(job)).await.map_err(|_| closed())?;
+            answer.await.map_err(|_| closed())?
+        };
+        tokio::time::timeout(self.timeout, written).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Does work that only reads, beside what is being written.
+    ///
+    /// # Errors
+    /// Those of the work and of the database, or that it took too long.
+    pub(crate) async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    {
+        let Some(readers) = &self.readers else { return self.write(work).await };
+        let read = Arc::clone(readers).read(work);
+        tokio::time::timeout(self.timeout, read).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Closes the database after what waits is written; later calls fail.
+    pub(crate) async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if let Some(readers) = &self.readers {
+            readers.permits.close();
+            readers.idle().clear();
+        }
+        if self.writer.send(Command::Stop(reply)).await.is_ok() {
+            closed.await.ok();
+        }
+    }
+}
+
+/// Connections that nobody uses at the moment, and permits to use one.
+#[derive(Debug)]
+struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+    address: Address,
+    metadata: ConnectionMetadata,
+}
+
+impl Readers {
+    async fn read<T, F>(self: Arc<Self>, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
+        let done = spawn_blocking(move || {
+            let connection = self.take()?;
+            let outcome = work(&connection);
+            self.idle().push(connection);
+            drop(permit);
+            outcome
+        });
+        Ok(done.await.map_err(broken_off)??)
+    }
+
+    fn take(&self) -> rusqlite::Result<Connection> {
+        let idle = self.idle().pop();
+        idle.map_or_else(|| self.address.open_for_reading(&self.metadata), Ok)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection that writes. While a file is made, others may be kept out longer than SQLite waits for by itself.
+    fn open(&self, migrations: &Migrations) -> rusqlite::Result<Connection> {
+        let start = Instant::now();
+        loop {
+            let opened = self.address.open(&self.metadata);
+            let ready = opened.and_then(|connection| migrations.perform(&connection).map(|()| connection));
+            match ready {
+                Err(error) if is_busy(&error) && start.elapsed() < self.metadata.timeout => thread::sleep(PAUSE),
+                other => return other,
+            }
+        }
+    }
+}
+
+/// Something for the thread that writes.
+enum Command {
+    Write(Box<dyn Job>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// Work whose answer is kept until it is committed.
+trait Job: Send {
+    /// Does the work; false when it is to be undone.
+    fn run(&mut self, connection: &Connection) -> bool;
+    /// Tells whoever asked, given why the commit failed, if it did.
+    fn finish(self: Box<Self>, failure: Option<&rusqlite::Error>);
+}
+
+struct Asked<T, F> {
+    work: Option<F>,
+    answer: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Job for Asked<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Outcome<T> + Send,
+{
+    fn run(&mut self, connection: &Connection) -> bool {
+        self.answer = self.work.take().map(|work| work(connection).map_err(Error::from));
+        matches!(self.answer, Some(Ok(_)))
+    }
+
+    fn finish(self: Box<Self>, failure: Option<&rusqlite::Error>) {
+        let answer = match (failure, self.answer) {
+            (None, Some(answer)) => answer,
+            (failure, _) => Err(failure.map_or_else(closed, translate)),
+        };
+        // Whoever asked may have gone.
+        self.reply.send(answer).ok();
+    }
+}
+
+fn start(connection: Connection) -> Result<mpsc::Sender<Command>> {
+    let (sender, commands) = mpsc::channel(QUEUE);
+    let thread = thread::Builder::new().name("sqlite-writer".to_owned());
+    let started = thread.spawn(move || run(connection, commands));
+    started.map_err(|error| Error::other("cannot start a thread for the database").with_source(error))?;
+    Ok(sender)
+}
+
+fn run(mut connection: Connection, mut commands: mpsc::Receiver<Command>) {
+    let mut stop = None;
+    while let Some(first) = commands.blocking_recv() {
+        let mut jobs = Vec::new();
+        let more = std::iter::from_fn(|| commands.try_recv().ok());
+        for command in std::iter::once(first).chain(more.take(TOGETHER - 1)) {
+            match command {
+                Command::Write(job) => jobs.push(job),
+                Command::Stop(reply) => stop = Some(reply),
+            }
+        }
+        let failure = commit(&mut connection, &mut jobs).err();
+        jobs.into_iter().for_each(|job| job.finish(failure.as_ref()));
+        if stop.is_some() {
+            break;
+        }
+    }
+    drop((connection, commands));
+    if let Some(reply) = stop {
+        reply.send(()).ok();
+    }
+}
+
+fn commit(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    match jobs {
+        [] => return Ok(()),
+        [only] => return if only.run(&transaction) { transaction.commit() } else { transaction.rollback() },
+        jobs => jobs.iter_mut().try_for_each(|job| apart(&mut transaction, job.as_mut()))?,
+    }
+    transaction.commit()
+}
+
+fn apart(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> rusqlite::Result<()> {
+    let mut savepoint = transaction.savepoint()?;
+    if !job.run(&savepoint) {
+        savepoint.rollback()?;
+    }
+    savepoint.commit()
+}
+
+/// A database that is busy or out of reach for now may work later.
+fn translate(error: &rusqlite::Error) -> Error {
+    use ErrorCode::{CannotOpen, DiskFull, ReadOnly};
+    let kind = match error.sqlite_error_code() {
+        _ if is_busy(error) => Kind::Unavailable,
+        Some(DiskFull) => Kind::Unavailable,
+        Some(CannotOpen | ReadOnly) => Kind::Denied,
+        _ => Kind::Other,
+    };
+    Error::new(kind, error.to_string())
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn broken_off(error: tokio::task::JoinError) -> Error {
+    Error::other("work on the database broke off").with_source(error)
+}
+
+fn closed() -> Error {
+    Error::other("component is closed")
+}
+
+fn late() -> Error {
+    Error::new(Kind::Timeout, "the database did not answer in time; check the disk, or raise the metadata timeout")
+}

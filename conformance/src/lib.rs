@@ -1,0 +1,4 @@
+//! One suite per kind of component, run by every component. Features choose the trials.
+pub mod pubsub;
+pub mod state;
+mod trial;

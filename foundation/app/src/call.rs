@@ -1,0 +1,30 @@
+//! What a call and its answer carry beside HTTP, in the extensions of requests and answers.
+use http::HeaderMap;
+use tonic::Status;
+
+/// Which API the call came in by; header names are read differently (protocols.md 6.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    #[default]
+    Http,
+    Grpc,
+}
+
+/// Extension of a request.
+#[derive(Clone, Debug, Default)]
+pub struct CallContext {
+    pub origin: Origin,
+    /// Type URL of a protobuf message in the body; mostly empty.
+    pub type_url: String,
+    /// The caller named no verb, as gRPC callers may.
+    pub no_verb: bool,
+}
+
+/// Extension of an answer of a gRPC app: its status as it came, which the HTTP status and body only tell roughly.
+#[derive(Clone, Debug)]
+pub struct AppStatus {
+    pub status: Status,
+    pub trailers: HeaderMap,
+    /// Type URL of a protobuf message in the body; mostly empty.
+    pub type_url: String,
+}

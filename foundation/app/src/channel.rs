@@ -1,0 +1,73 @@
+//! The seam: everything that blocks ask of an app.
+use crate::over_grpc::GrpcApp;
+use crate::over_http::HttpApp;
+use crate::{AppOptions, BulkEvent, Error, EventStatus, GrpcConnection, Health, Protocol, Subscription, TopicEvent};
+use async_trait::async_trait;
+use axum::body::Body;
+use foundation_drain::Drain;
+use http::{Request, Response};
+use std::sync::Arc;
+
+/// The app of this sidecar.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// The protocol that the app speaks.
+    fn protocol(&self) -> Protocol;
+
+    /// Calls a method of the app: the path and query of the URI are the app's (escaped as a URI is), the verb is kept.
+    /// Headers are those of the caller; what must not travel is left out here. [`crate::CallContext`] in the request's
+    /// extensions says what HTTP cannot.
+    ///
+    /// A gRPC app gets `OnInvoke`; its status is an HTTP status in the answer, and as it came in
+    /// [`crate::AppStatus`] of the answer's extensions. Redirects are handed back.
+    ///
+    /// # Errors
+    /// When the app was not reached, or broke off before it answered; never for what the app answers.
+    async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error>;
+
+    /// Delivers one event (protocols.md 7.3).
+    ///
+    /// # Errors
+    /// The app was not reached or answered with an error after which the event is to be delivered again;
+    /// [`Error::code`] is its status.
+    async fn event(&self, event: &TopicEvent) -> Result<EventStatus, Error>;
+
+    /// Delivers several events; the answer has one status for each entry, in their order (protocols.md 7.4).
+    ///
+    /// # Errors
+    /// As for a single event; then all entries are to be delivered again.
+    async fn bulk_event(&self, event: &BulkEvent) -> Result<Vec<EventStatus>, Error>;
+
+    /// The topics that the app asks for. An app that knows nothing of subscriptions, or fails to say, has none.
+    ///
+    /// # Errors
+    /// The app was not reached ([`Error::is_temporary`]), or what it said cannot be read.
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, Error>;
+
+    /// What the app says of its actors, as it says it; none when it says nothing. gRPC apps register on a stream instead.
+    ///
+    /// # Errors
+    /// The app was not reached, or what it said is not JSON.
+    async fn config(&self) -> Result<Option<serde_json::Value>, Error>;
+
+    /// Raw gRPC connections to the app, for calls that are passed on unread.
+    fn grpc(&self) -> &GrpcConnection;
+
+    /// Whether the app is healthy; always so without health checks.
+    fn health(&self) -> &Health;
+
+    /// Starts the health checks that the options ask for, at most once. They end with the drain.
+    fn start_health_checks(&self, drain: &Drain);
+}
+
+/// A channel to the app. Connections and their tasks end when the drain stops.
+///
+/// # Errors
+/// [`Error::Protocol`] for a protocol that is not there yet.
+pub fn connect(options: AppOptions, drain: &Drain) -> Result<Arc<dyn Channel>, Error> {
+    match options.protocol {
+        Protocol::Http | Protocol::H2c => Ok(Arc::new(HttpApp::new(options, drain))),
+        Protocol::Grpc => Ok(Arc::new(GrpcApp::new(options, drain))),
+        Protocol::Https | Protocol::Grpcs => Err(Error::Protocol(options.protocol)),
+    }
+}

@@ -1,0 +1,71 @@
+//! The body of an app's answer, which holds what the call has taken until it is read.
+use super::http1::Lease;
+use crate::turn::Turn;
+use axum::body::Body;
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body as _, Frame};
+use hyper::body::Incoming;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::task::{Context, Poll, ready};
+
+/// The connection of an answer.
+pub(super) enum Held {
+    /// Goes back to the others when the answer has been read to its end.
+    Http1(Lease),
+    /// Counts as one stream of its connection.
+    Http2 { _stream: Arc<AtomicUsize> },
+}
+
+/// An answer with its body as it comes in.
+pub(super) fn answer(response: Response<Incoming>, held: Held, turn: Turn) -> Response<Body> {
+    let (head, body) = response.into_parts();
+    let mut streamed = Streamed { body, held: Some((held, turn)) };
+    if streamed.body.is_end_stream() {
+        streamed.finish();
+        return Response::from_parts(head, Body::empty());
+    }
+    Response::from_parts(head, Body::new(streamed))
+}
+
+struct Streamed {
+    body: Incoming,
+    held: Option<(Held, Turn)>,
+}
+
+impl Streamed {
+    fn finish(&mut self) {
+        if let Some((Held::Http1(lease), _turn)) = self.held.take() {
+            lease.give_back();
+        }
+    }
+}
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if self.held.is_none() {
+            return Poll::Ready(None);
+        }
+        let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            // An app that promised more than it sent: what came is the answer.
+            Some(Err(error)) if error.is_incomplete_message() => None,
+            frame => frame,
+        };
+        match &frame {
+            Some(Ok(_)) if self.body.is_end_stream() => self.finish(),
+            None if self.body.is_end_stream() => self.finish(),
+            None | Some(Err(_)) => self.held = None,
+            Some(Ok(_)) => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.held.is_none()
+    }
+}

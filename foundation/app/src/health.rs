@@ -1,0 +1,104 @@
+//! Health of the app, found out by probes (surface.md 4.5).
+use crate::{Error, HealthOptions};
+use foundation_drain::Drain;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+const SCOPE: &str = "dapr.apphealth";
+
+/// Whether the app may be called.
+#[derive(Debug)]
+pub struct Health {
+    options: Option<HealthOptions>,
+    healthy: watch::Sender<bool>,
+    started: AtomicBool,
+}
+
+impl Health {
+    /// An app with health checks is unhealthy until the first of them succeeds.
+    pub(crate) fn new(options: Option<HealthOptions>) -> Self {
+        let healthy = watch::Sender::new(options.is_none());
+        Self { options, healthy, started: AtomicBool::new(false) }
+    }
+
+    /// Whether the app is healthy now.
+    pub fn is_healthy(&self) -> bool {
+        *self.healthy.borrow()
+    }
+
+    /// Tells of changes.
+    pub fn watch(&self) -> watch::Receiver<bool> {
+        self.healthy.subscribe()
+    }
+
+    /// The settings, if there are health checks at all.
+    pub fn options(&self) -> Option<&HealthOptions> {
+        self.options.as_ref()
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.is_healthy() { Ok(()) } else { Err(Error::Unhealthy) }
+    }
+
+    /// Probes the app from now on. Does nothing without health checks, and when it runs already.
+    pub(crate) fn start<P, F>(&self, drain: &Drain, probe: P)
+    where
+        P: Fn() -> F + Send + 'static,
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let Some(options) = self.options.clone() else { return };
+        if self.started.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tracing::info!(target: SCOPE, "App health probes starting");
+        let mut watched = Watched { failures: options.threshold, options, healthy: self.healthy.clone() };
+        drain.spawn_until_stopped(async move { watched.run(probe).await });
+    }
+}
+
+struct Watched {
+    options: HealthOptions,
+    failures: u32,
+    healthy: watch::Sender<bool>,
+}
+
+impl Watched {
+    async fn run<P, F>(&mut self, probe: P)
+    where
+        P: Fn() -> F,
+        F: Future<Output = Result<(), String>>,
+    {
+        let mut ticks = interval(self.options.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let done = timeout(self.options.timeout, probe()).await;
+            self.note(done.unwrap_or_else(|_| Err("Network error: context deadline exceeded".to_owned())));
+        }
+    }
+
+    fn note(&mut self, probe: Result<(), String>) {
+        match probe {
+            Ok(()) => self.succeeded(),
+            Err(reason) => self.failed(&reason),
+        }
+    }
+
+    fn succeeded(&mut self) {
+        if self.failures >= self.options.threshold {
+            tracing::info!(target: SCOPE, "App entered healthy status");
+        }
+        self.failures = 0;
+        self.healthy.send_if_modified(|healthy| !std::mem::replace(healthy, true));
+    }
+
+    fn failed(&mut self, reason: &str) {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures == self.options.threshold {
+            tracing::warn!(target: SCOPE, "App entered un-healthy status: {reason}");
+            self.healthy.send_if_modified(|healthy| std::mem::replace(healthy, false));
+        }
+    }
+}

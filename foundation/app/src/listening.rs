@@ -1,0 +1,21 @@
+//! Waiting for the app to open its port.
+use crate::AppOptions;
+use crate::connection::dial;
+use std::time::Duration;
+
+const DIAL_TIMEOUT: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Returns when something listens on the app's port. There is no limit of time: drop the future to give up.
+pub async fn wait_until_listening(options: &AppOptions) {
+    let port = options.port;
+    let mut attempts = 0_u64;
+    while dial(options, DIAL_TIMEOUT).await.is_err() {
+        attempts += 1;
+        tokio::time::sleep(PAUSE).await;
+        if attempts.is_multiple_of(100) {
+            tracing::info!(target: "dapr.runtime", "waiting for application to listen on port {port}");
+        }
+    }
+    tracing::info!(target: "dapr.runtime", "application discovered on port {port}");
+}

@@ -1,0 +1,103 @@
+//! An app that speaks gRPC.
+mod connection;
+mod envelopes;
+mod events;
+mod invoke;
+mod questions;
+
+pub use connection::GrpcConnection;
+pub use envelopes::topic_event as topic_event_request;
+
+use crate::turn::Turns;
+use crate::{AppOptions, BulkEvent, Channel, Error, EventStatus, Health, Protocol, Subscription, TopicEvent};
+use async_trait::async_trait;
+use axum::body::Body;
+use foundation_drain::Drain;
+use http::{Request, Response};
+use serde_json::Value;
+use std::sync::Arc;
+use tonic::metadata::MetadataMap;
+use wire::runtime::v1::app_callback_client::AppCallbackClient;
+
+/// An app behind gRPC.
+pub(crate) struct GrpcApp {
+    caller: Arc<Caller>,
+    health: Health,
+}
+
+/// What it takes to call the app.
+struct Caller {
+    connection: GrpcConnection,
+    turns: Turns,
+    max_message_size: usize,
+}
+
+impl GrpcApp {
+    pub(crate) fn new(options: AppOptions, drain: &Drain) -> Self {
+        let options = Arc::new(options);
+        let caller = Caller {
+            connection: GrpcConnection::new(Arc::clone(&options), drain),
+            turns: Turns::new(options.max_concurrency),
+            max_message_size: options.max_body_size,
+        };
+        Self { caller: Arc::new(caller), health: Health::new(options.health.clone()) }
+    }
+}
+
+impl Caller {
+    fn callbacks(&self) -> AppCallbackClient<GrpcConnection> {
+        let client = AppCallbackClient::with_origin(self.connection.clone(), self.connection.origin());
+        client.max_decoding_message_size(self.max_message_size).max_encoding_message_size(self.max_message_size)
+    }
+
+    /// A request with metadata; the app's token is added where it is sent.
+    fn request<T>(&self, message: T, metadata: http::HeaderMap) -> tonic::Request<T> {
+        tonic::Request::from_parts(MetadataMap::from_headers(metadata), tonic::Extensions::default(), message)
+    }
+}
+
+#[async_trait]
+impl Channel for GrpcApp {
+    fn protocol(&self) -> Protocol {
+        Protocol::Grpc
+    }
+
+    async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        self.health.check()?;
+        self.caller.invoke(request).await
+    }
+
+    async fn event(&self, event: &TopicEvent) -> Result<EventStatus, Error> {
+        self.health.check()?;
+        self.caller.event(event).await
+    }
+
+    async fn bulk_event(&self, event: &BulkEvent) -> Result<Vec<EventStatus>, Error> {
+        self.health.check()?;
+        self.caller.bulk_event(event).await
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, Error> {
+        self.caller.subscriptions().await
+    }
+
+    async fn config(&self) -> Result<Option<Value>, Error> {
+        Ok(None)
+    }
+
+    fn grpc(&self) -> &GrpcConnection {
+        &self.caller.connection
+    }
+
+    fn health(&self) -> &Health {
+        &self.health
+    }
+
+    fn start_health_checks(&self, drain: &Drain) {
+        let caller = Arc::clone(&self.caller);
+        self.health.start(drain, move || {
+            let caller = Arc::clone(&caller);
+            async move { caller.probe().await }
+        });
+    }
+}

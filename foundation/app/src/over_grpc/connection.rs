@@ -1,0 +1,78 @@
+//! Raw gRPC connections to the app, and the same for generated clients.
+use crate::AppOptions;
+use crate::connection::http2::Pool;
+use crate::headers::TOKEN;
+use crate::turn::Turn;
+use axum::body::Body;
+use foundation_drain::Drain;
+use http::{HeaderValue, Request, Response, Uri};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tonic::Status;
+
+/// Connections to a gRPC app. Clones share them; nothing is dialled before the first call. Every call carries the app's
+/// token. Calls here take no turn and do not ask for the app's health.
+#[derive(Clone, Debug)]
+pub struct GrpcConnection(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    pool: Pool,
+    origin: Uri,
+    token: Option<Token>,
+}
+
+/// Never printed.
+struct Token(HeaderValue);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl GrpcConnection {
+    pub(crate) fn new(options: Arc<AppOptions>, drain: &Drain) -> Self {
+        let origin = Uri::builder().scheme("http").authority(options.authority()).path_and_query("/").build();
+        let token = options.token.as_deref().and_then(|token| HeaderValue::try_from(token).ok()).map(Token);
+        Self(Arc::new(Shared { pool: Pool::new(options, drain.clone()), origin: origin.unwrap_or_default(), token }))
+    }
+
+    /// Scheme and authority of the app, for generated clients.
+    pub fn origin(&self) -> Uri {
+        self.0.origin.clone()
+    }
+
+    /// Passes a gRPC request on as it is: only the path of its URI counts, bodies and trailers stream through untouched.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when the app was not reached or broke off before it answered.
+    pub async fn forward(&self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
+        let Shared { pool, origin, token } = &*self.0;
+        if let Some(Token(token)) = token {
+            request.headers_mut().insert(TOKEN, token.clone());
+        }
+        let mut uri = origin.clone().into_parts();
+        uri.path_and_query = request.uri().path_and_query().cloned();
+        *request.uri_mut() = Uri::from_parts(uri).map_err(|error| Status::internal(error.to_string()))?;
+        *request.version_mut() = http::Version::HTTP_2;
+        Ok(pool.send(request, Turn::default()).await?)
+    }
+}
+
+impl tower::Service<Request<tonic::body::Body>> for GrpcConnection {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+        let connection = self.clone();
+        Box::pin(async move { connection.forward(request.map(Body::new)).await })
+    }
+}

@@ -1,0 +1,131 @@
+//! Method calls of a gRPC app: `OnInvoke`.
+use super::{Caller, GrpcConnection};
+use crate::headers::request_to_grpc;
+use crate::{AppStatus, CallContext, Error, http_of};
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use percent_encoding::percent_decode_str;
+use prost_types::Any;
+use serde_json::{Map, Value};
+use tonic::Status;
+use tonic::client::Grpc;
+use wire::common::v1::http_extension::Verb;
+use wire::common::v1::{HttpExtension, InvokeRequest, InvokeResponse};
+
+const ON_INVOKE: PathAndQuery = PathAndQuery::from_static("/dapr.proto.runtime.v1.AppCallback/OnInvoke");
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// What `OnInvoke` brings.
+struct Answered {
+    message: InvokeResponse,
+    headers: HeaderMap,
+    trailers: HeaderMap,
+}
+
+impl Caller {
+    pub(super) async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        let (mut head, body) = request.into_parts();
+        let context = head.extensions.remove::<CallContext>().unwrap_or_default();
+        let data = body.collect().await.map_err(|error| Error::Body(error.to_string()))?.to_bytes();
+        let message = invoke_request(&head, &context, data)?;
+        let metadata = request_to_grpc(head.headers, context.origin);
+        let _turn = self.turns.take().await;
+        Ok(match self.on_invoke(self.request(message, metadata)).await {
+            Ok(answered) => good(answered),
+            Err(status) => bad(status),
+        })
+    }
+
+    /// Headers and trailers apart, which a generated client would mix.
+    async fn on_invoke(&self, request: tonic::Request<InvokeRequest>) -> Result<Answered, Status> {
+        let size = self.max_message_size;
+        let length = prost::Message::encoded_len(request.get_ref());
+        if length > size {
+            return Err(Status::resource_exhausted(format!(
+                "trying to send message larger than max ({length} vs. {size})"
+            )));
+        }
+        let mut client = Grpc::with_origin(self.connection.clone(), GrpcConnection::origin(&self.connection));
+        client = client.max_decoding_message_size(size).max_encoding_message_size(usize::MAX);
+        let codec = tonic_prost::ProstCodec::<InvokeRequest, InvokeResponse>::default();
+        let response = client.server_streaming(request, ON_INVOKE, codec).await?;
+        let (headers, mut stream, _) = response.into_parts();
+        let message = stream.message().await?.ok_or_else(|| Status::internal("the app answered without a message"))?;
+        let trailers = stream.trailers().await?.unwrap_or_default();
+        Ok(Answered { message, headers: headers.into_headers(), trailers: trailers.into_headers() })
+    }
+}
+
+fn invoke_request(head: &http::request::Parts, context: &CallContext, data: Bytes) -> Result<InvokeRequest, Error> {
+    let method = percent_decode_str(head.uri.path().trim_start_matches('/')).decode_utf8();
+    let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let verb = if context.no_verb { Verb::None } else { verb(&head.method) };
+    Ok(InvokeRequest {
+        method: method.map_err(|_| Error::Body("the method is not UTF-8".to_owned()))?.into_owned(),
+        data: Some(Any { type_url: context.type_url.clone(), value: data.into() }),
+        content_type: content_type.unwrap_or_default().to_owned(),
+        http_extension: Some(HttpExtension {
+            verb: verb.into(),
+            querystring: head.uri.query().unwrap_or_default().to_owned(),
+        }),
+    })
+}
+
+fn verb(method: &Method) -> Verb {
+    match *method {
+        Method::GET => Verb::Get,
+        Method::HEAD => Verb::Head,
+        Method::PUT => Verb::Put,
+        Method::DELETE => Verb::Delete,
+        Method::CONNECT => Verb::Connect,
+        Method::OPTIONS => Verb::Options,
+        Method::TRACE => Verb::Trace,
+        Method::PATCH => Verb::Patch,
+        _ => Verb::Post,
+    }
+}
+
+fn good(answered: Answered) -> Response<Body> {
+    let InvokeResponse { data, content_type } = answered.message;
+    let Any { type_url, value } = data.unwrap_or_default();
+    let content_type = if type_url.is_empty() { HeaderValue::try_from(content_type).ok() } else { Some(PROTOBUF) };
+    let mut response = Response::new(Body::from(value));
+    *response.headers_mut() = answered.headers;
+    response.headers_mut().remove(CONTENT_TYPE);
+    if let Some(content_type) = content_type.filter(|value| !value.is_empty()) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    let status = Status::ok("");
+    response.extensions_mut().insert(AppStatus { status, trailers: answered.trailers, type_url });
+    response
+}
+
+/// The form that HTTP callers get (surface.md 0.16).
+fn bad(status: Status) -> Response<Body> {
+    let status = as_grpc_says(status);
+    let mut body = Map::from_iter([("code".to_owned(), Value::from(status.code() as i32))]);
+    if !status.message().is_empty() {
+        body.insert("message".to_owned(), status.message().into());
+    }
+    let mut response = Response::new(Body::from(Value::Object(body).to_string()));
+    *response.status_mut() = http_status(&status);
+    response.headers_mut().insert(CONTENT_TYPE, TEXT);
+    let trailers = status.metadata().clone().into_headers();
+    response.extensions_mut().insert(AppStatus { status, trailers, type_url: String::new() });
+    response
+}
+
+fn http_status(status: &Status) -> StatusCode {
+    http_of(status.code())
+}
+
+/// A message above the limit is RESOURCE_EXHAUSTED with every other gRPC library.
+fn as_grpc_says(status: Status) -> Status {
+    let too_large = status.code() == tonic::Code::OutOfRange && status.message().contains("message length too large");
+    if too_large { Status::resource_exhausted(status.message()) } else { status }
+}

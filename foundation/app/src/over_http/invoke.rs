@@ -1,0 +1,99 @@
+//! Method calls of an HTTP app.
+use super::Caller;
+use super::compression::decompress;
+use crate::headers::{TOKEN, request_to_http};
+use crate::{CallContext, Error};
+use axum::body::Body;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RANGE, TRANSFER_ENCODING, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http_body::Body as _;
+
+/// What Dapr's own client sends when the caller names no agent.
+const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+
+impl Caller {
+    pub(super) async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        let (mut head, body) = request.into_parts();
+        prepare(&mut head, &body)?;
+        if let Some(token) = &self.token {
+            head.headers.insert(TOKEN, token.clone());
+        }
+        let inflate = offer_compression(&mut head);
+        let mut response = self.send(Request::from_parts(head, body)).await?;
+        response = if inflate { decompress(response) } else { response };
+        strip(response.headers_mut());
+        Ok(response)
+    }
+}
+
+fn prepare(head: &mut Parts, body: &Body) -> Result<(), Error> {
+    let context = head.extensions.remove::<CallContext>().unwrap_or_default();
+    head.method = verb(&head.method, &context)?;
+    head.version = Version::HTTP_11;
+    head.uri = path_only(&head.uri);
+    request_to_http(&mut head.headers);
+    if !context.type_url.is_empty() {
+        head.headers.insert(CONTENT_TYPE, PROTOBUF);
+    }
+    head.headers.entry(USER_AGENT).or_insert(AGENT);
+    frame(&head.method, &mut head.headers, body);
+    Ok(())
+}
+
+/// Verbs that no HTTP API knows reach the app as POST (surface.md 0.12).
+fn verb(method: &Method, context: &CallContext) -> Result<Method, Error> {
+    match *method {
+        _ if context.no_verb => Err(Error::Verb),
+        Method::CONNECT => Err(Error::Verb),
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::OPTIONS
+        | Method::TRACE
+        | Method::PATCH => Ok(method.clone()),
+        _ => Ok(Method::POST),
+    }
+}
+
+fn path_only(uri: &Uri) -> Uri {
+    match uri.path_and_query() {
+        Some(path) if path.as_str().starts_with('/') => Uri::from(path.clone()),
+        _ => Uri::from_static("/"),
+    }
+}
+
+/// A body that knows its length says so itself; one that does not may go with the length that its sender named.
+fn frame(method: &Method, headers: &mut HeaderMap, body: &Body) {
+    let exact = body.size_hint().exact();
+    let named =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
+    if exact.is_some() || named.is_none() {
+        headers.remove(CONTENT_LENGTH);
+    }
+    let rarely_with_body = matches!(*method, Method::GET | Method::HEAD);
+    if rarely_with_body && exact.is_none() && named.is_none() && !body.is_end_stream() {
+        headers.insert(TRANSFER_ENCODING, CHUNKED);
+    }
+}
+
+/// Asks for compression where the caller has no opinion; then the answer is decompressed here (surface.md 0.41).
+fn offer_compression(head: &mut Parts) -> bool {
+    let headers = &mut head.headers;
+    let offer = !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) && head.method != Method::HEAD;
+    if offer {
+        headers.insert(ACCEPT_ENCODING, GZIP);
+    }
+    offer
+}
+
+/// Leaves out what belongs to the connection, and the length, which may not fit what the app really sends.
+fn strip(headers: &mut HeaderMap) {
+    headers.remove(CONTENT_LENGTH);
+    crate::headers::remove_hop_by_hop(headers);
+}

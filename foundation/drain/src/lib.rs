@@ -1,0 +1,103 @@
+//! Ownership of tasks: every spawned task belongs to a [`Drain`], and ends when its drain does.
+use std::future::Future;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Owns tasks and tells them when to stop. Clones share the same tasks.
+#[derive(Clone, Debug, Default)]
+pub struct Drain {
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Drain {
+    /// A drain with no parent.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A drain that stops when this one does, and that this one waits for.
+    pub fn child(&self) -> Self {
+        Self { stopping: self.stopping.child_token(), tasks: self.tasks.clone() }
+    }
+
+    /// Runs a task that watches [`Drain::stopped`] by itself, to finish what it has begun.
+    #[allow(clippy::disallowed_methods)] // The one place that spawns.
+    pub fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tasks.spawn(task);
+    }
+
+    /// Runs a task that may be dropped at any await point when the drain stops.
+    pub fn spawn_until_stopped<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stopping = self.stopping.clone();
+        self.spawn(async move {
+            stopping.run_until_cancelled(task).await;
+        });
+    }
+
+    /// Asks all tasks to stop; returns at once.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    /// Resolves when the drain has been asked to stop.
+    pub async fn stopped(&self) {
+        self.stopping.cancelled().await;
+    }
+
+    /// Whether the drain has been asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    /// The token that tells of the stop, for libraries that take one.
+    pub fn token(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Asks all tasks to stop and waits for them, at most `patience`. Returns whether all of them ended in time.
+    pub async fn close(&self, patience: Duration) -> bool {
+        self.stop();
+        self.tasks.close();
+        tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn close_waits_for_tasks_that_finish_their_work() {
+        let drain = Drain::new();
+        let inner = drain.child();
+        let (sent, received) = tokio::sync::oneshot::channel();
+        drain.spawn(async move {
+            inner.stopped().await;
+            sent.send(()).ok();
+        });
+        assert!(drain.close(Duration::from_secs(5)).await);
+        assert!(received.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn close_gives_up_after_its_patience() {
+        let drain = Drain::new();
+        drain.spawn(std::future::pending());
+        assert!(!drain.close(Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test]
+    async fn a_task_ends_at_any_await_when_asked() {
+        let drain = Drain::new();
+        drain.spawn_until_stopped(std::future::pending());
+        assert!(drain.close(Duration::from_secs(5)).await);
+    }
+}

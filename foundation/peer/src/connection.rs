@@ -1,0 +1,153 @@
+//! HTTP/2 connections to other sidecars, several to one address when many calls run at once.
+use crate::Error;
+use bytes::Bytes;
+use foundation_drain::Drain;
+use h2::client::{Builder, SendRequest};
+use socket2::{SockRef, TcpKeepalive};
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Calls at once after which another connection is opened, as servers often allow no more.
+const STREAMS: usize = 100;
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// As gRPC's keepalive between Dapr's sidecars (surface.md 2.1).
+const IDLE: Duration = Duration::from_secs(10);
+const PROBE: Duration = Duration::from_secs(5);
+const VANISHED: Duration = Duration::from_secs(20);
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+const LARGEST_FRAME: u32 = 64 << 10;
+const LARGEST_HEADERS: u32 = 1 << 20;
+
+/// All open connections by address.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    slots: Mutex<HashMap<String, Arc<Slot>>>,
+    drain: Drain,
+}
+
+/// The connections to one address.
+#[derive(Debug, Default)]
+struct Slot {
+    open: Mutex<Vec<Connection>>,
+    /// Held while connecting, so that many waiting calls make one connection.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+/// A connection, shared by the calls on it. Its handle is as good as a count of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) requests: SendRequest<Bytes>,
+    pub(crate) running: Arc<()>,
+}
+
+impl Connection {
+    fn has_room(&self) -> bool {
+        Arc::strong_count(&self.running) <= STREAMS
+    }
+
+    async fn ready(self) -> Result<Self, h2::Error> {
+        let requests = self.requests.ready().await?;
+        Ok(Self { requests, running: self.running })
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(drain: Drain) -> Self {
+        Self { slots: Mutex::default(), drain }
+    }
+
+    /// A connection that can take a call now.
+    pub(crate) async fn open(&self, address: &str) -> Result<Connection, Error> {
+        let slot = self.slot(address);
+        if let Some(connection) = slot.ready().await {
+            return Ok(connection);
+        }
+        let _connecting = slot.connecting.lock().await;
+        if let Some(connection) = slot.ready().await {
+            return Ok(connection);
+        }
+        let connection = self.connect(address).await?;
+        lock(&slot.open).push(connection.clone());
+        connection.ready().await.map_err(Error::from)
+    }
+
+    /// Forgets the connections to an address; calls that run on them go on.
+    pub(crate) fn destroy(&self, address: &str) {
+        lock(&self.slots).remove(address);
+    }
+
+    fn slot(&self, address: &str) -> Arc<Slot> {
+        let mut slots = lock(&self.slots);
+        if let Some(slot) = slots.get(address) {
+            return Arc::clone(slot);
+        }
+        Arc::clone(slots.entry(address.to_owned()).or_default())
+    }
+
+    async fn connect(&self, address: &str) -> Result<Connection, Error> {
+        let failed = |why: String| Error::Connect(format!("transport: Error while dialing: dial tcp {address}: {why}"));
+        let connecting = timeout(CONNECT_DEADLINE, TcpStream::connect(address)).await;
+        let stream =
+            connecting.map_err(|_| failed("timeout".to_owned()))?.map_err(|error| failed(error.to_string()))?;
+        tune(&stream).map_err(|error| failed(error.to_string()))?;
+        let handshake = builder().handshake(stream).await;
+        let (connection, driver) = handshake.map_err(|error| failed(error.to_string()))?;
+        self.drain.spawn_until_stopped(async move {
+            if let Err(error) = driver.await {
+                tracing::debug!(target: "dapr.runtime.direct_messaging", "connection to another sidecar ended: {error}");
+            }
+        });
+        Ok(Connection { requests: connection, running: Arc::default() })
+    }
+}
+
+impl Slot {
+    /// One with room. Those found closed are dropped.
+    async fn ready(&self) -> Option<Connection> {
+        loop {
+            let candidate = lock(&self.open).iter().find(|one| one.has_room()).cloned()?;
+            if let Ok(connection) = candidate.ready().await {
+                return Some(connection);
+            }
+            self.drop_closed();
+        }
+    }
+
+    fn drop_closed(&self) {
+        let waker = std::task::Waker::noop();
+        let mut cx = std::task::Context::from_waker(waker);
+        lock(&self.open).retain_mut(|one| !matches!(one.requests.poll_ready(&mut cx), std::task::Poll::Ready(Err(_))));
+    }
+}
+
+/// Small messages go out at once, and a peer that vanished is noticed.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(VANISHED))?;
+    Ok(())
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(LARGEST_FRAME)
+        .max_header_list_size(LARGEST_HEADERS)
+        .max_send_buffer_size(LARGEST_FRAME as usize * 4);
+    builder
+}
+
+/// A poisoned lock holds what it held: no code panics while it has one.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,27 @@
+//! Sidecar to sidecar: finding others by name, pooled connections, and the calls between them.
+//!
+//! A call is a [`Head`] and a [`Payload`]; an [`Answer`] comes back. [`Peers`] is the calling side, [`receive`] the other one.
+//! Between them travel the messages of `dapr.proto.internals.v1.ServiceInvocation`, so that either side may be Dapr's own.
+//! Contract: protocols.md 6.
+mod call;
+mod connection;
+mod envelope;
+mod error;
+mod exchange;
+mod frame;
+pub mod headers;
+mod names;
+mod own;
+mod peers;
+mod pieces;
+mod proto;
+pub mod receive;
+mod target;
+
+pub use call::{Answer, Head, Origin, Outcome, Payload};
+pub use error::{Error, describe};
+pub use frame::FrameError;
+pub use own::Own;
+pub use peers::Peers;
+pub use proto::Malformed;
+pub use target::Target;

@@ -1,0 +1,228 @@
+//! Calls to other sidecars.
+use crate::Error;
+use crate::call::{Answer, Head, Payload};
+use crate::connection::{Connection, Pool};
+use crate::envelope::{decode_response, put_request};
+use crate::exchange::{Received, Source, exchange};
+use crate::frame::{begin, finish};
+use crate::names::Names;
+use crate::own::Own;
+use crate::pieces::{Joined, Pieces, Side};
+use crate::proto::put_message;
+use crate::target::Target;
+use axum::body::Body;
+use bytes::Bytes;
+use component_api::naming::{Registration, Resolver};
+use foundation_drain::Drain;
+use http::header::{CONTENT_TYPE, TE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use std::sync::Arc;
+use tonic::{Code, Status};
+
+const CALL_LOCAL_STREAM: &str = "/dapr.proto.internals.v1.ServiceInvocation/CallLocalStream";
+const CALL_LOCAL: &str = "/dapr.proto.internals.v1.ServiceInvocation/CallLocal";
+/// Room for a head of usual size, so that its buffer does not grow.
+const USUAL_HEAD: usize = 1 << 10;
+
+/// The other sidecars: finds them, keeps connections to them, calls them.
+pub struct Peers {
+    own: Own,
+    names: Names,
+    pool: Pool,
+    drain: Drain,
+    max_message_size: usize,
+}
+
+impl Peers {
+    /// `max_message_size` is the limit of one message in bytes; streamed bodies as a whole have none.
+    pub fn new(resolver: Arc<dyn Resolver>, own: Own, max_message_size: usize, drain: &Drain) -> Self {
+        let names = Names::new(resolver, own.internal_port);
+        Self { own, names, pool: Pool::new(drain.clone()), drain: drain.clone(), max_message_size }
+    }
+
+    /// Makes this sidecar known to others; `http_port` is that of its API.
+    ///
+    /// # Errors
+    /// What the resolver says.
+    pub async fn register(&self, http_port: u16) -> Result<(), Error> {
+        let own = self.own.clone();
+        let registration = Registration {
+            app_id: own.app_id,
+            namespace: own.namespace,
+            address: own.address,
+            port: own.internal_port,
+            http_port,
+        };
+        Ok(self.names.resolver().register(registration).await?)
+    }
+
+    /// Makes this sidecar unknown again.
+    ///
+    /// # Errors
+    /// What the resolver says.
+    pub async fn close(&self) -> Result<(), Error> {
+        Ok(self.names.resolver().close().await?)
+    }
+
+    /// What others see of this sidecar.
+    pub fn own(&self) -> &Own {
+        &self.own
+    }
+
+    /// Whether the target is the app of this very sidecar.
+    pub fn is_own(&self, target: &Target) -> bool {
+        target.app_id == self.own.app_id && target.namespace == self.own.namespace
+    }
+
+    /// Calls an app through its sidecar. `transport` are headers of the call between the sidecars, such as its trace.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::is_stale`] tells whether another try goes to a fresh connection and address.
+    pub async fn call(
+        &self,
+        target: &Target,
+        head: &Head,
+        payload: Payload,
+        transport: &HeaderMap,
+    ) -> Result<Answer, Error> {
+        let again = payload.replay();
+        match self.call_stream(target, head, payload, transport).await {
+            Err(Error::Status(status)) if status.code() == Code::Unimplemented => {
+                self.call_old(target, head, again, transport).await
+            }
+            other => other,
+        }
+    }
+
+    /// Passes a gRPC call of any service on as it is, trailers included.
+    ///
+    /// # Errors
+    /// As [`Peers::call`]; a status of the peer comes as its answer.
+    pub async fn proxy(&self, target: &Target, request: Request<Body>) -> Result<Response<Body>, Error> {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.clear();
+        let path = parts.uri.path().to_owned();
+        let answer = self.send(target, &path, parts.headers, Source::Raw(body)).await?;
+        Ok(answer.map(Body::new))
+    }
+
+    async fn call_stream(
+        &self,
+        target: &Target,
+        head: &Head,
+        payload: Payload,
+        transport: &HeaderMap,
+    ) -> Result<Answer, Error> {
+        let mut leading = begin(USUAL_HEAD);
+        put_message(&mut leading, 1, |out| put_request(out, head, &self.own, target, &[]));
+        let source = Source::Pieces(Box::new(Pieces::new(leading, payload)));
+        let response = self.send(target, CALL_LOCAL_STREAM, grpc_headers(transport), source).await?;
+        self.read_answer(accepted(response)?).await
+    }
+
+    async fn read_answer(&self, body: Received) -> Result<Answer, Error> {
+        let (leading, rest) = Joined::open(body, self.max_message_size, Side::Client).await?;
+        let head = leading.and_then(|piece| piece.head).ok_or(Error::NoHead)?;
+        let (answer, _) = decode_response(head)?.ok_or(Error::NoHead)?;
+        Ok(Answer { body: Body::new(rest), ..answer })
+    }
+
+    /// The unary call of sidecars before 1.10.
+    async fn call_old(
+        &self,
+        target: &Target,
+        head: &Head,
+        payload: Option<Bytes>,
+        transport: &HeaderMap,
+    ) -> Result<Answer, Error> {
+        let data = payload.ok_or_else(|| Error::NoStreaming(target.app_id.clone()))?;
+        let mut out = begin(USUAL_HEAD + data.len());
+        put_request(&mut out, head, &self.own, target, &data);
+        let source = Source::Raw(Body::from(finish(out, 0)));
+        let response = self.send(target, CALL_LOCAL, grpc_headers(transport), source).await?;
+        let whole = crate::receive::read_message(accepted(response)?, self.max_message_size).await?;
+        let (answer, data) = decode_response(whole)?.ok_or(Error::NoHead)?;
+        Ok(Answer { body: Body::from(data), ..answer })
+    }
+
+    async fn send(
+        &self,
+        target: &Target,
+        path: &str,
+        headers: HeaderMap,
+        source: Source,
+    ) -> Result<Response<Received>, Error> {
+        let (address, connection) = self.connected(target).await?;
+        let request = request(&address, path, headers)?;
+        let sent = exchange(connection, request, source, &self.drain).await;
+        if sent.as_ref().is_err_and(Error::is_stale) {
+            self.distrust(target, &address);
+        }
+        sent
+    }
+
+    /// A connection to the app's sidecar. When the address that was known does not answer, it is asked for anew: nothing
+    /// of the call has been sent yet.
+    async fn connected(&self, target: &Target) -> Result<(Arc<str>, Connection), Error> {
+        match self.connect(target).await {
+            Err(error) if error.is_stale() => self.connect(target).await,
+            connected => connected,
+        }
+    }
+
+    async fn connect(&self, target: &Target) -> Result<(Arc<str>, Connection), Error> {
+        let address = self.names.address(target).await?;
+        match self.pool.open(&address).await {
+            Ok(connection) => Ok((address, connection)),
+            Err(error) => {
+                self.distrust(target, &address);
+                Err(error)
+            }
+        }
+    }
+
+    fn distrust(&self, target: &Target, address: &str) {
+        self.pool.destroy(address);
+        self.names.forget(target);
+    }
+}
+
+fn request(address: &str, path: &str, headers: HeaderMap) -> Result<Request<()>, Error> {
+    let uri = Uri::builder().scheme("http").authority(address).path_and_query(path).build();
+    let uri = uri.map_err(|error| Status::internal(format!("address {address} of another sidecar: {error}")))?;
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = Version::HTTP_2;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+fn grpc_headers(transport: &HeaderMap) -> HeaderMap {
+    let mut headers = transport.clone();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    headers
+}
+
+/// The body of an answer that is gRPC's and no error.
+fn accepted(response: Response<Received>) -> Result<Received, Error> {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() != Code::Ok => Err(status.into()),
+        _ if response.status() != StatusCode::OK => Err(of_http(response.status()).into()),
+        _ => Ok(response.into_body()),
+    }
+}
+
+/// gRPC's own table for answers that are not gRPC's.
+fn of_http(status: StatusCode) -> Status {
+    let code = match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502..=504 => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    Status::new(code, format!("unexpected HTTP status code received from server: {}", status.as_u16()))
+}

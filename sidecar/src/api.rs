@@ -1,0 +1,9 @@
+//! The API of the sidecar: HTTP and gRPC servers over the building blocks.
+pub mod access;
+pub mod cors;
+pub mod grpc;
+pub mod http;
+pub mod listen;
+mod observe;
+
+pub use observe::{CallLog, Observer};

@@ -1,0 +1,131 @@
+//! The gRPC API: the Dapr service, reflection, and calls of any other service, which are passed on unread
+//! (surface.md 2.1 and 2.2).
+mod dapr;
+mod groups;
+mod internal;
+mod refusal;
+mod server;
+
+pub use dapr::Blocks;
+pub use internal::Internal;
+pub use server::{Answer, Server};
+
+use crate::api::access::Access;
+use crate::api::http::Token;
+use crate::api::observe::Observer;
+use anyhow::Context;
+use axum::body::Body;
+use axum::extract::Request;
+use block_invoke::{Service as Invoke, proxy};
+use dapr::Dapr;
+use groups::SERVICE;
+use http::Response;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tonic::service::Routes;
+use tonic::{Code, Status};
+use tower::{Service, ServiceExt};
+use wire::runtime::v1::dapr_server::DaprServer;
+
+const REFLECTION: &str = "/grpc.reflection.";
+const TOKEN: &str = "dapr-api-token";
+const RUNTIME: &str = "/dapr.proto.runtime.";
+
+/// What lies around the methods.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub token: Option<Token>,
+    pub access: Access,
+    /// Bytes of one message; 0 is without limit.
+    pub max_message_size: usize,
+}
+
+/// The gRPC API.
+pub struct Api {
+    dapr: DaprServer<Dapr>,
+    reflection: Routes,
+    invoke: Arc<Invoke>,
+    groups: HashMap<&'static str, &'static str>,
+    settings: Settings,
+    observer: Observer,
+}
+
+impl Api {
+    /// # Errors
+    /// When reflection cannot read the descriptors.
+    pub fn new(blocks: Blocks, settings: Settings, observer: Observer) -> anyhow::Result<Self> {
+        let invoke = Arc::clone(&blocks.invoke);
+        let limit = Some(settings.max_message_size).filter(|limit| *limit != 0).unwrap_or(usize::MAX);
+        let dapr = DaprServer::new(Dapr::new(blocks));
+        let dapr = dapr.max_decoding_message_size(limit).max_encoding_message_size(limit);
+        Ok(Self { dapr, reflection: reflection()?, invoke, groups: groups::by_method(), settings, observer })
+    }
+
+    /// Refuses what is not allowed, or comes without the token.
+    fn admit(&self, request: &mut Request) -> Result<(), Status> {
+        self.check_access(request.uri().path())?;
+        let Some(token) = &self.settings.token else { return Ok(()) };
+        let shown = request.headers_mut().remove(TOKEN).ok_or_else(refusal::no_token)?;
+        if token.is(shown.as_bytes()) { Ok(()) } else { Err(refusal::wrong_token()) }
+    }
+
+    fn check_access(&self, path: &str) -> Result<(), Status> {
+        let access = &self.settings.access;
+        if !access.limits_grpc() || !path.starts_with(RUNTIME) {
+            return Ok(());
+        }
+        let group = path.strip_prefix(SERVICE).and_then(|method| self.groups.get(method)).copied().unwrap_or_default();
+        if access.allows_grpc(group) { Ok(()) } else { Err(refusal::denied()) }
+    }
+
+    async fn route(&self, request: Request) -> Response<Body> {
+        let path = request.uri().path();
+        if path.strip_prefix(SERVICE).is_some_and(|method| self.groups.contains_key(method)) {
+            return call(self.dapr.clone(), request).await;
+        }
+        if path.starts_with(REFLECTION) {
+            return call(self.reflection.clone(), request).await;
+        }
+        proxy(&self.invoke, request).await
+    }
+}
+
+impl Answer for Api {
+    async fn answer(&self, mut request: Request) -> Response<Body> {
+        if let Err(status) = self.admit(&mut request) {
+            return status.into_http();
+        }
+        let call = self.observer.begin_grpc(&request);
+        let response = self.route(request).await;
+        self.observer.end_grpc(&call, code(&response));
+        response
+    }
+}
+
+/// Calls a service that cannot fail but with an answer.
+async fn call<S, B>(service: S, request: Request) -> Response<Body>
+where
+    S: Service<Request, Response = Response<B>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match service.oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => Status::internal(error.into().to_string()).into_http(),
+    }
+}
+
+/// The status, when it stands in the headers already; the trailers of streams are not waited for.
+fn code(response: &Response<Body>) -> Code {
+    response.headers().get("grpc-status").map_or(Code::Ok, |value| Code::from_bytes(value.as_bytes()))
+}
+
+fn reflection() -> anyhow::Result<Routes> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(wire::FILE_DESCRIPTOR_SET)
+    };
+    let v1 = builder().build_v1().context("cannot serve reflection")?;
+    let alpha = builder().build_v1alpha().context("cannot serve reflection")?;
+    Ok(Routes::new(v1).add_service(alpha).prepare())
+}

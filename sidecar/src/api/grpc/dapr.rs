@@ -1,0 +1,378 @@
+//! The Dapr service: each method in one line, to the block that does it.
+use block_host::absent::{Owner, grpc as absent};
+use block_host::grpc as host;
+use futures_util::stream::Empty;
+use std::sync::Arc;
+use tonic::{Request, Response, Status, Streaming};
+use wire::common::v1 as common;
+use wire::runtime::v1;
+
+type Reply<T> = Result<Response<T>, Status>;
+/// The stream of a method that never has one.
+type Nothing<T> = Empty<Result<T, Status>>;
+
+/// The building blocks behind the service.
+pub struct Blocks {
+    pub invoke: Arc<block_invoke::Service>,
+    pub state: Arc<block_state::Service>,
+    pub pubsub: Arc<block_pubsub::Service>,
+    pub subscriber: Arc<block_pubsub::Subscriber>,
+    pub host: Arc<block_host::Service>,
+    pub owner: Arc<Owner>,
+}
+
+/// The service.
+pub(crate) struct Dapr {
+    blocks: Blocks,
+}
+
+impl Dapr {
+    pub(crate) fn new(blocks: Blocks) -> Self {
+        Self { blocks }
+    }
+}
+
+/// Stands in for a block that is not there yet.
+fn not_yet<T>(method: &str, _: Request<T>) -> Status {
+    Status::unimplemented(format!("{method} is not in this build yet"))
+}
+
+#[tonic::async_trait]
+impl v1::dapr_server::Dapr for Dapr {
+    type SubscribeTopicEventsAlpha1Stream = block_pubsub::Events;
+    type SubscribeActorEventsAlpha1Stream = Nothing<v1::SubscribeActorEventsResponseAlpha1>;
+    type SubscribeConfigurationAlpha1Stream = Nothing<v1::SubscribeConfigurationResponse>;
+    type SubscribeConfigurationStream = Nothing<v1::SubscribeConfigurationResponse>;
+    type EncryptAlpha1Stream = Nothing<v1::EncryptResponse>;
+    type DecryptAlpha1Stream = Nothing<v1::DecryptResponse>;
+
+    async fn invoke_service(&self, request: Request<v1::InvokeServiceRequest>) -> Reply<common::InvokeResponse> {
+        block_invoke::invoke_service(&self.blocks.invoke, request).await
+    }
+
+    async fn get_state(&self, request: Request<v1::GetStateRequest>) -> Reply<v1::GetStateResponse> {
+        block_state::get_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_bulk_state(&self, request: Request<v1::GetBulkStateRequest>) -> Reply<v1::GetBulkStateResponse> {
+        block_state::get_bulk_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn save_state(&self, request: Request<v1::SaveStateRequest>) -> Reply<()> {
+        block_state::save_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn query_state_alpha1(&self, request: Request<v1::QueryStateRequest>) -> Reply<v1::QueryStateResponse> {
+        block_state::query_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn delete_state(&self, request: Request<v1::DeleteStateRequest>) -> Reply<()> {
+        block_state::delete_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn delete_bulk_state(&self, request: Request<v1::DeleteBulkStateRequest>) -> Reply<()> {
+        block_state::delete_bulk_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn execute_state_transaction(&self, request: Request<v1::ExecuteStateTransactionRequest>) -> Reply<()> {
+        block_state::execute_state_transaction(&self.blocks.state, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn publish_event(&self, request: Request<v1::PublishEventRequest>) -> Reply<()> {
+        block_pubsub::publish_event(&self.blocks.pubsub, request).await
+    }
+
+    async fn bulk_publish_event_alpha1(
+        &self,
+        request: Request<v1::BulkPublishRequest>,
+    ) -> Reply<v1::BulkPublishResponse> {
+        block_pubsub::bulk_publish_event(&self.blocks.pubsub, request).await
+    }
+
+    async fn bulk_publish_event(&self, request: Request<v1::BulkPublishRequest>) -> Reply<v1::BulkPublishResponse> {
+        block_pubsub::bulk_publish_event(&self.blocks.pubsub, request).await
+    }
+
+    async fn subscribe_topic_events_alpha1(
+        &self,
+        request: Request<Streaming<v1::SubscribeTopicEventsRequestAlpha1>>,
+    ) -> Reply<Self::SubscribeTopicEventsAlpha1Stream> {
+        Ok(block_pubsub::subscribe_topic_events(&self.blocks.subscriber, request.into_inner()))
+    }
+
+    async fn invoke_binding(&self, request: Request<v1::InvokeBindingRequest>) -> Reply<v1::InvokeBindingResponse> {
+        Err(absent::no_binding(&request.into_inner().name))
+    }
+
+    async fn get_secret(&self, request: Request<v1::GetSecretRequest>) -> Reply<v1::GetSecretResponse> {
+        Err(not_yet("get_secret", request))
+    }
+
+    async fn get_bulk_secret(&self, request: Request<v1::GetBulkSecretRequest>) -> Reply<v1::GetBulkSecretResponse> {
+        Err(not_yet("get_bulk_secret", request))
+    }
+
+    async fn register_actor_timer(&self, _: Request<v1::RegisterActorTimerRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn unregister_actor_timer(&self, _: Request<v1::UnregisterActorTimerRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn register_actor_reminder(&self, _: Request<v1::RegisterActorReminderRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn unregister_actor_reminder(&self, _: Request<v1::UnregisterActorReminderRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn unregister_actor_reminders_by_type(
+        &self,
+        _: Request<v1::UnregisterActorRemindersByTypeRequest>,
+    ) -> Reply<v1::UnregisterActorRemindersByTypeResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn list_actor_reminders(
+        &self,
+        _: Request<v1::ListActorRemindersRequest>,
+    ) -> Reply<v1::ListActorRemindersResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn get_actor_state(&self, _: Request<v1::GetActorStateRequest>) -> Reply<v1::GetActorStateResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn get_actor_reminder(&self, _: Request<v1::GetActorReminderRequest>) -> Reply<v1::GetActorReminderResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn execute_actor_state_transaction(&self, _: Request<v1::ExecuteActorStateTransactionRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn invoke_actor(&self, _: Request<v1::InvokeActorRequest>) -> Reply<v1::InvokeActorResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn subscribe_actor_events_alpha1(
+        &self,
+        _: Request<Streaming<v1::SubscribeActorEventsRequestAlpha1>>,
+    ) -> Reply<Self::SubscribeActorEventsAlpha1Stream> {
+        Err(absent::no_placement())
+    }
+
+    async fn get_configuration_alpha1(
+        &self,
+        _: Request<v1::GetConfigurationRequest>,
+    ) -> Reply<v1::GetConfigurationResponse> {
+        Err(absent::no_configuration())
+    }
+
+    async fn get_configuration(&self, _: Request<v1::GetConfigurationRequest>) -> Reply<v1::GetConfigurationResponse> {
+        Err(absent::no_configuration())
+    }
+
+    async fn subscribe_configuration_alpha1(
+        &self,
+        _: Request<v1::SubscribeConfigurationRequest>,
+    ) -> Reply<Self::SubscribeConfigurationAlpha1Stream> {
+        Err(absent::no_configuration())
+    }
+
+    async fn subscribe_configuration(
+        &self,
+        _: Request<v1::SubscribeConfigurationRequest>,
+    ) -> Reply<Self::SubscribeConfigurationStream> {
+        Err(absent::no_configuration())
+    }
+
+    async fn unsubscribe_configuration_alpha1(
+        &self,
+        request: Request<v1::UnsubscribeConfigurationRequest>,
+    ) -> Reply<v1::UnsubscribeConfigurationResponse> {
+        Ok(absent::unsubscribe_configuration(&request.into_inner().id))
+    }
+
+    async fn unsubscribe_configuration(
+        &self,
+        request: Request<v1::UnsubscribeConfigurationRequest>,
+    ) -> Reply<v1::UnsubscribeConfigurationResponse> {
+        Ok(absent::unsubscribe_configuration(&request.into_inner().id))
+    }
+
+    async fn try_lock_alpha1(&self, request: Request<v1::TryLockRequest>) -> Reply<v1::TryLockResponse> {
+        Err(absent::try_lock(&request.into_inner()))
+    }
+
+    async fn unlock_alpha1(&self, _: Request<v1::UnlockRequest>) -> Reply<v1::UnlockResponse> {
+        Err(absent::no_lock())
+    }
+
+    async fn encrypt_alpha1(&self, _: Request<Streaming<v1::EncryptRequest>>) -> Reply<Self::EncryptAlpha1Stream> {
+        Err(absent::no_crypto())
+    }
+
+    async fn decrypt_alpha1(&self, _: Request<Streaming<v1::DecryptRequest>>) -> Reply<Self::DecryptAlpha1Stream> {
+        Err(absent::no_crypto())
+    }
+
+    async fn get_metadata(&self, _: Request<v1::GetMetadataRequest>) -> Reply<v1::GetMetadataResponse> {
+        Ok(host::get_metadata(&self.blocks.host))
+    }
+
+    async fn set_metadata(&self, request: Request<v1::SetMetadataRequest>) -> Reply<()> {
+        Ok(host::set_metadata(&self.blocks.host, request))
+    }
+
+    async fn subtle_get_key_alpha1(&self, _: Request<v1::SubtleGetKeyRequest>) -> Reply<v1::SubtleGetKeyResponse> {
+        Err(absent::unimplemented())
+    }
+
+    async fn subtle_encrypt_alpha1(&self, _: Request<v1::SubtleEncryptRequest>) -> Reply<v1::SubtleEncryptResponse> {
+        Err(absent::unimplemented())
+    }
+
+    async fn subtle_decrypt_alpha1(&self, _: Request<v1::SubtleDecryptRequest>) -> Reply<v1::SubtleDecryptResponse> {
+        Err(absent::unimplemented())
+    }
+
+    async fn subtle_wrap_key_alpha1(&self, _: Request<v1::SubtleWrapKeyRequest>) -> Reply<v1::SubtleWrapKeyResponse> {
+        Err(absent::unimplemented())
+    }
+
+    async fn subtle_unwrap_key_alpha1(
+        &self,
+        _: Request<v1::SubtleUnwrapKeyRequest>,
+    ) -> Reply<v1::SubtleUnwrapKeyResponse> {
+        Err(absent::unimplemented())
+    }
+
+    async fn subtle_sign_alpha1(&self, _: Request<v1::SubtleSignRequest>) -> Reply<v1::SubtleSignResponse> {
+        Err(absent::unimplemented())
+    }
+
+    async fn subtle_verify_alpha1(&self, _: Request<v1::SubtleVerifyRequest>) -> Reply<v1::SubtleVerifyResponse> {
+        Err(absent::unimplemented())
+    }
+
+    async fn start_workflow_alpha1(&self, _: Request<v1::StartWorkflowRequest>) -> Reply<v1::StartWorkflowResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn get_workflow_alpha1(&self, _: Request<v1::GetWorkflowRequest>) -> Reply<v1::GetWorkflowResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn purge_workflow_alpha1(&self, _: Request<v1::PurgeWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn terminate_workflow_alpha1(&self, _: Request<v1::TerminateWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn pause_workflow_alpha1(&self, _: Request<v1::PauseWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn resume_workflow_alpha1(&self, _: Request<v1::ResumeWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn raise_event_workflow_alpha1(&self, _: Request<v1::RaiseEventWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn start_workflow_beta1(&self, _: Request<v1::StartWorkflowRequest>) -> Reply<v1::StartWorkflowResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn get_workflow_beta1(&self, _: Request<v1::GetWorkflowRequest>) -> Reply<v1::GetWorkflowResponse> {
+        Err(absent::no_placement())
+    }
+
+    async fn purge_workflow_beta1(&self, _: Request<v1::PurgeWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn terminate_workflow_beta1(&self, _: Request<v1::TerminateWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn pause_workflow_beta1(&self, _: Request<v1::PauseWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn resume_workflow_beta1(&self, _: Request<v1::ResumeWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn raise_event_workflow_beta1(&self, _: Request<v1::RaiseEventWorkflowRequest>) -> Reply<()> {
+        Err(absent::no_placement())
+    }
+
+    async fn shutdown(&self, request: Request<v1::ShutdownRequest>) -> Reply<()> {
+        Ok(host::shutdown(&self.blocks.host, request))
+    }
+
+    async fn schedule_job_alpha1(&self, request: Request<v1::ScheduleJobRequest>) -> Reply<v1::ScheduleJobResponse> {
+        Err(absent::schedule_job(&self.blocks.owner, request.into_inner()))
+    }
+
+    async fn schedule_job(&self, request: Request<v1::ScheduleJobRequest>) -> Reply<v1::ScheduleJobResponse> {
+        Err(absent::schedule_job(&self.blocks.owner, request.into_inner()))
+    }
+
+    async fn get_job_alpha1(&self, request: Request<v1::GetJobRequest>) -> Reply<v1::GetJobResponse> {
+        Err(absent::get_job(&self.blocks.owner, &request.into_inner().name))
+    }
+
+    async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Reply<v1::GetJobResponse> {
+        Err(absent::get_job(&self.blocks.owner, &request.into_inner().name))
+    }
+
+    async fn delete_job_alpha1(&self, request: Request<v1::DeleteJobRequest>) -> Reply<v1::DeleteJobResponse> {
+        Err(absent::delete_job(&self.blocks.owner, &request.into_inner().name))
+    }
+
+    async fn delete_job(&self, request: Request<v1::DeleteJobRequest>) -> Reply<v1::DeleteJobResponse> {
+        Err(absent::delete_job(&self.blocks.owner, &request.into_inner().name))
+    }
+
+    async fn delete_jobs_by_prefix_alpha1(
+        &self,
+        _: Request<v1::DeleteJobsByPrefixRequestAlpha1>,
+    ) -> Reply<v1::DeleteJobsByPrefixResponseAlpha1> {
+        Err(absent::delete_jobs(&self.blocks.owner))
+    }
+
+    async fn delete_jobs_by_prefix(
+        &self,
+        _: Request<v1::DeleteJobsByPrefixRequest>,
+    ) -> Reply<v1::DeleteJobsByPrefixResponse> {
+        Err(absent::delete_jobs(&self.blocks.owner))
+    }
+
+    async fn list_jobs_alpha1(&self, _: Request<v1::ListJobsRequestAlpha1>) -> Reply<v1::ListJobsResponseAlpha1> {
+        Err(absent::list_jobs(&self.blocks.owner))
+    }
+
+    async fn list_jobs(&self, _: Request<v1::ListJobsRequest>) -> Reply<v1::ListJobsResponse> {
+        Err(absent::list_jobs(&self.blocks.owner))
+    }
+
+    async fn converse_alpha1(&self, request: Request<v1::ConversationRequest>) -> Reply<v1::ConversationResponse> {
+        Err(absent::no_conversation(&request.into_inner().name))
+    }
+
+    async fn converse_alpha2(
+        &self,
+        request: Request<v1::ConversationRequestAlpha2>,
+    ) -> Reply<v1::ConversationResponseAlpha2> {
+        Err(absent::no_conversation(&request.into_inner().name))
+    }
+}

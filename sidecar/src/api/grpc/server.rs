@@ -1,0 +1,78 @@
+//! Connections of gRPC clients.
+use crate::api::listen::{Connection, Serve};
+use axum::body::Body;
+use axum::extract::Request;
+use foundation_drain::Drain;
+use http::Response;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http2::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PING_AFTER: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// What one stream, and all of a connection, may send ahead.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// Answers gRPC calls.
+pub trait Answer: Send + Sync + 'static {
+    /// Answers one call; errors are answers with a gRPC status.
+    fn answer(&self, request: Request) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Serves gRPC.
+pub struct Server<A> {
+    answers: Arc<A>,
+    builder: Builder<TokioExecutor>,
+}
+
+impl<A> Server<A> {
+    /// `read_buffer_size` is the limit of all headers in KiB, as Dapr counts it here.
+    pub fn new(answers: Arc<A>, read_buffer_size: usize) -> Self {
+        let mut builder = Builder::new(TokioExecutor::new());
+        let headers = u32::try_from(read_buffer_size.saturating_mul(1024)).unwrap_or(u32::MAX);
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_TIMEOUT)
+            .max_header_list_size(headers.clamp(16 << 10, 16 << 20))
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_concurrent_streams(None);
+        Self { answers, builder }
+    }
+}
+
+impl<A> Clone for Server<A> {
+    fn clone(&self) -> Self {
+        Self { answers: Arc::clone(&self.answers), builder: self.builder.clone() }
+    }
+}
+
+impl<A: Answer> Serve for Server<A> {
+    async fn serve(self, connection: impl Connection, drain: Drain) {
+        let answers = self.answers;
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let answers = Arc::clone(&answers);
+            async move { Ok::<_, Infallible>(answers.answer(request.map(body)).await) }
+        });
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(connection), service));
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = drain.stopped() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await.ok();
+            }
+        }
+    }
+}
+
+fn body(incoming: Incoming) -> Body {
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+}

@@ -1,0 +1,188 @@
+//! The HTTP API: what lies around the endpoints, in Dapr's order (surface.md 1.1).
+//!
+//! It is one service written by hand and not a stack of layers: most requests pass through it in well under a microsecond.
+mod names;
+mod path;
+mod plain;
+mod server;
+mod token;
+
+pub(crate) use names::name;
+pub use server::Server;
+pub use token::Token;
+
+use crate::api::cors::Cors;
+use crate::api::observe::Observer;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use block_invoke::Service as Invoke;
+use http::header::ALLOW;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Response, Uri};
+use http_body::Body as _;
+use http_body_util::Limited;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+const INVOKE: &str = "/v1.0/invoke/";
+/// Go's own allowance on top of what it was told.
+const HEADER_SLACK: usize = 4096;
+
+/// What lies around the endpoints.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    pub token: Option<Token>,
+    pub cors: Option<Cors>,
+    /// Bytes; 0 is without limit.
+    pub max_body_size: usize,
+    /// Bytes of all headers.
+    pub read_buffer_size: usize,
+}
+
+/// One HTTP API.
+pub struct Api {
+    router: Router,
+    invoke: Option<Arc<Invoke>>,
+    settings: Settings,
+    observer: Observer,
+}
+
+/// The URI as the client sent it, where the one that endpoints see is another.
+#[derive(Clone)]
+struct Sent(Uri);
+
+/// The header `Allow` of an app's answer, if it has one.
+#[derive(Clone)]
+struct OwnAllow(Option<HeaderValue>);
+
+impl Api {
+    /// `invoke` takes what `endpoints` does not; without it that is not found.
+    pub fn new(endpoints: Router, invoke: Option<Arc<Invoke>>, settings: Settings, observer: Observer) -> Self {
+        let router = match invoke.clone() {
+            Some(invoke) => with_fallback(endpoints, invoke),
+            None => block_host::not_found(endpoints),
+        };
+        Self { router, invoke, settings, observer }
+    }
+
+    /// A router as it is, with what lies around it.
+    pub fn serving(router: Router, settings: Settings, observer: Observer) -> Self {
+        Self { router, invoke: None, settings, observer }
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, request: Request) -> Response<Body> {
+        if header_bytes(&request) > self.settings.read_buffer_size + HEADER_SLACK {
+            return plain::headers_too_large();
+        }
+        if path::check_escapes(request.uri().path()).is_err() {
+            return plain::bad_request();
+        }
+        let (observed, mut request) = match self.observer.begin_http(self.limit(request)) {
+            Ok(begun) => begun,
+            Err(refused) => return *refused,
+        };
+        let mut response = self.admit(&mut request).await;
+        self.observer.end_http(observed, &mut response);
+        response
+    }
+
+    /// The body of the request stops with an error at the limit.
+    fn limit(&self, request: Request) -> Request {
+        let limit = self.settings.max_body_size;
+        let size = request.body().size_hint();
+        let fits = size.upper().is_some_and(|upper| upper <= u64::try_from(limit).unwrap_or(u64::MAX));
+        if limit == 0 || fits {
+            return request;
+        }
+        request.map(|body| Body::new(Limited::new(body, limit)))
+    }
+
+    async fn admit(&self, request: &mut Request) -> Response<Body> {
+        let Some(cors) = &self.settings.cors else { return self.authenticate(request).await };
+        if let Some(answer) = cors.preflight(request) {
+            return answer;
+        }
+        let asked = cors.ask(request);
+        let mut response = self.authenticate(request).await;
+        asked.answer(&mut response);
+        response
+    }
+
+    async fn authenticate(&self, request: &mut Request) -> Response<Body> {
+        if let Some(token) = &self.settings.token
+            && !token.admits(request)
+        {
+            return plain::unauthorized();
+        }
+        self.route(std::mem::take(request)).await
+    }
+
+    async fn route(&self, mut request: Request) -> Response<Body> {
+        let path = path::clean(request.uri().path());
+        if *request.method() == Method::HEAD || path.starts_with(INVOKE) {
+            return self.invoke(request).await;
+        }
+        let seen = path::plus_as_space(path);
+        if seen != request.uri().path() {
+            let seen = with_path(request.uri(), &seen);
+            let sent = std::mem::replace(request.uri_mut(), seen);
+            request.extensions_mut().insert(Sent(sent));
+        }
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => without_foreign_allow(response),
+            Err(never) => match never {},
+        }
+    }
+
+    async fn invoke(&self, request: Request) -> Response<Body> {
+        match &self.invoke {
+            Some(invoke) => block_invoke::invoke(State(Arc::clone(invoke)), request).await,
+            None => plain::not_found(),
+        }
+    }
+}
+
+/// What no endpoint matches is a call of an app.
+fn with_fallback(endpoints: Router, invoke: Arc<Invoke>) -> Router {
+    let again = Arc::clone(&invoke);
+    let unrouted_method = async move |request: Request| unrouted(Arc::clone(&again), request).await;
+    let unrouted_path = async move |request: Request| unrouted(Arc::clone(&invoke), request).await;
+    endpoints.method_not_allowed_fallback(unrouted_method).fallback(unrouted_path)
+}
+
+async fn unrouted(invoke: Arc<Invoke>, mut request: Request) -> Response<Body> {
+    if let Some(Sent(uri)) = request.extensions_mut().remove() {
+        *request.uri_mut() = uri;
+    }
+    let mut response = block_invoke::invoke(State(invoke), request).await;
+    let own = OwnAllow(response.headers().get(ALLOW).cloned());
+    response.extensions_mut().insert(own);
+    response
+}
+
+/// The router says which methods a path has; but what is unrouted is a call, and its answer that of the app alone.
+fn without_foreign_allow(mut response: Response<Body>) -> Response<Body> {
+    if let Some(OwnAllow(own)) = response.extensions_mut().remove() {
+        response.headers_mut().remove(ALLOW);
+        response.headers_mut().extend(own.map(|value| (ALLOW, value)));
+    }
+    response
+}
+
+fn with_path(uri: &Uri, path: &str) -> Uri {
+    let text = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(text).ok();
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+fn header_bytes(request: &Request) -> usize {
+    let uri = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    uri + headers.sum::<usize>()
+}

@@ -1,0 +1,69 @@
+//! Paths as endpoints see them: cleaned, with `+` as a space (surface.md 1.1).
+use std::borrow::Cow;
+
+/// A path that escapes something with what is no hexadecimal number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadEscape;
+
+/// The path without doubled slashes, dots and a slash at the end, still escaped.
+pub(crate) fn clean(path: &str) -> Cow<'_, str> {
+    let plain = path.len() == 1 || !path.ends_with('/');
+    if path.starts_with('/') && plain && !path.contains("//") && !path.contains("/.") {
+        return Cow::Borrowed(path);
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            part => kept.push(part),
+        }
+    }
+    Cow::Owned(format!("/{}", kept.join("/")))
+}
+
+/// Parameters of paths are read as those of queries are.
+pub(crate) fn plus_as_space(path: Cow<'_, str>) -> Cow<'_, str> {
+    if path.contains('+') { Cow::Owned(path.replace('+', "%20")) } else { path }
+}
+
+/// Whether all escapes of a path are such.
+pub(crate) fn check_escapes(path: &str) -> Result<(), BadEscape> {
+    let mut parts = path.split('%');
+    parts.next();
+    let escape =
+        |part: &str| part.as_bytes().first_chunk::<2>().is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+    if parts.all(escape) { Ok(()) } else { Err(BadEscape) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_cleaned() {
+        for (path, cleaned) in [
+            ("/", "/"),
+            ("/v1.0/healthz", "/v1.0/healthz"),
+            ("/v1.0/healthz/", "/v1.0/healthz"),
+            ("//v1.0///healthz", "/v1.0/healthz"),
+            ("/v1.0/x/../healthz", "/v1.0/healthz"),
+            ("/a/./b/..", "/a"),
+            ("/../..", "/"),
+            ("*", "/*"),
+            ("/a/.b", "/a/.b"),
+        ] {
+            assert_eq!(clean(path), cleaned, "{path}");
+        }
+        assert!(matches!(clean("/v1.0/state/a/b"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn escapes_are_checked() {
+        assert_eq!(check_escapes("/a%20b%2F"), Ok(()));
+        for bad in ["/%", "/%2", "/%zz", "/a%2Fb%g0"] {
+            assert_eq!(check_escapes(bad), Err(BadEscape), "{bad}");
+        }
+        assert_eq!(plus_as_space(Cow::Borrowed("/a+b")), "/a%20b");
+    }
+}

@@ -1,0 +1,109 @@
+//! Listening: ports and sockets, and the connections that come in.
+use foundation_drain::Drain;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, lookup_host};
+
+const BACKLOG: u32 = 1024;
+/// When connections cannot be accepted, mostly for lack of files, others may end meanwhile.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A bound port or socket.
+#[derive(Debug)]
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// A connection of either kind.
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
+
+/// Binds a port of an interface; an empty host is all of them.
+///
+/// # Errors
+/// When the name cannot be resolved or the port is taken.
+pub async fn tcp(host: &str, port: u16) -> io::Result<TcpListener> {
+    let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() {
+        let any = bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+        return any.or_else(|_| bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))));
+    }
+    let mut last = io::Error::other(format!("no address for {host}"));
+    for address in lookup_host((host, port)).await? {
+        match bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Binds a socket file, in place of one that a dead process left behind.
+///
+/// # Errors
+/// When the folder is missing or another process listens there.
+pub fn unix(path: &Path) -> io::Result<UnixListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path).ok();
+    }
+    UnixListener::bind(path)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl Listener {
+    /// The port, unless it is a socket file.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// Something that serves connections.
+pub trait Serve: Clone + Send + Sync + 'static {
+    /// Serves one connection until it ends; when the drain stops, only what has begun is finished.
+    fn serve(self, connection: impl Connection, drain: Drain) -> impl Future<Output = ()> + Send;
+}
+
+/// Accepts connections until the drain stops.
+pub fn accept(listener: Listener, server: impl Serve, drain: &Drain) {
+    let connections = drain.clone();
+    drain.spawn_until_stopped(async move {
+        match listener {
+            Listener::Tcp(listener) => accept_tcp(listener, server, connections).await,
+            Listener::Unix(listener) => accept_unix(listener, server, connections).await,
+        }
+    });
+}
+
+async fn accept_tcp(listener: TcpListener, server: impl Serve, drain: Drain) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                stream.set_nodelay(true).ok();
+                drain.spawn(server.clone().serve(stream, drain.clone()));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn accept_unix(listener: UnixListener, server: impl Serve, drain: Drain) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drain.spawn(server.clone().serve(stream, drain.clone())),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Everything put together: one sidecar from its options, read from top to bottom.
+use crate::api::access::Access;
+use crate::api::cors::Cors;
+use crate::api::http::{Settings, Token};
+use crate::api::{self, Observer, grpc, listen};
+use crate::components::{Components, Values};
+use crate::facts::Sources;
+use crate::naming::{self, Found};
+use crate::options::{DAPR_VERSION, Mode, Options};
+use crate::resources::{Configuration, Reader, Resources};
+use crate::running::{Drains, Sidecar, Targets};
+use crate::stopping::ByApi;
+use crate::{address, app, servers};
+use anyhow::{Context, bail};
+use axum::Router;
+use block_host::absent::{self, Owner};
+use block_host::{About, Health};
+use component_api::Registry;
+use foundation_endpoint::Endpoints;
+use foundation_peer::{Own, Peers};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Puts a sidecar together; its servers listen when this returns. `asked` is cancelled when the API asks it to end.
+///
+/// # Errors
+/// What makes a start impossible: a configuration that cannot be read, a component that fails, a port that is taken.
+pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> anyhow::Result<Sidecar> {
+    if options.mode == Mode::Kubernetes {
+        bail!("Kubernetes mode is not in this build yet; use --mode standalone");
+    }
+    let environment = &options.environment;
+    let (app_id, namespace) = (options.app_id.clone(), environment.namespace().to_owned());
+    let drains = Drains::default();
+
+    // What is configured.
+    let configuration = Configuration::load(&options.configurations, environment)
+        .map_err(|error| anyhow::anyhow!("error loading configuration: {error}"))?;
+    let reader = Reader { app_id: &app_id, namespace: environment.given_namespace() };
+    let resources = Resources::load(&options.resources, reader)
+        .map_err(|error| anyhow::anyhow!("failed to load components: {error}"))?;
+    tracing::info!(target: "dapr.runtime", "Enabled features: {}", configuration.features.join(" "));
+
+    // Health: a target for each part that has to be ready.
+    let (health, outbound) = (Health::new(), Health::new());
+    let targets = Targets::new(&health, &outbound, options.listen.metrics.is_some());
+    servers::metrics(&options.listen, &drains.background).await?;
+    targets.metrics_are_up();
+
+    // Other sidecars: the port is taken before components may get it for a connection of their own.
+    let internal_port = match options.listen.internal_port {
+        Some(port) => port,
+        None => address::stable_port(&app_id, environment).await,
+    };
+    let internal = listen::tcp(&options.listen.internal_address, internal_port).await;
+    let internal = internal.with_context(|| format!("cannot listen on internal port {internal_port}"))?;
+    let internal_port = internal.local_addr()?.port();
+    let own = Own {
+        app_id: app_id.clone(),
+        namespace: namespace.clone(),
+        address: address::advertised(&options.listen.internal_address, environment),
+        host_name: address::host_name(environment),
+        internal_port,
+    };
+    let mut registry = Registry::default();
+    component_all::register_all(&mut registry);
+    let registry = Arc::new(registry);
+    let Found { resolver, name: resolver_name } =
+        naming::resolver(&registry, configuration.naming.as_ref(), &own).await;
+    let peers = Arc::new(Peers::new(resolver, own, options.max_body_size, &drains.background));
+
+    // Components: secret stores first, as the others may need them.
+    let components = Components::new(registry, Values::new(&app_id, environment.clone()));
+    components.start(&resources.components, &configuration).await?;
+    let live = components.live().clone();
+
+    // The app, and the building blocks.
+    let app_options = app::options(options);
+    let app = app::connect(app_options.as_ref(), &drains.background);
+    let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
+    let invoke = Arc::new(invoke.with_endpoints(resources.http_endpoints.clone()));
+    let state = Arc::new(block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone()));
+    let pubsub = block_pubsub::Service::new(
+        app_id.clone(),
+        namespace.clone(),
+        live.brokers.clone(),
+        Arc::new(block_pubsub::NoPolicies),
+        Arc::new(block_pubsub::NoTelemetry),
+    );
+    let pubsub = Arc::new(pubsub);
+    let ask_app = block_pubsub::Options { ask_app: options.app.ask_subscriptions };
+    let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), app.clone(), ask_app, &drains.background);
+    for declared in resources.subscriptions {
+        subscriber.declare(declared).context("failed to load declarative subscriptions")?;
+    }
+    let sources = Sources {
+        live: live.clone(),
+        subscriber: Arc::clone(&subscriber),
+        http_endpoints: resources.http_endpoints.keys().cloned().collect(),
+        resiliencies: resources.resiliencies,
+    };
+    let about = About {
+        app_id: app_id.clone(),
+        version: DAPR_VERSION,
+        features: configuration.features.clone(),
+        app: app::described(options),
+    };
+    let stop = ByApi::new(asked.clone(), drains.background.clone());
+    let host = block_host::Service::new(about, health, outbound, Arc::new(sources), Arc::new(stop));
+    let host = Arc::new(host);
+    let owner = Arc::new(Owner { app_id: app_id.clone(), namespace });
+
+    // The API.
+    let token = environment.api_token().map(Token::new);
+    let observer =
+        Observer { log: options.api_logging.unwrap_or(configuration.log_calls).then_some(configuration.call_log) };
+    let access = configuration.access;
+    let settings = Settings {
+        token: token.clone(),
+        cors: Cors::new(&options.allowed_origins),
+        max_body_size: options.max_body_size,
+        read_buffer_size: options.read_buffer_size,
+    };
+    let public = Settings { read_buffer_size: options.read_buffer_size, ..Settings::default() };
+    let public = api::http::Api::new(
+        routed(block_host::public_endpoints(Arc::clone(&host)), &access),
+        None,
+        public,
+        observer.clone(),
+    );
+    let endpoints = block_host::endpoints(Arc::clone(&host))
+        .merge(block_state::endpoints(Arc::clone(&state)))
+        .merge(block_pubsub::endpoints(Arc::clone(&pubsub)))
+        .merge(absent::endpoints(&owner));
+    let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
+    let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
+    let blocks =
+        grpc::Blocks { invoke: Arc::clone(&invoke), state, pubsub, subscriber: Arc::clone(&subscriber), host, owner };
+    let settings = grpc::Settings { token, access, max_message_size: options.max_body_size };
+    let grpc = grpc::Api::new(blocks, settings, observer)?;
+
+    // The servers.
+    servers::grpc(options, grpc, &drains.api).await?;
+    targets.grpc_is_up();
+    let http_port = servers::http(options, http, &drains.api).await?;
+    servers::public(&options.listen, public, &drains.api).await?;
+    servers::internal(options, internal, grpc::Internal::new(invoke), &drains.api);
+    targets.internal_is_up();
+    naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
+    Ok(Sidecar { app_options, app, subscriber, live, peers, targets, drains })
+}
+
+/// The endpoints that the lists allow.
+fn routed(endpoints: Endpoints, access: &Access) -> Router {
+    endpoints.into_router(|endpoint| access.allows_endpoint(endpoint))
+}

@@ -1,0 +1,19 @@
+//! The sidecar, `daprd`: the building blocks, the components they run on, and the API around them.
+mod address;
+pub mod api;
+mod app;
+mod assemble;
+pub mod components;
+mod facts;
+mod log;
+mod naming;
+pub mod options;
+mod process;
+pub mod resources;
+mod running;
+mod servers;
+mod stopping;
+mod text;
+mod wait;
+
+pub use process::main;

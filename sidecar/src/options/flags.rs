@@ -1,0 +1,175 @@
+//! A parser of command lines as Go programs take them: one dash or two, `--name=value` or `--name value`, bare booleans.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the value of a flag looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    /// Values between commas; the flag may be repeated.
+    List,
+    Bool,
+    Int,
+    /// A Go duration such as `1m30s`.
+    Duration,
+}
+
+/// Who the flag is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Current,
+    /// Works, with a word on what to use instead.
+    Deprecated(&'static str),
+    /// Accepted, but belongs to a part that this build does not have yet.
+    Absent(&'static str),
+}
+
+/// One flag.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flag {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: &'static str,
+    pub(crate) standing: Standing,
+    pub(crate) help: &'static str,
+}
+
+/// A command line that cannot be read, or a wish for help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    #[error("unknown flag: --{0}")]
+    Unknown(String),
+    #[error("flag needs an argument: --{0}")]
+    NoValue(&'static str),
+    #[error("invalid argument \"{value}\" for \"--{name}\" flag: {reason}")]
+    Invalid { name: &'static str, value: String, reason: &'static str },
+    #[error("help requested")]
+    Help,
+}
+
+/// The values of a command line.
+#[derive(Debug)]
+pub(crate) struct Flags {
+    table: &'static [Flag],
+    given: BTreeMap<&'static str, Vec<String>>,
+}
+
+impl Flags {
+    /// Reads a command line without the name of the program.
+    pub(crate) fn parse(table: &'static [Flag], arguments: &[String]) -> Result<Self, Misuse> {
+        let mut flags = Self { table, given: BTreeMap::new() };
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let Some(text) = dashed(argument) else {
+                if argument == "--" {
+                    break;
+                }
+                continue;
+            };
+            flags.take(text, &mut rest)?;
+        }
+        Ok(flags)
+    }
+
+    fn take<'a>(&mut self, text: &str, rest: &mut impl Iterator<Item = &'a String>) -> Result<(), Misuse> {
+        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+        let Some(flag) = self.table.iter().find(|flag| flag.name == name) else {
+            let help = matches!(name, "help" | "h");
+            return Err(if help { Misuse::Help } else { Misuse::Unknown(name.to_owned()) });
+        };
+        let value = match (value, flag.kind) {
+            (Some(value), _) => value.to_owned(),
+            (None, Kind::Bool) => "true".to_owned(),
+            (None, _) => rest.next().ok_or(Misuse::NoValue(flag.name))?.clone(),
+        };
+        check(flag, &value)?;
+        self.given.entry(flag.name).or_default().push(value);
+        Ok(())
+    }
+
+    /// Whether the flag was given at all.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    /// The last value, or the default.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        let given = self.given.get(name).and_then(|values| values.last());
+        given.map_or_else(|| self.default(name), String::as_str)
+    }
+
+    /// All values.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        let given = self.given.get(name).into_iter().flatten().flat_map(|value| value.split(','));
+        given.filter(|value| !value.is_empty()).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn bool(&self, name: &str) -> bool {
+        boolean(self.text(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn int(&self, name: &str) -> i64 {
+        self.text(name).parse().unwrap_or_default()
+    }
+
+    pub(crate) fn duration(&self, name: &str) -> Duration {
+        component_api::pubsub::go_duration(self.text(name)).unwrap_or_default()
+    }
+
+    /// Flags that were given, in the order of the table.
+    pub(crate) fn given(&self) -> impl Iterator<Item = &'static Flag> {
+        self.table.iter().filter(|flag| self.is_given(flag.name))
+    }
+
+    fn default(&self, name: &str) -> &'static str {
+        self.table.iter().find(|flag| flag.name == name).map_or("", |flag| flag.default)
+    }
+}
+
+/// The text behind one or two dashes.
+fn dashed(argument: &str) -> Option<&str> {
+    let text = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-'))?;
+    (!text.is_empty()).then_some(text)
+}
+
+fn check(flag: &Flag, value: &str) -> Result<(), Misuse> {
+    let reason = match flag.kind {
+        Kind::Bool if boolean(value).is_none() => "use true or false",
+        Kind::Int if value.parse::<i64>().is_err() => "use a whole number",
+        Kind::Duration if component_api::pubsub::go_duration(value).is_none() => "use a duration such as 30s",
+        _ => return Ok(()),
+    };
+    Err(Misuse::Invalid { name: flag.name, value: value.to_owned(), reason })
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// The help text of a table.
+pub(crate) fn usage(program: &str, table: &[Flag]) -> String {
+    let mut flags: Vec<_> = table.iter().filter(|flag| !matches!(flag.standing, Standing::Deprecated(_))).collect();
+    flags.sort_by_key(|flag| flag.name);
+    let width = flags.iter().map(|flag| flag.name.len() + kind(flag.kind).len()).max().unwrap_or_default() + 3;
+    let lines = flags.iter().map(|flag| {
+        let name = format!("{} {}", flag.name, kind(flag.kind));
+        let default = Some(flag.default).filter(|default| !matches!(*default, "" | "false" | "0s"));
+        let default = default.map(|default| format!(" (default {default})")).unwrap_or_default();
+        format!("      --{name:width$}{}{default}\n", flag.help)
+    });
+    format!("Usage of {program}:\n{}", lines.collect::<String>())
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "string",
+        Kind::List => "strings",
+        Kind::Bool => "",
+        Kind::Int => "int",
+        Kind::Duration => "duration",
+    }
+}

@@ -1,0 +1,139 @@
+//! The process: from its command line to its exit code.
+use crate::assemble::assemble;
+use crate::options::{Command, DAPR_VERSION, Environment, Failure, Options};
+use crate::running::Sidecar;
+use crate::stopping::{Reason, Signals};
+use crate::{address, log, wait};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+const SCOPE: &str = "dapr.runtime";
+const MISUSE: u8 = 2;
+const WORKERS: usize = 2;
+
+/// Runs `daprd` with a command line (without the name of the program).
+pub fn main(arguments: &[String]) -> ExitCode {
+    match Command::read(arguments, Environment::of_process()) {
+        Ok(Command::Run(options)) => in_runtime(run(&options)),
+        Ok(Command::Print(text)) => {
+            std::io::stdout().write_all(text.as_bytes()).ok();
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Wait(port)) => in_runtime(wait::until_outbound_ready(&port)),
+        Err(Failure::Misuse(misuse)) => {
+            complain(&format!("{misuse}\n{}", Command::usage()));
+            ExitCode::from(MISUSE)
+        }
+        Err(Failure::Invalid(invalid)) => {
+            complain(&format!("Fatal error from runtime: {invalid}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn in_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(future);
+            runtime.shutdown_timeout(Duration::from_millis(100));
+            code
+        }
+        Err(error) => {
+            complain(&format!("cannot start: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).ok();
+}
+
+async fn run(options: &Options) -> ExitCode {
+    let instance = address::host_name(&options.environment);
+    if let Err(error) = log::start(&options.log, &options.app_id, &instance, DAPR_VERSION) {
+        complain(&format!("{error}\n"));
+        return ExitCode::FAILURE;
+    }
+    tracing::info!(target: SCOPE, "Starting Dapr Runtime -- version {DAPR_VERSION} -- commit trilby-{}", env!("CARGO_PKG_VERSION"));
+    tracing::info!(target: SCOPE, "Log level set to: {}", options.log.level);
+    options.warnings.iter().for_each(|warning| tracing::warn!(target: SCOPE, "{warning}"));
+    match live(options).await {
+        Ok(()) => {
+            tracing::info!(target: SCOPE, "Daprd shutdown gracefully");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!(target: SCOPE, "Fatal error from runtime: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One sidecar after the other, as long as SIGHUP asks for a fresh one.
+async fn live(options: &Options) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    while run_once(options, &mut signals).await? == Reason::Reload {}
+    Ok(())
+}
+
+async fn run_once(options: &Options, signals: &mut Signals) -> anyhow::Result<Reason> {
+    let start = Instant::now();
+    tracing::info!(target: SCOPE, "standalone mode configured");
+    tracing::info!(target: SCOPE, "app id: {}", options.app_id);
+    let asked = CancellationToken::new();
+    let sidecar = tokio::select! {
+        sidecar = assemble(options, &asked) => sidecar?,
+        reason = signals.next() => return Ok(reason),
+    };
+    let reason = work(&sidecar, options, signals, &asked, start).await;
+    end(&sidecar, options, signals, reason).await?;
+    Ok(reason)
+}
+
+/// Returns why the sidecar is to end.
+async fn work(
+    sidecar: &Sidecar,
+    options: &Options,
+    signals: &mut Signals,
+    asked: &CancellationToken,
+    start: Instant,
+) -> Reason {
+    let ready = async {
+        sidecar.get_ready(options).await;
+        let elapsed = start.elapsed().as_millis();
+        tracing::info!(target: SCOPE, "dapr initialized. Status: Running. Init Elapsed {elapsed}ms");
+        std::future::pending::<Reason>().await
+    };
+    tokio::select! {
+        reason = ready => reason,
+        reason = signals.next() => reason,
+        () = asked.cancelled() => Reason::Asked,
+    }
+}
+
+/// Ends within the grace; a second signal ends at once.
+async fn end(sidecar: &Sidecar, options: &Options, signals: &mut Signals, reason: Reason) -> anyhow::Result<()> {
+    let steps = async {
+        if let Some(duration) = options.block_shutdown.filter(|_| reason != Reason::Asked) {
+            sidecar.block_end(duration).await;
+        }
+        within(options.grace, sidecar.end()).await
+    };
+    tokio::select! {
+        ended = steps => ended,
+        () = signals.insist() => Ok(()),
+    }
+}
+
+/// No grace at all is grace without end.
+async fn within(grace: Duration, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    if grace.is_zero() {
+        end.await;
+        return Ok(());
+    }
+    let ended = tokio::time::timeout(grace, end).await;
+    ended.map_err(|_| anyhow::anyhow!("Graceful shutdown timeout exceeded, forcing shutdown"))
+}

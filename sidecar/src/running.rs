@@ -1,0 +1,133 @@
+//! A sidecar at work: from its first readiness to its end.
+use crate::app;
+use crate::components::Live;
+use crate::options::Options;
+use crate::text::go_duration;
+use block_host::{Health, Target};
+use block_pubsub::Subscriber;
+use foundation_app::{AppOptions, Channel};
+use foundation_drain::Drain;
+use foundation_peer::Peers;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SCOPE: &str = "dapr.runtime";
+/// Calls that last longer are cut at the end of the grace anyway.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Who owns the tasks: those of servers end before those that they need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drains {
+    pub(crate) api: Drain,
+    pub(crate) background: Drain,
+}
+
+/// The parts that have to be ready (surface.md 5.4).
+pub(crate) struct Targets {
+    runtime: Target,
+    grpc: Target,
+    internal: Target,
+    metrics: Option<Target>,
+    outbound: Health,
+}
+
+impl Targets {
+    pub(crate) fn new(health: &Health, outbound: &Health, metrics: bool) -> Self {
+        Self {
+            runtime: health.target("runtime"),
+            grpc: health.target("grpc-api-server"),
+            internal: health.target("grpc-internal-server"),
+            metrics: metrics.then(|| health.target("metrics-exporter")),
+            outbound: outbound.clone(),
+        }
+    }
+
+    pub(crate) fn metrics_are_up(&self) {
+        self.metrics.iter().for_each(Target::ready);
+    }
+
+    pub(crate) fn grpc_is_up(&self) {
+        self.grpc.ready();
+    }
+
+    pub(crate) fn internal_is_up(&self) {
+        self.internal.ready();
+    }
+}
+
+/// A sidecar whose servers listen.
+pub(crate) struct Sidecar {
+    pub(crate) app_options: Option<AppOptions>,
+    pub(crate) app: Option<Arc<dyn Channel>>,
+    pub(crate) subscriber: Arc<Subscriber>,
+    pub(crate) live: Live,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) targets: Targets,
+    pub(crate) drains: Drains,
+}
+
+impl Sidecar {
+    /// Waits for the app, asks it what it wants, and is ready then.
+    pub(crate) async fn get_ready(&self, options: &Options) {
+        self.targets.outbound.target("app").ready();
+        if let (Some(app), Some(app_options)) = (&self.app, &self.app_options) {
+            app::wait(app_options).await;
+            self.attach(Arc::clone(app), options).await;
+        }
+        self.targets.runtime.ready();
+    }
+
+    /// Without health checks the app is asked at once, else when it is healthy for the first time.
+    async fn attach(&self, app: Arc<dyn Channel>, options: &Options) {
+        let ask_config = options.app.ask_config;
+        if options.app.health.is_none() {
+            app::load_configuration(&*app, ask_config).await;
+            self.subscriber.start().await;
+            return;
+        }
+        app.start_health_checks(&self.drains.background);
+        let subscriber = Arc::clone(&self.subscriber);
+        self.drains.background.spawn_until_stopped(async move {
+            let mut health = app.health().watch();
+            if health.wait_for(|healthy| *healthy).await.is_ok() {
+                app::load_configuration(&*app, ask_config).await;
+                subscriber.follow_health();
+            }
+        });
+    }
+
+    /// Takes nothing more from brokers and puts the end off until the time is up or the app is unhealthy.
+    pub(crate) async fn block_end(&self, duration: Duration) {
+        let shown = go_duration(duration);
+        tracing::info!(target: SCOPE, "Blocking graceful shutdown for {shown} or until app reports unhealthy...");
+        self.subscriber.end().await;
+        tokio::select! {
+            () = tokio::time::sleep(duration) => {
+                tracing::info!(target: SCOPE, "Block shutdown period expired, entering shutdown...");
+            }
+            () = self.unhealthy() => tracing::info!(target: SCOPE, "App reported unhealthy, entering shutdown..."),
+        }
+    }
+
+    async fn unhealthy(&self) {
+        if let Some(mut health) = self.app.as_ref().map(|app| app.health().watch()) {
+            health.wait_for(|healthy| !*healthy).await.ok();
+            return;
+        }
+        std::future::pending().await
+    }
+
+    /// Ends all parts: first what comes in, then the servers when their calls are answered, then what both needed.
+    pub(crate) async fn end(&self) {
+        tracing::info!(target: SCOPE, "Dapr is shutting down");
+        self.subscriber.end().await;
+        self.targets.grpc.not_ready();
+        self.drains.api.close(PATIENCE).await;
+        if let Err(error) = self.peers.close().await {
+            tracing::warn!(target: SCOPE, "error closing the name resolver: {error}");
+        }
+        self.live.close().await;
+        self.drains.background.close(PATIENCE).await;
+        tracing::info!(target: SCOPE, "Dapr runtime stopped");
+    }
+}

@@ -1,0 +1,91 @@
+//! The end of the process: by signal, by the API, by force (suite.md 5.8).
+use block_host::Stop;
+use foundation_drain::Drain;
+use std::io;
+use std::process::exit;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+const SCOPE: &str = "dapr.signals";
+/// So that the answer to the one who asked gets out.
+const FORCE_AFTER: Duration = Duration::from_millis(100);
+
+/// Why a sidecar ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// SIGINT or SIGTERM.
+    Signal,
+    /// SIGHUP: it is to start again with fresh resources.
+    Reload,
+    /// The shutdown API.
+    Asked,
+}
+
+/// Signals of the process.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Takes signals from now on.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal.
+    pub(crate) async fn next(&mut self) -> Reason {
+        let (name, reason) = tokio::select! {
+            _ = self.interrupt.recv() => ("interrupt", Reason::Signal),
+            _ = self.terminate.recv() => ("terminated", Reason::Signal),
+            _ = self.hang_up.recv() => ("hangup", Reason::Reload),
+        };
+        match reason {
+            Reason::Reload => tracing::info!(target: SCOPE, "Received signal '{name}'; restarting"),
+            _ => tracing::info!(target: SCOPE, "Received signal '{name}'; beginning shutdown"),
+        }
+        reason
+    }
+
+    /// Ends the process when there is a signal to end during the end.
+    pub(crate) async fn insist(&mut self) {
+        let name = tokio::select! {
+            _ = self.interrupt.recv() => "interrupt",
+            _ = self.terminate.recv() => "terminated",
+        };
+        tracing::error!(target: SCOPE, "Received signal '{name}' during shutdown; exiting immediately");
+        exit(1);
+    }
+}
+
+/// The shutdown API.
+pub(crate) struct ByApi {
+    asked: CancellationToken,
+    drain: Drain,
+}
+
+impl ByApi {
+    /// Cancels `asked` when the process shall end.
+    pub(crate) fn new(asked: CancellationToken, drain: Drain) -> Self {
+        Self { asked, drain }
+    }
+}
+
+impl Stop for ByApi {
+    fn gracefully(&self) {
+        self.asked.cancel();
+    }
+
+    fn by_force(&self) {
+        self.drain.spawn(async {
+            tokio::time::sleep(FORCE_AFTER).await;
+            exit(1);
+        });
+    }
+}
