@@ -1,8 +1,14 @@
 //! The seam between building blocks and technologies: what a component implements and a block calls.
 //!
 //! A component never sees HTTP, gRPC or a block; a block never names a technology.
+pub mod binding;
+pub mod configuration;
+pub mod conversation;
+pub mod crypto;
 mod error;
 mod live;
+pub mod lock;
+pub mod middleware;
 pub mod naming;
 pub mod pubsub;
 mod registry;
@@ -22,6 +28,7 @@ pub type Metadata = std::collections::BTreeMap<String, String>;
 /// The value of a request metadata name, without regard to case.
 pub fn metadata_value<'a>(metadata: &'a Metadata, name: &str) -> Option<&'a str> {
     let exact = metadata.get(name);
-    let found = exact.or_else(|| metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
+    let found =
+        exact.or_else(|| metadata.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
     found.map(String::as_str)
 }

@@ -1,5 +1,8 @@
 //! Which component types this build has, and how to make one of each.
-use crate::{Error, Properties, Result, naming, pubsub, secret, state};
+use crate::{
+    Error, Properties, Result, binding, configuration, conversation, crypto, lock, middleware, naming, pubsub, secret,
+    state,
+};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -75,7 +78,8 @@ impl<T: ?Sized + 'static> Table<T> {
 
     /// The factory of a type (without the kind) and version. An empty version, and `v0` for `v1`, mean the default.
     pub fn find(&self, name: &str, version: &str) -> Lookup<T> {
-        let Some((descriptor, factory)) = self.by_name.get(name.to_lowercase().as_str()).map(|index| &self.entries[*index])
+        let Some((descriptor, factory)) =
+            self.by_name.get(name.to_lowercase().as_str()).map(|index| &self.entries[*index])
         else {
             return Lookup::UnknownType;
         };
@@ -105,6 +109,12 @@ pub struct Registry {
     pub state: Table<dyn state::Store>,
     pub pubsub: Table<dyn pubsub::Broker>,
     pub secret: Table<dyn secret::Store>,
+    pub binding: Table<dyn binding::Binding>,
+    pub configuration: Table<dyn configuration::Store>,
+    pub lock: Table<dyn lock::Store>,
+    pub crypto: Table<dyn crypto::Keys>,
+    pub conversation: Table<dyn conversation::Model>,
+    pub middleware: Table<dyn middleware::Http>,
     pub naming: Table<dyn naming::Resolver>,
 }
 

@@ -150,7 +150,12 @@ pub trait Store: Send + Sync {
     }
 
     /// Keys that match a SQL LIKE pattern with `\` as escape, in pages of at most `page_size`.
-    async fn keys_like(&self, _pattern: &str, _page_size: Option<u32>, _continuation: Option<String>) -> Result<KeysPage> {
+    async fn keys_like(
+        &self,
+        _pattern: &str,
+        _page_size: Option<u32>,
+        _continuation: Option<String>,
+    ) -> Result<KeysPage> {
         Err(Error::unsupported("this state store cannot list keys"))
     }
 

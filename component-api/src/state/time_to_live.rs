@@ -28,7 +28,10 @@ mod tests {
 
     #[test]
     fn seconds_or_for_ever_or_an_error() {
-        assert_eq!([parse("2"), parse("-1"), parse("0"), parse("")], [Some(Some(2)), Some(None), Some(None), Some(None)]);
+        assert_eq!(
+            [parse("2"), parse("-1"), parse("0"), parse("")],
+            [Some(Some(2)), Some(None), Some(None), Some(None)]
+        );
         assert_eq!([parse("-2"), parse("foo"), parse("1.5"), parse("2147483648")], [None; 4]);
     }
 }

@@ -3,7 +3,13 @@ use component_api::Registry;
 
 /// Makes all components known.
 pub fn register_all(registry: &mut Registry) {
+    component_conversation::register(registry);
+    component_cron::register(registry);
+    component_crypto::register(registry);
+    component_http::register(registry);
     component_in_memory::register(registry);
+    component_local::register(registry);
     component_mdns::register(registry);
+    component_middleware::register(registry);
     component_sqlite::register(registry);
 }

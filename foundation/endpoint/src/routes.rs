@@ -27,7 +27,13 @@ impl Endpoints {
 
     /// Adds one path under one version.
     #[must_use]
-    pub fn add(mut self, version: &'static str, group: &'static str, path: &'static str, handlers: MethodRouter) -> Self {
+    pub fn add(
+        mut self,
+        version: &'static str,
+        group: &'static str,
+        path: &'static str,
+        handlers: MethodRouter,
+    ) -> Self {
         self.0.push(Endpoint { version, group, path, handlers });
         self
     }

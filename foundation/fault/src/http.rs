@@ -38,8 +38,11 @@ impl Fault {
 fn detail(detail: &Detail) -> Value {
     match detail {
         Detail::ErrorInfo { reason, metadata, http_only_metadata } => {
-            let all: Map<_, _> =
-                metadata.iter().chain(http_only_metadata).map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+            let all: Map<_, _> = metadata
+                .iter()
+                .chain(http_only_metadata)
+                .map(|(name, value)| (name.clone(), value.as_str().into()))
+                .collect();
             let all = if all.is_empty() { Value::Null } else { Value::Object(all) };
             json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": DOMAIN, "metadata": all})
         }
@@ -51,7 +54,8 @@ fn detail(detail: &Detail) -> Value {
             "@type": "type.googleapis.com/google.rpc.ResourceInfo",
             "resource_type": kind, "resource_name": name, "owner": owner, "description": description}),
         Detail::BadRequest { violations } => {
-            let violations: Vec<_> = violations.iter().map(|(field, text)| given(&[("field", field), ("description", text)])).collect();
+            let violations: Vec<_> =
+                violations.iter().map(|(field, text)| given(&[("field", field), ("description", text)])).collect();
             json!({"@type": "type.googleapis.com/google.rpc.BadRequest", "field_violations": violations})
         }
         Detail::Help { links } => {
@@ -73,9 +77,9 @@ mod tests {
     use crate::{Category, Code};
     use axum::http::StatusCode;
 
-    static PLAIN: Code = Code::new(StatusCode::BAD_REQUEST, tonic::Code::InvalidArgument, "ERR_BAD_REQUEST", Category::Common);
-    static RICH: Code =
-        Code::rich(StatusCode::NOT_FOUND, tonic::Code::NotFound, "ERR_X", "DAPR_X", Category::Common);
+    static PLAIN: Code =
+        Code::new(StatusCode::BAD_REQUEST, tonic::Code::InvalidArgument, "ERR_BAD_REQUEST", Category::Common);
+    static RICH: Code = Code::rich(StatusCode::NOT_FOUND, tonic::Code::NotFound, "ERR_X", "DAPR_X", Category::Common);
 
     #[test]
     fn the_plain_form_has_no_details() {

@@ -26,13 +26,29 @@ pub struct Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// The reason comes from the code's table row unless it is given here.
-    ErrorInfo { reason: String, metadata: Vec<(String, String)>, http_only_metadata: Vec<(String, String)> },
+    ErrorInfo {
+        reason: String,
+        metadata: Vec<(String, String)>,
+        http_only_metadata: Vec<(String, String)>,
+    },
     /// An ErrorInfo whose metadata over HTTP is an object even when there is nothing in it: Dapr tells an empty map from
     /// none.
-    ErrorInfoObject { reason: String, metadata: Vec<(String, String)> },
-    ResourceInfo { kind: String, name: String, owner: String, description: String },
-    BadRequest { violations: Vec<(String, String)> },
-    Help { links: Vec<(String, String)> },
+    ErrorInfoObject {
+        reason: String,
+        metadata: Vec<(String, String)>,
+    },
+    ResourceInfo {
+        kind: String,
+        name: String,
+        owner: String,
+        description: String,
+    },
+    BadRequest {
+        violations: Vec<(String, String)>,
+    },
+    Help {
+        links: Vec<(String, String)>,
+    },
 }
 
 impl Fault {

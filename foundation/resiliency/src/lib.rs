@@ -1,1 +1,1 @@
-//! TODO
+//! Timeouts, retries and circuit breakers around calls.

@@ -1,1 +1,1 @@
-//! TODO
+//! Resource kinds and how they are loaded.

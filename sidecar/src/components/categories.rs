@@ -1,7 +1,10 @@
 //! The kinds of components, and those of each that run.
 use super::Failure;
 use crate::resources::Component;
-use component_api::{Config, Instance, Lookup, Properties, Registry, Table, pubsub, secret, state};
+use component_api::{
+    Config, Instance, Lookup, Properties, Registry, Table, binding, configuration, conversation, crypto, lock,
+    middleware, pubsub, secret, state,
+};
 use std::sync::Arc;
 
 /// What a component is for.
@@ -10,21 +13,15 @@ pub(crate) enum Category {
     State,
     Pubsub,
     Secret,
+    Binding,
+    Configuration,
+    Lock,
+    Crypto,
+    Conversation,
+    Middleware,
     /// One that this build has no components of.
     Absent,
 }
-
-const ABSENT: [&str; 9] = [
-    "bindings",
-    "configuration",
-    "lock",
-    "crypto",
-    "conversation",
-    "middleware",
-    "workflowbackend",
-    "nameresolution",
-    "workflow",
-];
 
 impl Category {
     /// The category of a full type such as `state.redis`.
@@ -33,9 +30,15 @@ impl Category {
             "state" => Some(Self::State),
             "pubsub" => Some(Self::Pubsub),
             "secretstores" => Some(Self::Secret),
+            "bindings" => Some(Self::Binding),
+            "configuration" => Some(Self::Configuration),
+            "lock" => Some(Self::Lock),
+            "crypto" => Some(Self::Crypto),
+            "conversation" => Some(Self::Conversation),
+            "middleware" => Some(Self::Middleware),
+            "workflowbackend" | "nameresolution" => Some(Self::Absent),
             // Dapr takes no `workflow` components.
-            "workflow" => None,
-            other => ABSENT.contains(&other).then_some(Self::Absent),
+            _ => None,
         }
     }
 
@@ -45,6 +48,12 @@ impl Category {
             Self::State => "state store",
             Self::Pubsub => "message bus",
             Self::Secret => "secret store",
+            Self::Binding => "binding",
+            Self::Configuration => "configuration store",
+            Self::Lock => "lock store",
+            Self::Crypto => "crypto provider",
+            Self::Conversation => "conversation component",
+            Self::Middleware => "HTTP middleware",
             Self::Absent => "component",
         }
     }
@@ -56,6 +65,12 @@ pub struct Live {
     pub state: component_api::Live<dyn state::Store>,
     pub brokers: component_api::Live<dyn pubsub::Broker>,
     pub secrets: component_api::Live<dyn secret::Store>,
+    pub bindings: component_api::Live<dyn binding::Binding>,
+    pub configurations: component_api::Live<dyn configuration::Store>,
+    pub locks: component_api::Live<dyn lock::Store>,
+    pub cryptos: component_api::Live<dyn crypto::Keys>,
+    pub conversations: component_api::Live<dyn conversation::Model>,
+    pub middlewares: component_api::Live<dyn middleware::Http>,
 }
 
 impl Live {
@@ -65,6 +80,12 @@ impl Live {
             Category::State => self.state.insert(wish.make(&registry.state).await?),
             Category::Pubsub => self.brokers.insert(wish.make(&registry.pubsub).await?),
             Category::Secret => self.secrets.insert(wish.make(&registry.secret).await?),
+            Category::Binding => self.bindings.insert(wish.make(&registry.binding).await?),
+            Category::Configuration => self.configurations.insert(wish.make(&registry.configuration).await?),
+            Category::Lock => self.locks.insert(wish.make(&registry.lock).await?),
+            Category::Crypto => self.cryptos.insert(wish.make(&registry.crypto).await?),
+            Category::Conversation => self.conversations.insert(wish.make(&registry.conversation).await?),
+            Category::Middleware => self.middlewares.insert(wish.make(&registry.middleware).await?),
             Category::Absent => {}
         }
         Ok(())
@@ -77,6 +98,21 @@ impl Live {
         }
         for broker in self.brokers.all().values() {
             closed(&broker.name, &broker.kind, &broker.version, broker.component.close().await);
+        }
+        for binding in self.bindings.all().values() {
+            closed(&binding.name, &binding.kind, &binding.version, binding.component.close().await);
+        }
+        for store in self.configurations.all().values() {
+            closed(&store.name, &store.kind, &store.version, store.component.close().await);
+        }
+        for store in self.locks.all().values() {
+            closed(&store.name, &store.kind, &store.version, store.component.close().await);
+        }
+        for keys in self.cryptos.all().values() {
+            closed(&keys.name, &keys.kind, &keys.version, keys.component.close().await);
+        }
+        for model in self.conversations.all().values() {
+            closed(&model.name, &model.kind, &model.version, model.component.close().await);
         }
     }
 }

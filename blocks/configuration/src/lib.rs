@@ -1,0 +1,1 @@
+//! Configuration: values that the app reads and follows.

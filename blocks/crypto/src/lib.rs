@@ -1,0 +1,1 @@
+//! Cryptography with keys that the app never sees.

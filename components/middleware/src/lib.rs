@@ -1,0 +1,5 @@
+//! HTTP middleware of all kinds.
+use component_api::Registry;
+
+/// Makes the components of this crate known.
+pub fn register(_registry: &mut Registry) {}

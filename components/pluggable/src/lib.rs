@@ -1,0 +1,1 @@
+//! Components in other processes, behind Unix sockets.

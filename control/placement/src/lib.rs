@@ -1,0 +1,1 @@
+//! Placement of actors on hosts.

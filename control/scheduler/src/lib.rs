@@ -1,0 +1,1 @@
+//! Jobs and reminders at their time.

@@ -1,0 +1,1 @@
+//! Identity of processes: SPIFFE ids, certificates and their rotation, TLS configurations.
