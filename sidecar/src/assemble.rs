@@ -80,6 +80,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
     let invoke = Arc::new(invoke.with_endpoints(resources.http_endpoints.clone()));
     let state = Arc::new(block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone()));
+    let secret = Arc::new(block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes));
     let pubsub = block_pubsub::Service::new(
         app_id.clone(),
         namespace.clone(),
@@ -131,11 +132,19 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let endpoints = block_host::endpoints(Arc::clone(&host))
         .merge(block_state::endpoints(Arc::clone(&state)))
         .merge(block_pubsub::endpoints(Arc::clone(&pubsub)))
+        .merge(block_secret::endpoints(Arc::clone(&secret)))
         .merge(absent::endpoints(&owner));
     let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
     let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
-    let blocks =
-        grpc::Blocks { invoke: Arc::clone(&invoke), state, pubsub, subscriber: Arc::clone(&subscriber), host, owner };
+    let blocks = grpc::Blocks {
+        invoke: Arc::clone(&invoke),
+        state,
+        pubsub,
+        secret,
+        subscriber: Arc::clone(&subscriber),
+        host,
+        owner,
+    };
     let settings = grpc::Settings { token, access, max_message_size: options.max_body_size };
     let grpc = grpc::Api::new(blocks, settings, observer)?;
 

@@ -1,5 +1,11 @@
-//! Components on the local machine: secrets and files.
+//! Components on the local machine: secrets of a file and of the environment.
+pub mod environment_secrets;
+pub mod file_secrets;
+
 use component_api::Registry;
 
 /// Makes the components of this crate known.
-pub fn register(_registry: &mut Registry) {}
+pub fn register(registry: &mut Registry) {
+    environment_secrets::register(registry);
+    file_secrets::register(registry);
+}

@@ -7,6 +7,11 @@ use std::fmt;
 #[error("{0}")]
 pub struct Error(pub String);
 
+/// Whether a text is one of the words that Dapr takes for yes; everything else means no.
+pub fn is_truthy(text: &str) -> bool {
+    matches!(text.trim().to_lowercase().as_str(), "y" | "yes" | "true" | "t" | "on" | "1")
+}
+
 /// Name/value pairs whose names are looked up without regard to case. Values are never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Properties(BTreeMap<String, (String, String)>);

@@ -3,6 +3,7 @@ use super::document::Document;
 use crate::api::CallLog;
 use crate::api::access::{Access, Rule};
 use crate::options::Environment;
+use block_secret::{Access as SecretAccess, Scope, Scopes};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +23,8 @@ pub struct Configuration {
     /// `type` or `type/version` that must not be loaded.
     pub denied_components: Vec<String>,
     pub naming: Option<Naming>,
+    /// Which secrets the app may read.
+    pub secret_scopes: Scopes,
 }
 
 /// The name resolver to use.
@@ -46,19 +49,20 @@ impl Configuration {
                 merge(&mut spec, document.spec().value());
             }
         }
-        Ok(Self::read(&Document::of(spec)))
+        Self::read(&Document::of(spec))
     }
 
-    fn read(spec: &Document) -> Self {
+    fn read(spec: &Document) -> Result<Self, String> {
         let (api, log) = (spec.get("api"), spec.get("logging").get("apiLogging"));
-        Self {
+        Ok(Self {
             features: features(&spec.list("features")),
             access: Access::new(&rules(&api.list("allowed")), &rules(&api.list("denied"))),
             log_calls: log.bool("enabled"),
             call_log: CallLog { obfuscate: log.bool("obfuscateURLs"), omit_health: log.bool("omitHealthChecks") },
             denied_components: spec.get("components").strings("deny"),
             naming: naming(&spec.get("nameResolution")),
-        }
+            secret_scopes: secret_scopes(&spec.get("secrets").list("scopes"))?,
+        })
     }
 
     /// Whether a component may be loaded.
@@ -72,6 +76,27 @@ impl Configuration {
 fn naming(section: &Document) -> Option<Naming> {
     let component = Some(section.text("component")).filter(|component| !component.is_empty())?;
     Some(Naming { component, version: section.text("version"), configuration: section.texts("configuration") })
+}
+
+fn secret_scopes(items: &[Document]) -> Result<Scopes, String> {
+    let mut scopes = BTreeMap::new();
+    for item in items {
+        let store = item.text("storeName");
+        if scopes.insert(store.clone(), secret_scope(item)).is_some() {
+            return Err(format!("{store} storeName is repeated in secrets configuration"));
+        }
+    }
+    Ok(scopes.into_iter().collect())
+}
+
+fn secret_scope(item: &Document) -> Scope {
+    let denied = item.text("defaultAccess").eq_ignore_ascii_case("deny");
+    let set = |name| item.strings(name).into_iter().collect();
+    Scope {
+        default_access: if denied { SecretAccess::Deny } else { SecretAccess::Allow },
+        allowed: set("allowedSecrets"),
+        denied: set("deniedSecrets"),
+    }
 }
 
 fn rules(items: &[Document]) -> Vec<Rule> {

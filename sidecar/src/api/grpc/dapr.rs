@@ -16,6 +16,7 @@ pub struct Blocks {
     pub invoke: Arc<block_invoke::Service>,
     pub state: Arc<block_state::Service>,
     pub pubsub: Arc<block_pubsub::Service>,
+    pub secret: Arc<block_secret::Service>,
     pub subscriber: Arc<block_pubsub::Subscriber>,
     pub host: Arc<block_host::Service>,
     pub owner: Arc<Owner>,
@@ -30,11 +31,6 @@ impl Dapr {
     pub(crate) fn new(blocks: Blocks) -> Self {
         Self { blocks }
     }
-}
-
-/// Stands in for a block that is not there yet.
-fn not_yet<T>(method: &str, _: Request<T>) -> Status {
-    Status::unimplemented(format!("{method} is not in this build yet"))
 }
 
 #[tonic::async_trait]
@@ -105,11 +101,11 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn get_secret(&self, request: Request<v1::GetSecretRequest>) -> Reply<v1::GetSecretResponse> {
-        Err(not_yet("get_secret", request))
+        block_secret::get_secret(&self.blocks.secret, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_bulk_secret(&self, request: Request<v1::GetBulkSecretRequest>) -> Reply<v1::GetBulkSecretResponse> {
-        Err(not_yet("get_bulk_secret", request))
+        block_secret::get_bulk_secret(&self.blocks.secret, request.into_inner()).await.map(Response::new)
     }
 
     async fn register_actor_timer(&self, _: Request<v1::RegisterActorTimerRequest>) -> Reply<()> {
