@@ -1,2 +1,66 @@
-//! TODO
-fn main() {}
+//! Measures any daprd, or two of them in turn, and prints a table: size, start, memory, latency, throughput, CPU.
+mod app;
+mod cases;
+mod client;
+mod load;
+mod process;
+mod subject;
+mod table;
+
+use anyhow::Context;
+use cases::{Case, Figures};
+use clap::Parser;
+use foundation_drain::Drain;
+use std::path::PathBuf;
+use std::time::Duration;
+use subject::Subject;
+
+/// Measures daprd binaries on loopback, with apps and clients of its own.
+///
+/// Figures of one run compare with each other only: quote the ratio of two binaries, not a single time.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The daprd to measure.
+    #[arg(long, value_name = "PATH")]
+    daprd: PathBuf,
+    /// A second daprd, measured in turn with the first.
+    #[arg(long, value_name = "PATH")]
+    vs: Option<PathBuf>,
+    /// How often everything is measured; the table has the medians.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of load for each figure.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Measure only cases whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    let drain = Drain::new();
+    let mut subjects = vec![Subject::new(options.daprd.clone())];
+    subjects.extend(options.vs.clone().map(Subject::new));
+    for round in 1..=options.rounds {
+        for subject in &mut subjects {
+            eprintln!("round {round} of {}: {}", options.rounds, subject.path.display());
+            measure(subject, &options, &drain).await?;
+        }
+    }
+    drain.close(Duration::from_secs(1)).await;
+    table::print(&subjects);
+    Ok(())
+}
+
+async fn measure(subject: &mut Subject, options: &Options, drain: &Drain) -> anyhow::Result<()> {
+    subject.measure_start(drain).await.context("measuring the start")?;
+    let duration = Duration::from_secs(options.seconds);
+    for case in Case::ALL.into_iter().filter(|case| case.name().contains(&options.only)) {
+        let figures: Figures =
+            cases::run(&subject.path, case, duration, drain).await.with_context(|| format!("measuring {}", case.name()))?;
+        subject.add(case, figures);
+    }
+    Ok(())
+}

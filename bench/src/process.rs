@@ -1,0 +1,102 @@
+//! A daprd process with components in memory, and what the system says of it.
+use crate::client::{Call, Client};
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use foundation_drain::Drain;
+use http::{Method, StatusCode};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const START: Duration = Duration::from_secs(30);
+/// Clock ticks of a second in `/proc`, which Linux fixes for all programs.
+const TICKS: f64 = 100.0;
+const COMPONENTS: [(&str, &str); 2] = [("store", "state.in-memory"), ("broker", "pubsub.in-memory")];
+
+/// A running sidecar; it is killed when dropped.
+pub(crate) struct Daprd {
+    child: Child,
+    pub(crate) port: u16,
+    /// From the start of the process to its first answer that it is ready.
+    pub(crate) start: Duration,
+    _folder: TempDir,
+}
+
+impl Daprd {
+    /// Starts a sidecar for an app, or for none, and waits until it is ready.
+    pub(crate) async fn start(path: &Path, app_id: &str, app: Option<u16>, drain: &Drain) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        for (name, kind) in COMPONENTS {
+            std::fs::write(folder.path().join(format!("{name}.yaml")), component(name, kind))?;
+        }
+        let port = free_port()?;
+        let mut command = Command::new(path);
+        command.args(["--app-id", app_id, "--log-level", "error", "--dapr-listen-addresses", "127.0.0.1"]);
+        command.args(["--dapr-internal-grpc-listen-address", "127.0.0.1", "--metrics-listen-address", "127.0.0.1"]);
+        command.args(["--dapr-http-port", &port.to_string(), "--dapr-grpc-port", &free_port()?.to_string()]);
+        command.args(["--metrics-port", &free_port()?.to_string()]);
+        command.args(["--dapr-internal-grpc-port", &free_port()?.to_string()]);
+        command.arg("--resources-path").arg(folder.path());
+        if let Some(app) = app {
+            command.args(["--app-port", &app.to_string()]);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let started = Instant::now();
+        let child = command.spawn().with_context(|| format!("starting {}", path.display()))?;
+        let mut daprd = Self { child, port, start: Duration::ZERO, _folder: folder };
+        daprd.wait_until_ready(started, drain).await?;
+        daprd.start = started.elapsed();
+        Ok(daprd)
+    }
+
+    async fn wait_until_ready(&mut self, started: Instant, drain: &Drain) -> anyhow::Result<()> {
+        let path = "/v1.0/healthz".to_owned();
+        let call = Call { method: Method::GET, path, body: Bytes::new(), expect: StatusCode::NO_CONTENT };
+        while started.elapsed() < START {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("daprd ended with {status} before it was ready");
+            }
+            if let Ok(mut client) = Client::connect(self.port, drain).await
+                && client.send(&call).await.is_ok()
+            {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+        bail!("daprd was not ready after {} seconds", START.as_secs())
+    }
+
+    /// Seconds of processor time so far.
+    pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields = stat.rsplit_once(") ").context("reading /proc")?.1;
+        let fields: Vec<f64> = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+        Ok(fields.iter().sum::<f64>() / TICKS)
+    }
+
+    /// Resident memory in bytes.
+    pub(crate) fn memory(&self) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("reading /proc")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
+    }
+}
+
+impl Drop for Daprd {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn component(name: &str, kind: &str) -> String {
+    format!(
+        "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}\nspec:\n  type: {kind}\n  version: v1\n"
+    )
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}

@@ -1,0 +1,52 @@
+//! A binary under measurement, with the figures of all rounds.
+use crate::app;
+use crate::cases::{Case, Figures};
+use crate::process::Daprd;
+use foundation_drain::Drain;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Long enough for what a sidecar does once after its start.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// A binary with its figures.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) path: PathBuf,
+    /// Milliseconds to the first 204 of `/v1.0/healthz`.
+    pub(crate) starts: Vec<f64>,
+    /// Bytes of resident memory without any load.
+    pub(crate) idle: Vec<f64>,
+    figures: Vec<(Case, Figures)>,
+}
+
+impl Subject {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, starts: Vec::new(), idle: Vec::new(), figures: Vec::new() }
+    }
+
+    /// Starts a sidecar and lets it settle.
+    pub(crate) async fn measure_start(&mut self, drain: &Drain) -> anyhow::Result<()> {
+        let daprd = Daprd::start(&self.path, "idle", Some(app::start(drain).await?), drain).await?;
+        self.starts.push(daprd.start.as_secs_f64() * 1000.0);
+        tokio::time::sleep(SETTLING).await;
+        self.idle.push(daprd.memory()?);
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, case: Case, figures: Figures) {
+        self.figures.push((case, figures));
+    }
+
+    /// The median of a figure of a case; none when the case was not measured.
+    pub(crate) fn median(&self, case: Case, figure: impl Fn(&Figures) -> f64) -> Option<f64> {
+        median(self.figures.iter().filter(|(of, _)| *of == case).map(|(_, figures)| figure(figures)))
+    }
+}
+
+/// The value in the middle.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
