@@ -47,9 +47,7 @@ impl Case {
 
     fn call(self) -> Call {
         let (method, path, body, expect) = match self {
-            Self::Invoke => {
-                (Method::POST, "/v1.0/invoke/callee/method/echo", vec![b'x'; SIZE].into(), StatusCode::OK)
-            }
+            Self::Invoke => (Method::POST, "/v1.0/invoke/callee/method/echo", vec![b'x'; SIZE].into(), StatusCode::OK),
             Self::Save => (Method::POST, "/v1.0/state/store", entries(), StatusCode::NO_CONTENT),
             Self::Get => (Method::GET, "/v1.0/state/store/key", Bytes::new(), StatusCode::OK),
             Self::Publish => (Method::POST, "/v1.0/publish/broker/topic", event(), StatusCode::NO_CONTENT),

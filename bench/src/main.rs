@@ -58,8 +58,9 @@ async fn measure(subject: &mut Subject, options: &Options, drain: &Drain) -> any
     subject.measure_start(drain).await.context("measuring the start")?;
     let duration = Duration::from_secs(options.seconds);
     for case in Case::ALL.into_iter().filter(|case| case.name().contains(&options.only)) {
-        let figures: Figures =
-            cases::run(&subject.path, case, duration, drain).await.with_context(|| format!("measuring {}", case.name()))?;
+        let figures: Figures = cases::run(&subject.path, case, duration, drain)
+            .await
+            .with_context(|| format!("measuring {}", case.name()))?;
         subject.add(case, figures);
     }
     Ok(())
