@@ -1,9 +1,9 @@
 //! State over gRPC.
 use crate::error::Error;
-use crate::json;
 use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Options, Save, Transaction};
 use crate::service::Service;
 use component_api::state::{Consistency, Etag, Item, Value};
+use foundation_json as json;
 use tonic::Status;
 use wire::common::v1::state_options::{StateConcurrency, StateConsistency};
 use wire::common::v1::{Etag as WireEtag, StateItem, StateOptions};

@@ -1,7 +1,6 @@
 //! State over HTTP.
 use crate::body;
 use crate::error::Error;
-use crate::json;
 use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Options, Transaction};
 use crate::service::Service;
 use axum::extract::{Path, Request, State};
@@ -12,6 +11,7 @@ use component_api::Metadata;
 use component_api::state::{Consistency, Etag, Item};
 use foundation_endpoint::{Endpoints, RequestParts, query_metadata, query_value, read_body};
 use foundation_fault::Fault;
+use foundation_json as json;
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use serde::Serialize;

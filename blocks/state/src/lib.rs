@@ -7,7 +7,6 @@ mod error;
 mod failure;
 mod grpc;
 mod http;
-mod json;
 mod keys;
 mod model;
 mod pending;

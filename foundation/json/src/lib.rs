@@ -1,5 +1,8 @@
 //! JSON as Go reads and writes it: what is stored must be the same text, whichever sidecar stored it (protocols.md 7.6).
+mod members;
 mod repair;
+
+pub use members::{Members, list, text};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -12,7 +15,7 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// The decoder's text.
-pub(crate) fn read(body: &[u8]) -> Result<Value, String> {
+pub fn read(body: &[u8]) -> Result<Value, String> {
     match first(body) {
         Err(_) if repair::is_needed(body) => first(&repair::repaired(body)),
         read => read,
@@ -26,14 +29,14 @@ fn first(body: &[u8]) -> Result<Value, String> {
 }
 
 /// Writes a value: members sorted by name, numbers as 64-bit floats, `<`, `>`, `&` and line separators escaped.
-pub(crate) fn write(value: &Value) -> Bytes {
+pub fn write(value: &Value) -> Bytes {
     let mut out = Vec::new();
     put(&mut out, value);
     escape_html(out).into()
 }
 
 /// A JSON text without white space, or nothing when it is no JSON.
-pub(crate) fn compact(text: &[u8]) -> Option<Box<RawValue>> {
+pub fn compact(text: &[u8]) -> Option<Box<RawValue>> {
     let text = std::str::from_utf8(text).ok()?;
     serde_json::from_str::<&RawValue>(text).ok()?;
     let (mut inside, mut escaped) = (false, false);
@@ -52,7 +55,7 @@ pub(crate) fn compact(text: &[u8]) -> Option<Box<RawValue>> {
 }
 
 /// Escapes, in a JSON text, what could end a script in a web page.
-pub(crate) fn escape_html(json: Vec<u8>) -> Vec<u8> {
+pub fn escape_html(json: Vec<u8>) -> Vec<u8> {
     if !json.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
         return json;
     }
