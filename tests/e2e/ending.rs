@@ -1,0 +1,58 @@
+//! How a sidecar ends.
+use crate::app::App;
+use crate::sidecar::Setup;
+use crate::wait::until;
+use http::StatusCode;
+use std::net::TcpListener;
+use tokio::net::TcpStream;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_end_it_well() {
+    for signal in ["-INT", "-TERM"] {
+        let mut sidecar = Setup::new("ending", None).start().await;
+        sidecar.signal(signal);
+        assert_eq!(sidecar.ended().await.code(), Some(0), "{signal}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hangup_starts_it_again_on_the_same_ports() {
+    let mut sidecar = Setup::new("again", None).component("store", "state.in-memory", &[]).start().await;
+    sidecar.post("/v1.0/state/store", r#"[{"key": "a", "value": 1}]"#).await.unwrap();
+    sidecar.signal("-HUP");
+    until("a fresh store answers", async || {
+        sidecar.get("/v1.0/state/store/a").await.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
+    })
+    .await;
+    sidecar.signal("-TERM");
+    assert_eq!(sidecar.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_and_bad_flags_are_errors() {
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let flag = |name, value: &str| Setup::new("wrong", None).flag(name, value).spawn();
+    assert_eq!(flag("--dapr-http-port", &port).ended().await.code(), Some(1));
+    assert_eq!(flag("--mode", "sideways").ended().await.code(), Some(1));
+    assert_eq!(flag("--no-such-flag", "1").ended().await.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_in_flight_is_answered_before_the_end() {
+    let app = App::start(&[("/slow", StatusCode::OK, "done")]).await;
+    app.hold("/slow");
+    let sidecar = Setup::new("flight", Some(app.port)).start().await;
+    let call = sidecar.get("/v1.0/invoke/flight/method/slow");
+    let end = async {
+        until("the app has the call", async || !app.bodies("/slow").is_empty()).await;
+        sidecar.signal("-TERM");
+        until("the sidecar takes no new connections", async || {
+            TcpStream::connect(("127.0.0.1", sidecar.port)).await.is_err()
+        })
+        .await;
+        app.release("/slow");
+    };
+    let (answer, ()) = tokio::join!(call, end);
+    assert_eq!(answer.unwrap(), (StatusCode::OK, "done".into()));
+}

@@ -1,0 +1,11 @@
+//! Real processes, started as users start them, killed and restarted.
+//!
+//! The binary is `TRILBY_BIN`, or the one that `cargo build -p trilby` left beside the tests.
+mod app;
+mod broker;
+mod client;
+mod ending;
+mod invocation;
+mod sidecar;
+mod sockets;
+mod wait;

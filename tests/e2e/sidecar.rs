@@ -1,0 +1,174 @@
+//! A sidecar process with its resources in a temporary folder.
+use crate::client::{Answer, over_tcp};
+use crate::wait::until;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use tempfile::TempDir;
+
+/// How a sidecar is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    pub(crate) app_id: String,
+    pub(crate) app_port: Option<u16>,
+    /// YAML of each resource.
+    pub(crate) resources: Vec<String>,
+    /// YAML of a Configuration.
+    pub(crate) configuration: Option<String>,
+    pub(crate) flags: Vec<String>,
+}
+
+/// A running sidecar; it is killed when dropped.
+pub(crate) struct Sidecar {
+    child: Child,
+    pub(crate) port: u16,
+    arguments: Vec<String>,
+    _folder: TempDir,
+}
+
+impl Setup {
+    /// A sidecar of an app.
+    pub(crate) fn new(app_id: &str, app_port: Option<u16>) -> Self {
+        Self { app_id: app_id.to_owned(), app_port, ..Self::default() }
+    }
+
+    /// Adds a component.
+    pub(crate) fn component(mut self, name: &str, kind: &str, metadata: &[(&str, &str)]) -> Self {
+        let metadata: Vec<_> =
+            metadata.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
+        let spec = serde_json::json!({"type": kind, "version": "v1", "metadata": metadata});
+        let component = serde_json::json!({
+            "apiVersion": "dapr.io/v1alpha1", "kind": "Component", "metadata": {"name": name}, "spec": spec
+        });
+        self.resources.push(component.to_string());
+        self
+    }
+
+    /// Adds a flag with its value.
+    pub(crate) fn flag(mut self, name: &str, value: &str) -> Self {
+        self.flags.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    /// Starts the sidecar and waits until it is ready.
+    pub(crate) async fn start(self) -> Sidecar {
+        let sidecar = self.spawn();
+        sidecar.ready().await;
+        sidecar
+    }
+
+    /// Starts the sidecar.
+    pub(crate) fn spawn(self) -> Sidecar {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let mut arguments: Vec<String> = ["daprd", "--app-id", &self.app_id].map(str::to_owned).to_vec();
+        let mut flag = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
+        let resources = folder.path().join("resources");
+        std::fs::create_dir(&resources).unwrap();
+        for (number, resource) in self.resources.iter().enumerate() {
+            std::fs::write(resources.join(format!("{number}.yaml")), resource).unwrap();
+        }
+        flag("--resources-path", &resources.display().to_string());
+        if let Some(configuration) = &self.configuration {
+            let path = folder.path().join("configuration.yaml");
+            std::fs::write(&path, configuration).unwrap();
+            flag("--config", &path.display().to_string());
+        }
+        for address in ["dapr-listen-addresses", "dapr-internal-grpc-listen-address", "metrics-listen-address"] {
+            flag(&format!("--{address}"), "127.0.0.1");
+        }
+        flag("--dapr-http-port", &port.to_string());
+        for other in ["dapr-grpc-port", "dapr-internal-grpc-port", "metrics-port"] {
+            flag(&format!("--{other}"), &free_port().to_string());
+        }
+        if let Some(app_port) = self.app_port {
+            flag("--app-port", &app_port.to_string());
+        }
+        arguments.extend(self.flags);
+        Sidecar { child: spawn(&arguments), port, arguments, _folder: folder }
+    }
+}
+
+impl Sidecar {
+    /// Waits until the sidecar is ready.
+    pub(crate) async fn ready(&self) {
+        until("the sidecar is ready", async || {
+            self.get("/v1.0/healthz").await.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
+        })
+        .await;
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        over_tcp(self.port, Method::GET, path, Bytes::new()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+        over_tcp(self.port, Method::POST, path, body).await
+    }
+
+    /// Ends the process without any chance to clean up.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the process again as it was started first.
+    pub(crate) async fn restart(&mut self) {
+        self.child = spawn(&self.arguments);
+        self.ready().await;
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits until the process has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let mut ended = None;
+        until("the sidecar has ended", async || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        })
+        .await;
+        ended.unwrap()
+    }
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Publishes a text; whether the sidecar at that port said that the broker has it.
+pub(crate) async fn publish(port: u16, topic: &str, text: &str) -> bool {
+    let body = serde_json::Value::from(text).to_string();
+    let answer = over_tcp(port, Method::POST, &format!("/v1.0/publish/broker/{topic}"), body).await;
+    answer.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
+}
+
+fn spawn(arguments: &[String]) -> Child {
+    let mut command = Command::new(binary());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.env("DAPR_HOST_IP", "127.0.0.1").spawn().unwrap()
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("TRILBY_BIN") {
+        return path.into();
+    }
+    let tests = std::env::current_exe().unwrap();
+    let path = tests.parent().and_then(Path::parent).unwrap().join("trilby");
+    assert!(path.exists(), "{} is not there: run `cargo build -p trilby` first, or ./test", path.display());
+    path
+}
