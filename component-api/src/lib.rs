@@ -17,7 +17,7 @@ pub mod state;
 mod task;
 
 pub use error::{Error, Kind, Result};
-pub use foundation_metadata::Properties;
+pub use foundation_metadata::{ByteSize, GoDuration, Properties, Secret};
 pub use live::{Instance, Live};
 pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table};
 pub use task::Task;

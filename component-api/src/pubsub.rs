@@ -1,7 +1,7 @@
 //! Publish/subscribe brokers.
 mod time_to_live;
 
-pub use time_to_live::{go_duration, time_to_live};
+pub use time_to_live::time_to_live;
 
 use crate::{Error, Metadata, Result, Task};
 use async_trait::async_trait;

@@ -1,9 +1,9 @@
 //! The app behind this sidecar: how it is called, and what it is asked at start.
 use crate::options::Options;
-use crate::text::go_duration;
 use block_host::{AppConnection, AppHealth};
 use foundation_app::{AppOptions, Channel, HealthOptions, Protocol, connect as connect_to, wait_until_listening};
 use foundation_drain::Drain;
+use foundation_metadata::duration;
 use std::sync::Arc;
 
 const SCOPE: &str = "dapr.runtime";
@@ -48,8 +48,8 @@ pub(crate) fn described(options: &Options) -> AppConnection {
 fn health_of(health: &HealthOptions, protocol: Protocol) -> AppHealth {
     AppHealth {
         health_check_path: if protocol.is_grpc() { String::new() } else { health.path.clone() },
-        health_probe_interval: go_duration(health.interval),
-        health_probe_timeout: go_duration(health.timeout),
+        health_probe_interval: duration::format(health.interval),
+        health_probe_timeout: duration::format(health.timeout),
         health_threshold: i32::try_from(health.threshold).unwrap_or(i32::MAX),
     }
 }

@@ -13,7 +13,6 @@ pub mod resources;
 mod running;
 mod servers;
 mod stopping;
-mod text;
 mod wait;
 
 pub use process::main;

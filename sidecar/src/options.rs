@@ -2,7 +2,6 @@
 mod check;
 mod environment;
 mod flags;
-mod quantity;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -143,7 +143,7 @@ fn component(document: &Document) -> Component {
         kind: spec.text("type"),
         version: spec.text("version"),
         ignore_errors: spec.bool("ignoreErrors"),
-        init_timeout: component_api::pubsub::go_duration(&spec.text("initTimeout")).unwrap_or(INIT_TIMEOUT),
+        init_timeout: foundation_metadata::duration::parse(&spec.text("initTimeout")).unwrap_or(INIT_TIMEOUT),
         secret_store: document.get("auth").text("secretStore"),
         metadata: spec.list("metadata").into_iter().map(item).collect(),
     }

@@ -2,11 +2,11 @@
 use crate::app;
 use crate::components::Live;
 use crate::options::Options;
-use crate::text::go_duration;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
 use foundation_app::{AppOptions, Channel};
 use foundation_drain::Drain;
+use foundation_metadata::duration::format;
 use foundation_peer::Peers;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,7 @@ impl Sidecar {
 
     /// Takes nothing more from brokers and puts the end off until the time is up or the app is unhealthy.
     pub(crate) async fn block_end(&self, duration: Duration) {
-        let shown = go_duration(duration);
+        let shown = format(duration);
         tracing::info!(target: SCOPE, "Blocking graceful shutdown for {shown} or until app reports unhealthy...");
         self.subscriber.end().await;
         tokio::select! {

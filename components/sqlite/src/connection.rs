@@ -103,10 +103,17 @@ fn pragma(value: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn parsed(text: &str) -> (String, Vec<String>, &'static str) {
         let address = Address::parse(text).unwrap();
-        let mode = address.journal_mode(&ConnectionMetadata::default());
+        let metadata = ConnectionMetadata {
+            connection_string: text.to_owned(),
+            timeout: Duration::from_secs(1),
+            busy_timeout: Duration::ZERO,
+            disable_wal: false,
+        };
+        let mode = address.journal_mode(&metadata);
         (address.uri, address.pragmas, mode)
     }
 

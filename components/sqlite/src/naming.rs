@@ -55,18 +55,19 @@ impl SqliteResolver {
     /// # Errors
     /// The file cannot be opened or is no database.
     pub async fn open(metadata: Metadata) -> Result<Self> {
-        let Metadata { connection, table_name, metadata_table_name, update_interval, cleanup_interval } = metadata;
-        let rows = Arc::new(Rows::new(&table_name, update_interval));
+        let connection = metadata.connection();
+        let Metadata { table_name, metadata_table_name, update_interval, cleanup_interval, .. } = metadata;
+        let rows = Arc::new(Rows::new(&table_name, update_interval.0));
         let migrations = Migrations {
             table: metadata_table_name.clone(),
             key: "nr-migrations",
             steps: vec![rows::creation(&table_name)],
         };
         // A row must be renewed within the interval, and renewing may take as long as the timeout.
-        let renewal = update_interval.saturating_sub(connection.timeout);
+        let renewal = update_interval.0.saturating_sub(connection.timeout);
         let database = Arc::new(Database::open(connection, migrations).await?);
         let cleaning = Cleaning {
-            interval: cleanup_interval,
+            interval: cleanup_interval.0,
             metadata_table: metadata_table_name,
             key: "nr-last-cleanup",
             delete: rows.cleanup(),

@@ -81,7 +81,7 @@ impl SqliteBroker {
             place: Arc::clone(place),
             bell: self.ear.listen(),
             deliver: Arc::clone(deliver),
-            visibility_timeout: self.metadata.visibility_timeout,
+            visibility_timeout: self.metadata.visibility_timeout.0,
         }
     }
 }
@@ -149,7 +149,7 @@ fn failed(ids: Vec<String>, error: &Error) -> Vec<FailedEntry> {
 fn open(metadata: &Metadata) -> rusqlite::Result<(Connection, Bell, Ear)> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(&metadata.connection_string, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(metadata.busy_timeout)?;
+    connection.busy_timeout(metadata.busy_timeout.0)?;
     // Readers and the writer do not wait for each other; the mode stays with the file.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.set_prepared_statement_cache_capacity(32);

@@ -48,9 +48,9 @@ impl SqliteStore {
             key: "migrations",
             steps: vec![rows::creation(&metadata.table_name)],
         };
-        let database = Arc::new(Database::open(metadata.connection, migrations).await?);
+        let database = Arc::new(Database::open(metadata.connection(), migrations).await?);
         let cleaning = Cleaning {
-            interval: metadata.cleanup_interval,
+            interval: metadata.cleanup_interval.0,
             metadata_table: metadata.metadata_table_name,
             key: "last-cleanup",
             delete: rows::cleanup(&metadata.table_name),

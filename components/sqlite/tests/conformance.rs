@@ -1,7 +1,6 @@
 //! The common suite over the components of this crate.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 use component_api::pubsub::Broker;
-use component_sqlite::ConnectionMetadata;
 use component_sqlite::pubsub::{ConcurrencyMode, Metadata, SqliteBroker};
 use component_sqlite::state::{self, SqliteStore};
 use conformance::pubsub::Subject;
@@ -20,8 +19,8 @@ async fn broker() {
 async fn store() {
     let folder = tempfile::tempdir().unwrap();
     for connection_string in [":memory:".to_owned(), folder.path().join("state.db").to_string_lossy().into_owned()] {
-        let connection = ConnectionMetadata { connection_string, ..ConnectionMetadata::default() };
-        let store = SqliteStore::open(state::Metadata { connection, ..state::Metadata::default() }).await.unwrap();
+        let store =
+            SqliteStore::open(state::Metadata { connection_string, ..state::Metadata::default() }).await.unwrap();
         conformance::state::run(&store).await;
     }
 }
@@ -31,7 +30,7 @@ fn subject(path: PathBuf, concurrency_mode: ConcurrencyMode) -> Subject {
         let metadata = Metadata {
             connection_string: path.to_string_lossy().into_owned(),
             consumer_id: app_id.to_owned(),
-            redeliver_interval: Duration::from_millis(1),
+            redeliver_interval: Duration::from_millis(1).into(),
             concurrency_mode,
             ..Metadata::default()
         };

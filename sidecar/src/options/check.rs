@@ -1,8 +1,8 @@
 //! From flags to options: what they must look like, and how they belong together.
 use super::flags::{Flags, Standing};
-use super::quantity::bytes;
 use super::{App, Environment, Listen, Log, Mode, Options};
 use foundation_app::{HealthOptions, Protocol};
+use foundation_metadata::ByteSize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,8 +80,10 @@ fn split(text: &str) -> Vec<String> {
 fn size(flags: &Flags, name: &'static str, older: (&str, u32), default: usize) -> Result<usize, Invalid> {
     let text = flags.text(name);
     if flags.is_given(name) || !flags.is_given(older.0) {
-        let value = bytes(text).ok_or_else(|| Invalid::Size { name, value: text.to_owned() })?;
-        return Ok(usize::try_from(value).unwrap_or(default));
+        let minus = text.strip_prefix('-');
+        let size =
+            ByteSize::parse(minus.unwrap_or(text)).ok_or_else(|| Invalid::Size { name, value: text.to_owned() })?;
+        return Ok(usize::try_from(size.0).ok().filter(|_| minus.is_none()).unwrap_or(default));
     }
     let number = usize::try_from(flags.int(older.0)).ok();
     Ok(number.map_or(default, |number| number << older.1))

@@ -113,7 +113,7 @@ impl Flags {
     }
 
     pub(crate) fn duration(&self, name: &str) -> Duration {
-        component_api::pubsub::go_duration(self.text(name)).unwrap_or_default()
+        foundation_metadata::duration::parse(self.text(name)).unwrap_or_default()
     }
 
     /// Flags that were given, in the order of the table.
@@ -136,7 +136,7 @@ fn check(flag: &Flag, value: &str) -> Result<(), Misuse> {
     let reason = match flag.kind {
         Kind::Bool if boolean(value).is_none() => "use true or false",
         Kind::Int if value.parse::<i64>().is_err() => "use a whole number",
-        Kind::Duration if component_api::pubsub::go_duration(value).is_none() => "use a duration such as 30s",
+        Kind::Duration if foundation_metadata::duration::parse(value).is_none() => "use a duration such as 30s",
         _ => return Ok(()),
     };
     Err(Misuse::Invalid { name: flag.name, value: value.to_owned(), reason })

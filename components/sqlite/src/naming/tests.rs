@@ -7,7 +7,7 @@ use std::path::Path;
 
 async fn resolver(path: &Path) -> SqliteResolver {
     let mut metadata = Metadata::default();
-    metadata.connection.connection_string = path.to_string_lossy().into_owned();
+    metadata.connection_string = path.to_string_lossy().into_owned();
     SqliteResolver::open(metadata).await.unwrap()
 }
 

@@ -1,9 +1,7 @@
 //! Metadata of `pubsub.sqlite`.
-use component_api::pubsub::go_duration;
-use component_api::{Error, Properties, Result};
+use component_api::{Error, GoDuration, Properties, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Durable publish/subscribe between the processes of one machine, in one SQLite file.
@@ -23,24 +21,19 @@ pub struct Metadata {
     pub max_concurrent_handlers: usize,
     /// How long a message stays with a process that shows no sign of life before another one gets it. The time is
     /// renewed while a message is being handled, so it need not be longer than that takes.
-    #[schemars(with = "String")]
-    pub visibility_timeout: Duration,
+    pub visibility_timeout: GoDuration,
     /// Pause before a failed message comes again. It doubles with every failure up to `maxRedeliverInterval`.
-    #[schemars(with = "String")]
-    pub redeliver_interval: Duration,
+    pub redeliver_interval: GoDuration,
     /// Longest pause before a failed message comes again.
-    #[schemars(with = "String")]
-    pub max_redeliver_interval: Duration,
+    pub max_redeliver_interval: GoDuration,
     /// How often a failed message comes again before it is given up; -1 is without limit.
     pub max_retries: i64,
     /// Messages older than this are deleted, delivered or not.
-    #[schemars(with = "String")]
-    pub retention: Duration,
+    pub retention: GoDuration,
     /// When a topic has more messages than this that somebody has not handled yet, the oldest are deleted.
     pub max_messages: u32,
     /// How long to wait for the database while other processes write to it.
-    #[schemars(with = "String")]
-    pub busy_timeout: Duration,
+    pub busy_timeout: GoDuration,
 }
 
 /// How many messages of a topic a group handles at the same time.
@@ -59,13 +52,13 @@ impl Default for Metadata {
             consumer_id: String::new(),
             concurrency_mode: ConcurrencyMode::Single,
             max_concurrent_handlers: 16,
-            visibility_timeout: Duration::from_secs(10),
-            redeliver_interval: Duration::from_secs(1),
-            max_redeliver_interval: Duration::from_secs(60),
+            visibility_timeout: Duration::from_secs(10).into(),
+            redeliver_interval: Duration::from_secs(1).into(),
+            max_redeliver_interval: Duration::from_secs(60).into(),
             max_retries: -1,
-            retention: Duration::from_secs(7 * 24 * 3600),
+            retention: Duration::from_secs(7 * 24 * 3600).into(),
             max_messages: 1_000_000,
-            busy_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(5).into(),
         }
     }
 }
@@ -76,23 +69,13 @@ impl Metadata {
     /// # Errors
     /// A value that cannot be read, or no `connectionString`.
     pub fn read(properties: &Properties, app_id: &str) -> Result<Self> {
-        let usual = Self::default();
-        let text = |name: &str| properties.get(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-        let connection_string = text("connectionString")
-            .ok_or_else(|| Error::invalid("connectionString is missing: give the path of the database file"))?;
-        let read = Self {
-            connection_string,
-            consumer_id: text("consumerID").unwrap_or_else(|| app_id.to_owned()),
-            concurrency_mode: mode(text("concurrencyMode"))?,
-            max_concurrent_handlers: number(properties, "maxConcurrentHandlers", usual.max_concurrent_handlers)?,
-            visibility_timeout: duration(properties, "visibilityTimeout", usual.visibility_timeout)?,
-            redeliver_interval: duration(properties, "redeliverInterval", usual.redeliver_interval)?,
-            max_redeliver_interval: duration(properties, "maxRedeliverInterval", usual.max_redeliver_interval)?,
-            max_retries: number(properties, "maxRetries", usual.max_retries)?,
-            retention: duration(properties, "retention", usual.retention)?,
-            max_messages: number(properties, "maxMessages", usual.max_messages)?,
-            busy_timeout: duration(properties, "busyTimeout", usual.busy_timeout)?,
-        };
+        let mut read: Self = properties.decode()?;
+        if read.connection_string.is_empty() {
+            return Err(Error::invalid("connectionString is missing: give the path of the database file"));
+        }
+        if read.consumer_id.is_empty() {
+            app_id.clone_into(&mut read.consumer_id);
+        }
         read.checked()
     }
 
@@ -100,7 +83,7 @@ impl Metadata {
         if self.max_concurrent_handlers == 0 || self.max_messages == 0 {
             return Err(Error::invalid("maxConcurrentHandlers and maxMessages must be above zero"));
         }
-        if self.visibility_timeout < Duration::from_millis(30) || self.retention.is_zero() {
+        if self.visibility_timeout.0 < Duration::from_millis(30) || self.retention.0.is_zero() {
             return Err(Error::invalid("visibilityTimeout must be at least 30ms, and retention above zero"));
         }
         Ok(self)
@@ -109,25 +92,6 @@ impl Metadata {
     /// The pause before the next delivery after so many.
     pub(super) fn pause_after(&self, deliveries: i64) -> Duration {
         let doublings = u32::try_from(deliveries - 1).unwrap_or_default().min(30);
-        self.redeliver_interval.saturating_mul(1 << doublings).min(self.max_redeliver_interval)
+        self.redeliver_interval.0.saturating_mul(1 << doublings).min(self.max_redeliver_interval.0)
     }
-}
-
-fn mode(text: Option<String>) -> Result<ConcurrencyMode> {
-    match text.unwrap_or_default().to_lowercase().as_str() {
-        "" | "single" => Ok(ConcurrencyMode::Single),
-        "parallel" => Ok(ConcurrencyMode::Parallel),
-        _ => Err(Error::invalid("concurrencyMode must be single or parallel")),
-    }
-}
-
-fn duration(properties: &Properties, name: &str, usual: Duration) -> Result<Duration> {
-    let Some(text) = properties.get(name).map(str::trim).filter(|text| !text.is_empty()) else { return Ok(usual) };
-    let plain = || text.parse().ok().map(Duration::from_secs);
-    go_duration(text).or_else(plain).ok_or_else(|| Error::invalid(format!("{name} must be a duration such as 30s")))
-}
-
-fn number<T: FromStr>(properties: &Properties, name: &str, usual: T) -> Result<T> {
-    let Some(text) = properties.get(name).map(str::trim).filter(|text| !text.is_empty()) else { return Ok(usual) };
-    text.parse().map_err(|_| Error::invalid(format!("{name} must be a whole number in its range")))
 }

@@ -126,7 +126,7 @@ pub(super) fn peek(connection: &Connection, place: &Place) -> Result<Found> {
 pub(super) fn claim(connection: &Connection, place: &Place, metadata: &Metadata) -> Result<Found> {
     let found = peek(connection, place)?;
     if let Found::Message(claim) = &found {
-        let due_at = now().saturating_add(milliseconds(metadata.visibility_timeout));
+        let due_at = now().saturating_add(milliseconds(metadata.visibility_timeout.0));
         let sql = "INSERT INTO pubsub_deliveries (topic, consumer, message_id, attempts, owner, due_at)
             VALUES (:topic, :consumer, :id, 1, :owner, :due_at)
             ON CONFLICT DO UPDATE SET attempts = attempts + 1, owner = :owner, due_at = :due_at";
@@ -141,7 +141,7 @@ pub(super) fn claim(connection: &Connection, place: &Place, metadata: &Metadata)
 
 /// Keeps a message for a while longer, if it is still ours.
 pub(super) fn renew(connection: &Connection, place: &Place, id: i64, metadata: &Metadata) -> Result<()> {
-    let due_at = now().saturating_add(milliseconds(metadata.visibility_timeout));
+    let due_at = now().saturating_add(milliseconds(metadata.visibility_timeout.0));
     let sql = "UPDATE pubsub_deliveries SET due_at = ?5 WHERE topic = ?1 AND consumer = ?2 AND message_id = ?3 AND owner = ?4";
     connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer, id, place.owner, due_at])?;
     Ok(())
@@ -179,7 +179,7 @@ pub(super) fn clean(connection: &Connection, metadata: &Metadata) -> Result<bool
     let mut deleted = 0;
     let outdated = "DELETE FROM pubsub_messages WHERE id IN
         (SELECT id FROM pubsub_messages WHERE published_at < ?1 OR expires_at <= ?2 LIMIT ?3)";
-    let oldest = now.saturating_sub(milliseconds(metadata.retention));
+    let oldest = now.saturating_sub(milliseconds(metadata.retention.0));
     deleted += connection.execute(outdated, params![oldest, now, CLEANED_AT_ONCE])?;
     let done = "DELETE FROM pubsub_messages WHERE id IN (SELECT m.id FROM pubsub_messages m
         WHERE m.id <= (SELECT min(position) FROM pubsub_groups g WHERE g.topic = m.topic)

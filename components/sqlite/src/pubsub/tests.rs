@@ -21,8 +21,8 @@ fn metadata(folder: &TempDir, consumer_id: &str) -> Metadata {
     Metadata {
         connection_string: folder.path().join("broker.db").to_string_lossy().into_owned(),
         consumer_id: consumer_id.to_owned(),
-        redeliver_interval: Duration::from_millis(1),
-        visibility_timeout: Duration::from_millis(300),
+        redeliver_interval: Duration::from_millis(1).into(),
+        visibility_timeout: Duration::from_millis(300).into(),
         ..Metadata::default()
     }
 }
@@ -89,7 +89,7 @@ async fn a_message_in_work_stays_there_however_long_it_takes() {
     publish(&broker, "slow").await;
     assert_eq!(inbox.recv().await.unwrap(), "slow");
     // Three times as long as a silent process may keep a message.
-    tokio::time::sleep(settings.visibility_timeout * 3).await;
+    tokio::time::sleep(settings.visibility_timeout.0 * 3).await;
     assert!(inbox.try_recv().is_err(), "it is not handed out twice");
     finish.send(true).unwrap();
     subscription.close().await;
@@ -165,7 +165,7 @@ fn metadata_is_read_without_regard_to_case() {
             .collect();
     let read = Metadata::read(&properties, "app").unwrap();
     assert_eq!((read.consumer_id.as_str(), read.concurrency_mode), ("app", ConcurrencyMode::Parallel));
-    assert_eq!(read.redeliver_interval, Duration::from_millis(250));
+    assert_eq!(read.redeliver_interval.0, Duration::from_millis(250));
     assert!(Metadata::read(&Properties::default(), "app").is_err());
     let properties: Properties = [("connectionString", "x.db"), ("maxRetries", "many")].into_iter().collect();
     assert!(Metadata::read(&properties, "app").unwrap_err().to_string().contains("maxRetries"));

@@ -1,6 +1,5 @@
 //! What is written into the file, and how several stores share it.
 use super::{Metadata, SqliteStore};
-use crate::metadata::ConnectionMetadata;
 use component_api::state::{Concurrency, Consistency, Etag, GetRequest, SetRequest, Store, Value};
 use component_api::{Kind, Metadata as Pairs, Properties};
 use futures_util::future::join_all;
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 fn metadata(path: &Path) -> Metadata {
     let connection_string = path.to_string_lossy().into_owned();
-    Metadata { connection: ConnectionMetadata { connection_string, ..Default::default() }, ..Default::default() }
+    Metadata { connection_string, ..Default::default() }
 }
 
 fn set(key: &str, value: Value) -> SetRequest {
@@ -96,7 +95,7 @@ async fn many_stores_share_a_file() {
 async fn expired_rows_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    let cleaning = Metadata { cleanup_interval: Duration::from_millis(20), ..metadata(&path) };
+    let cleaning = Metadata { cleanup_interval: Duration::from_millis(20).into(), ..metadata(&path) };
     let _store = SqliteStore::open(cleaning).await.unwrap();
     let connection = Connection::open(&path).unwrap();
     let insert = "INSERT INTO state (key, value, is_binary, etag, expiration_time)
@@ -119,9 +118,9 @@ fn metadata_has_aliases_and_limits() {
     let read = |pairs: &[(&str, &str)]| Metadata::read(&pairs.iter().copied().collect::<Properties>());
     let given = read(&[("URL", "a.db"), ("timeoutInSeconds", "30"), ("disableWAL", "yes"), ("cleanupInterval", "1m")]);
     let given = given.unwrap();
-    let ConnectionMetadata { connection_string, timeout, disable_wal, .. } = given.connection;
-    assert_eq!((connection_string.as_str(), timeout.as_secs(), disable_wal), ("a.db", 30, true));
-    assert_eq!((given.cleanup_interval.as_secs(), given.table_name.as_str()), (60, "state"));
+    let Metadata { connection_string, timeout, disable_wal, .. } = &given;
+    assert_eq!((connection_string.as_str(), timeout.0.as_secs(), *disable_wal), ("a.db", 30, true));
+    assert_eq!((given.cleanup_interval.0.as_secs(), given.table_name.as_str()), (60, "state"));
     for wrong in [("timeout", "500ms"), ("timeout", "soon"), ("tableName", "a;b")] {
         assert!(read(&[("connectionString", "a.db"), wrong]).is_err(), "{wrong:?}");
     }
