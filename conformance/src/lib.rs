@@ -1,4 +1,6 @@
 //! One suite per kind of component, run by every component. Features choose the trials.
+pub mod configuration;
+pub mod lock;
 pub mod pubsub;
 pub mod secret;
 pub mod state;

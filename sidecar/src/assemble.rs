@@ -81,6 +81,9 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let invoke = Arc::new(invoke.with_endpoints(resources.http_endpoints.clone()));
     let state = Arc::new(block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone()));
     let secret = Arc::new(block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes));
+    let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
+    let configuration_items = Arc::new(configuration_items);
+    let lock = Arc::new(block_lock::Service::new(app_id.clone(), live.locks.clone()));
     let pubsub = block_pubsub::Service::new(
         app_id.clone(),
         namespace.clone(),
@@ -133,6 +136,8 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         .merge(block_state::endpoints(Arc::clone(&state)))
         .merge(block_pubsub::endpoints(Arc::clone(&pubsub)))
         .merge(block_secret::endpoints(Arc::clone(&secret)))
+        .merge(block_configuration::endpoints(Arc::clone(&configuration_items)))
+        .merge(block_lock::endpoints(Arc::clone(&lock)))
         .merge(absent::endpoints(&owner));
     let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
     let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
@@ -142,6 +147,8 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         pubsub,
         secret,
         subscriber: Arc::clone(&subscriber),
+        configuration: Arc::clone(&configuration_items),
+        lock,
         host,
         owner,
     };
@@ -156,7 +163,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     servers::internal(options, internal, grpc::Internal::new(invoke), &drains.api);
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
-    Ok(Sidecar { app_options, app, subscriber, live, peers, targets, drains })
+    Ok(Sidecar { app_options, app, subscriber, configuration: configuration_items, live, peers, targets, drains })
 }
 
 /// The endpoints that the lists allow.

@@ -15,11 +15,14 @@ pub(crate) struct Sources {
 
 impl Facts for Sources {
     fn components(&self) -> Vec<Component> {
-        let (state, brokers, secrets) = (self.live.state.all(), self.live.brokers.all(), self.live.secrets.all());
-        let state = state.values().map(|one| component(one, of_state(one.component.features())));
-        let brokers = brokers.values().map(|one| component(one, of_broker(one.component.features())));
-        let secrets = secrets.values().map(|one| component(one, of_secrets(one.component.features())));
-        state.chain(brokers).chain(secrets).collect()
+        let live = &self.live;
+        let mut all = listed(&live.state, |store| of_state(store.features()));
+        all.extend(listed(&live.brokers, |broker| of_broker(broker.features())));
+        all.extend(listed(&live.secrets, |store| of_secrets(store.features())));
+        all.extend(listed(&live.configurations, |_| Vec::new()));
+        all.extend(listed(&live.locks, |_| Vec::new()));
+        all.extend(listed(&live.conversations, |_| Vec::new()));
+        all
     }
 
     fn subscriptions(&self) -> Vec<Subscription> {
@@ -35,9 +38,14 @@ impl Facts for Sources {
     }
 }
 
-fn component<T: ?Sized>(instance: &Instance<T>, capabilities: Vec<&'static str>) -> Component {
-    let Instance { name, kind, version, .. } = instance;
-    Component { name: name.clone(), kind: kind.clone(), version: version.clone(), capabilities }
+fn listed<T: ?Sized>(live: &component_api::Live<T>, capabilities: fn(&T) -> Vec<&'static str>) -> Vec<Component> {
+    let component = |one: &Arc<Instance<T>>| Component {
+        name: one.name.clone(),
+        kind: one.kind.clone(),
+        version: one.version.clone(),
+        capabilities: capabilities(&one.component),
+    };
+    live.all().values().map(component).collect()
 }
 
 fn those(capabilities: &[(bool, &'static str)]) -> Vec<&'static str> {

@@ -60,6 +60,7 @@ pub(crate) struct Sidecar {
     pub(crate) app_options: Option<AppOptions>,
     pub(crate) app: Option<Arc<dyn Channel>>,
     pub(crate) subscriber: Arc<Subscriber>,
+    pub(crate) configuration: Arc<block_configuration::Service>,
     pub(crate) live: Live,
     pub(crate) peers: Arc<Peers>,
     pub(crate) targets: Targets,
@@ -121,6 +122,7 @@ impl Sidecar {
     pub(crate) async fn end(&self) {
         tracing::info!(target: SCOPE, "Dapr is shutting down");
         self.subscriber.end().await;
+        self.configuration.end();
         self.targets.grpc.not_ready();
         self.drains.api.close(PATIENCE).await;
         if let Err(error) = self.peers.close().await {

@@ -1,7 +1,7 @@
-//! What the API answers for building blocks of which nothing is configured: bindings, configuration, lock, crypto,
+//! What the API answers for building blocks of which nothing is configured: bindings, crypto,
 //! conversation, actors, workflows and jobs.
 //!
-//! Each becomes a crate of its own in time and then leaves here. Contract: surface.md 0.23 to 0.26 and 1.2.
+//! Each becomes a crate of its own in time and then leaves here. Contract: surface.md 0.26 and 1.2.
 mod checks;
 mod codes;
 pub mod grpc;

@@ -131,9 +131,6 @@ async fn absent_blocks_look_at_a_request_before_they_refuse_it() {
     for (line, body, status, code) in [
         ("POST /v1.0/bindings/x", "{}", 500, "ERR_INVOKE_OUTPUT_BINDING"),
         ("POST /v1.0/bindings/x", "", 400, "ERR_MALFORMED_REQUEST"),
-        ("GET /v1.0-alpha1/configuration/x", "", 500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED"),
-        ("POST /v1.0-alpha1/lock/x", "", 400, "ERR_MALFORMED_REQUEST"),
-        ("POST /v1.0-alpha1/lock/x", r#"{"expiryInSeconds": 1}"#, 500, "ERR_LOCK_STORE_NOT_CONFIGURED"),
         ("PUT /v1.0/actors/t/1/method/m", "{", 400, "ERR_ACTOR_NO_PLACEMENT"),
         ("POST /v1.0/actors/t/1/state", "{", 400, "ERR_MALFORMED_REQUEST"),
         ("POST /v1.0/jobs/j", r#"{"name": "k"}"#, 400, "DAPR_SCHEDULER_JOB_NAME"),

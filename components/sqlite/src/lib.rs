@@ -1,7 +1,9 @@
 //! Components that keep their data in SQLite.
 mod cleaner;
+pub mod configuration;
 mod connection;
 mod database;
+pub mod lock;
 mod metadata;
 mod migrations;
 pub mod naming;
@@ -12,6 +14,8 @@ use component_api::Registry;
 
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
+    configuration::register(registry);
+    lock::register(registry);
     pubsub::register(registry);
     state::register(registry);
     naming::register(registry);

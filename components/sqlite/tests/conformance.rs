@@ -1,10 +1,14 @@
 //! The common suite over the components of this crate.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+use component_api::configuration::Item;
 use component_api::pubsub::Broker;
+use component_sqlite::configuration::{self, SqliteConfiguration};
+use component_sqlite::lock::{self, SqliteLocks};
 use component_sqlite::pubsub::{ConcurrencyMode, Metadata, SqliteBroker};
 use component_sqlite::state::{self, SqliteStore};
 use conformance::pubsub::Subject;
-use std::path::PathBuf;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +27,48 @@ async fn store() {
             SqliteStore::open(state::Metadata { connection_string, ..state::Metadata::default() }).await.unwrap();
         conformance::state::run(&store).await;
     }
+}
+
+#[tokio::test]
+async fn locks() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || async {
+        let connection_string = text(&folder.path().join("locks.db"));
+        SqliteLocks::open(lock::Metadata { connection_string, ..lock::Metadata::default() }).await.unwrap()
+    };
+    conformance::lock::run(&[&open().await, &open().await]).await;
+}
+
+/// Another connection writes, as another process would.
+#[tokio::test]
+async fn items() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("configuration.db");
+    let metadata = configuration::Metadata { connection_string: text(&path), ..configuration::Metadata::default() };
+    let store = Arc::new(SqliteConfiguration::open(metadata).await.unwrap());
+    let update = move |key: String, item: Option<Item>| {
+        let writer = Connection::open(&path).unwrap();
+        writer.busy_timeout(Duration::from_secs(10)).unwrap();
+        write(&writer, &key, item);
+        Box::pin(async {}) as _
+    };
+    let subject = conformance::configuration::Subject { store, update: Box::new(update), versions: true };
+    conformance::configuration::run(&subject).await;
+}
+
+fn write(writer: &Connection, key: &str, item: Option<Item>) {
+    let done = match item {
+        None => writer.execute("DELETE FROM configuration WHERE key = ?", [key]),
+        Some(item) => {
+            let replace = "REPLACE INTO configuration (key, value, version) VALUES (?, ?, ?)";
+            writer.execute(replace, [key, &item.value, &item.version])
+        }
+    };
+    done.unwrap();
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 fn subject(path: PathBuf, concurrency_mode: ConcurrencyMode) -> Subject {

@@ -74,6 +74,11 @@ pub fn query_value(uri: &Uri, wanted: &str) -> Option<String> {
     query_pairs(uri).find(|(name, _)| name == wanted).map(|(_, value)| value)
 }
 
+/// All values of a query parameter, in the order they were given.
+pub fn query_values(uri: &Uri, wanted: &str) -> Vec<String> {
+    query_pairs(uri).filter(|(name, _)| name == wanted).map(|(_, value)| value).collect()
+}
+
 fn query_pairs(uri: &Uri) -> impl Iterator<Item = (String, String)> {
     let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| {

@@ -82,7 +82,10 @@ impl Live {
             Category::Secret => self.secrets.insert(wish.make(&registry.secret).await?),
             Category::Binding => self.bindings.insert(wish.make(&registry.binding).await?),
             Category::Configuration => self.configurations.insert(wish.make(&registry.configuration).await?),
-            Category::Lock => self.locks.insert(wish.make(&registry.lock).await?),
+            Category::Lock => {
+                wish.check_lock_prefix()?;
+                self.locks.insert(wish.make(&registry.lock).await?);
+            }
             Category::Crypto => self.cryptos.insert(wish.make(&registry.crypto).await?),
             Category::Conversation => self.conversations.insert(wish.make(&registry.conversation).await?),
             Category::Middleware => self.middlewares.insert(wish.make(&registry.middleware).await?),
@@ -148,6 +151,14 @@ impl Wish<'_> {
             properties: self.properties,
             component,
         })
+    }
+
+    fn check_lock_prefix(&self) -> Result<(), Failure> {
+        let refused = |error| Failure::Init {
+            name: self.component.log_name(),
+            reason: format!("failed to save lock keyprefix: {error}"),
+        };
+        block_lock::KeyPrefix::of(&self.properties).map(drop).map_err(refused)
     }
 
     fn unknown(&self) -> Failure {

@@ -12,9 +12,6 @@ static UNIMPLEMENTED: Code =
     Code::new(StatusCode::NOT_IMPLEMENTED, Grpc::Unimplemented, "ERR_API_UNIMPLEMENTED", Category::Common);
 static PLACEMENT: Code = Code::new(BAD, Grpc::Unavailable, "ERR_ACTOR_NO_PLACEMENT", Category::Actor);
 static BINDING: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_INVOKE_OUTPUT_BINDING", Category::Binding);
-static CONFIGURATION: Code =
-    Code::new(INTERNAL, Grpc::FailedPrecondition, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", Category::Configuration);
-static LOCK: Code = Code::new(INTERNAL, Grpc::FailedPrecondition, "ERR_LOCK_STORE_NOT_CONFIGURED", Category::Lock);
 static CRYPTO: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", Category::Crypto);
 static CONVERSATION: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_CONVERSATION_NOT_FOUND", Category::Conversation);
 
@@ -36,18 +33,6 @@ pub(crate) fn no_placement() -> Fault {
 
 pub(crate) fn no_binding(name: &str) -> Fault {
     Fault::new(&BINDING, format!("error invoking output binding {name}: couldn't find output binding {name}"))
-}
-
-pub(crate) fn no_configuration() -> Fault {
-    Fault::new(&CONFIGURATION, "configuration stores not configured")
-}
-
-pub(crate) fn no_lock() -> Fault {
-    Fault::new(&LOCK, "lock store is not configured")
-}
-
-pub(crate) fn expiry_not_positive(store: &str) -> Fault {
-    Fault::new(&MALFORMED, format!("ExpiryInSeconds is not positive in lock store {store}"))
 }
 
 pub(crate) fn no_crypto() -> Fault {

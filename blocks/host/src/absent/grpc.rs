@@ -1,6 +1,6 @@
 //! Absent blocks over gRPC.
 use crate::absent::{Owner, codes, jobs};
-use tonic::{Response, Status};
+use tonic::Status;
 use wire::runtime::v1;
 
 /// Actors and workflows without a placement service.
@@ -11,30 +11,6 @@ pub fn no_placement() -> Status {
 /// A binding that is not there.
 pub fn no_binding(name: &str) -> Status {
     codes::with_tag(codes::no_binding(name)).into()
-}
-
-/// Configuration without any store.
-pub fn no_configuration() -> Status {
-    codes::with_tag(codes::no_configuration()).into()
-}
-
-/// The end of a configuration subscription that never was: a polite answer (surface.md 0.23).
-pub fn unsubscribe_configuration(id: &str) -> Response<v1::UnsubscribeConfigurationResponse> {
-    let message = format!("failed to unsubscribe to configuration request {id}: subscription does not exist");
-    Response::new(v1::UnsubscribeConfigurationResponse { ok: false, message })
-}
-
-/// Locks without any store; the time to live is looked at first (surface.md 0.24).
-pub fn try_lock(request: &v1::TryLockRequest) -> Status {
-    if request.expiry_in_seconds <= 0 {
-        return codes::expiry_not_positive(&request.store_name).into();
-    }
-    no_lock()
-}
-
-/// Locks without any store.
-pub fn no_lock() -> Status {
-    codes::no_lock().into()
 }
 
 /// Cryptography without any provider.

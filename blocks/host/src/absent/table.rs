@@ -28,20 +28,11 @@ const ALL: &[&str] = &["v1.0-alpha1", "v1.0-beta1", "v1.0"];
 
 const NO_PLACEMENT: Refusal = At(|_, _| codes::no_placement());
 const NO_PLACEMENT_AFTER_JSON: Refusal = AfterBody { read: &JSON, refuse: |_, _| codes::no_placement() };
-const NO_CONFIGURATION: Refusal = At(|_, _| codes::no_configuration());
 const NO_CRYPTO: Refusal = At(|_, _| codes::no_crypto());
 const UNIMPLEMENTED: Refusal = At(|_, _| codes::unimplemented());
-const NO_LOCK: Refusal = AfterBody { read: &MESSAGE, refuse: |_, _| codes::no_lock() };
 const NO_CONVERSATION: Refusal =
     AfterBody { read: &MESSAGE, refuse: |_, request| codes::no_conversation(request.name("name")) };
 const NO_BINDING: Refusal = AfterBody { read: &JSON, refuse: |_, request| codes::no_binding(request.name("name")) };
-const TRY_LOCK: Refusal = AfterBody {
-    read: &MESSAGE,
-    refuse: |_, request| match request.body["expiryInSeconds"].as_i64().filter(|seconds| *seconds > 0) {
-        Some(_) => codes::no_lock(),
-        None => codes::expiry_not_positive(request.name("store")),
-    },
-};
 
 const fn row(
     versions: &'static [&'static str],
@@ -55,11 +46,6 @@ const fn row(
 
 pub(crate) static ROWS: &[Row] = &[
     row(V1, "bindings", WRITE, "bindings/{name}", NO_BINDING),
-    row(ALPHA1_AND_V1, "configuration", GET, "configuration/{store}", NO_CONFIGURATION),
-    row(ALPHA1_AND_V1, "configuration", GET, "configuration/{store}/subscribe", NO_CONFIGURATION),
-    row(ALPHA1_AND_V1, "configuration", GET, "configuration/{store}/{id}/unsubscribe", NO_CONFIGURATION),
-    row(ALPHA1, "lock", POST, "lock/{store}", TRY_LOCK),
-    row(ALPHA1, "unlock", POST, "unlock/{store}", NO_LOCK),
     row(ALPHA1, "crypto", PUT, "crypto/{name}/encrypt", NO_CRYPTO),
     row(ALPHA1, "crypto", PUT, "crypto/{name}/decrypt", NO_CRYPTO),
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/getkey", UNIMPLEMENTED),

@@ -18,6 +18,8 @@ pub struct Blocks {
     pub pubsub: Arc<block_pubsub::Service>,
     pub secret: Arc<block_secret::Service>,
     pub subscriber: Arc<block_pubsub::Subscriber>,
+    pub configuration: Arc<block_configuration::Service>,
+    pub lock: Arc<block_lock::Service>,
     pub host: Arc<block_host::Service>,
     pub owner: Arc<Owner>,
 }
@@ -37,8 +39,8 @@ impl Dapr {
 impl v1::dapr_server::Dapr for Dapr {
     type SubscribeTopicEventsAlpha1Stream = block_pubsub::Events;
     type SubscribeActorEventsAlpha1Stream = Nothing<v1::SubscribeActorEventsResponseAlpha1>;
-    type SubscribeConfigurationAlpha1Stream = Nothing<v1::SubscribeConfigurationResponse>;
-    type SubscribeConfigurationStream = Nothing<v1::SubscribeConfigurationResponse>;
+    type SubscribeConfigurationAlpha1Stream = block_configuration::Responses;
+    type SubscribeConfigurationStream = block_configuration::Responses;
     type EncryptAlpha1Stream = Nothing<v1::EncryptResponse>;
     type DecryptAlpha1Stream = Nothing<v1::DecryptResponse>;
 
@@ -163,49 +165,60 @@ impl v1::dapr_server::Dapr for Dapr {
 
     async fn get_configuration_alpha1(
         &self,
-        _: Request<v1::GetConfigurationRequest>,
+        request: Request<v1::GetConfigurationRequest>,
     ) -> Reply<v1::GetConfigurationResponse> {
-        Err(absent::no_configuration())
+        block_configuration::get_configuration(&self.blocks.configuration, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
-    async fn get_configuration(&self, _: Request<v1::GetConfigurationRequest>) -> Reply<v1::GetConfigurationResponse> {
-        Err(absent::no_configuration())
+    async fn get_configuration(
+        &self,
+        request: Request<v1::GetConfigurationRequest>,
+    ) -> Reply<v1::GetConfigurationResponse> {
+        block_configuration::get_configuration(&self.blocks.configuration, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn subscribe_configuration_alpha1(
         &self,
-        _: Request<v1::SubscribeConfigurationRequest>,
+        request: Request<v1::SubscribeConfigurationRequest>,
     ) -> Reply<Self::SubscribeConfigurationAlpha1Stream> {
-        Err(absent::no_configuration())
+        let configuration = &self.blocks.configuration;
+        block_configuration::subscribe_configuration(configuration, request.into_inner()).await.map(Response::new)
     }
 
     async fn subscribe_configuration(
         &self,
-        _: Request<v1::SubscribeConfigurationRequest>,
+        request: Request<v1::SubscribeConfigurationRequest>,
     ) -> Reply<Self::SubscribeConfigurationStream> {
-        Err(absent::no_configuration())
+        let configuration = &self.blocks.configuration;
+        block_configuration::subscribe_configuration(configuration, request.into_inner()).await.map(Response::new)
     }
 
     async fn unsubscribe_configuration_alpha1(
         &self,
         request: Request<v1::UnsubscribeConfigurationRequest>,
     ) -> Reply<v1::UnsubscribeConfigurationResponse> {
-        Ok(absent::unsubscribe_configuration(&request.into_inner().id))
+        let configuration = &self.blocks.configuration;
+        Ok(Response::new(block_configuration::unsubscribe_configuration(configuration, request.get_ref())))
     }
 
     async fn unsubscribe_configuration(
         &self,
         request: Request<v1::UnsubscribeConfigurationRequest>,
     ) -> Reply<v1::UnsubscribeConfigurationResponse> {
-        Ok(absent::unsubscribe_configuration(&request.into_inner().id))
+        let configuration = &self.blocks.configuration;
+        Ok(Response::new(block_configuration::unsubscribe_configuration(configuration, request.get_ref())))
     }
 
     async fn try_lock_alpha1(&self, request: Request<v1::TryLockRequest>) -> Reply<v1::TryLockResponse> {
-        Err(absent::try_lock(&request.into_inner()))
+        block_lock::try_lock(&self.blocks.lock, request.into_inner()).await.map(Response::new)
     }
 
-    async fn unlock_alpha1(&self, _: Request<v1::UnlockRequest>) -> Reply<v1::UnlockResponse> {
-        Err(absent::no_lock())
+    async fn unlock_alpha1(&self, request: Request<v1::UnlockRequest>) -> Reply<v1::UnlockResponse> {
+        block_lock::unlock(&self.blocks.lock, request.into_inner()).await.map(Response::new)
     }
 
     async fn encrypt_alpha1(&self, _: Request<Streaming<v1::EncryptRequest>>) -> Reply<Self::EncryptAlpha1Stream> {

@@ -1,0 +1,97 @@
+//! The JSON form of protobuf messages, for endpoints whose bodies are such (surface.md 1.1, "universal" handlers).
+//!
+//! Types that are read name both forms of a field (`resourceId` and `resource_id`), take `null` for an absent one, and
+//! ignore what they do not know.
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Unexpected};
+use serde::{Deserialize, Serializer};
+use serde_json::Value;
+
+/// Reads a message; no body at all is an empty message.
+///
+/// # Errors
+/// The decoder's own text.
+pub fn message<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, serde_json::Error> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    // Sequences would do for structs too, but not for messages.
+    let value: Value = serde_json::from_slice(body)?;
+    if !value.is_object() {
+        return Err(serde_json::Error::custom("a JSON object is expected"));
+    }
+    serde_json::from_value(value)
+}
+
+/// For `deserialize_with`: `null` is the default value.
+///
+/// # Errors
+/// Those of the type.
+pub fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Default,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// For `deserialize_with`: a 32-bit integer, which may be written as a string or with a fraction of zero.
+///
+/// # Errors
+/// Anything else, or a number that is too large.
+pub fn int32<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let value = Option::<Value>::deserialize(deserializer)?;
+    let number = match &value {
+        None => return Ok(0),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(_) => None,
+    };
+    let whole = number.filter(|number| number.fract() == 0.0 && f64::from(i32::MIN) <= *number);
+    let whole = whole.filter(|number| *number <= f64::from(i32::MAX));
+    #[allow(clippy::cast_possible_truncation)] // It is whole and within the limits.
+    let whole = whole.map(|number| number as i32);
+    whole.ok_or_else(|| D::Error::invalid_value(Unexpected::Other("no such number"), &"a 32-bit integer"))
+}
+
+/// For `serialize_with`: a 64-bit integer is written as a string.
+///
+/// # Errors
+/// Those of the serializer.
+#[allow(clippy::trivially_copy_pass_by_ref)] // It is serde's signature.
+pub fn uint64<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Message {
+        #[serde(alias = "full_name", deserialize_with = "or_default")]
+        full_name: String,
+        #[serde(deserialize_with = "int32")]
+        count: i32,
+    }
+
+    fn read(text: &str) -> Option<(String, i32)> {
+        message::<Message>(text.as_bytes()).ok().map(|message| (message.full_name, message.count))
+    }
+
+    #[test]
+    fn messages_are_read_as_protobuf_does() {
+        let expected = |name: &str, count| Some((name.to_owned(), count));
+        for text in [r#"{"fullName":"n","count":5}"#, r#"{"full_name":"n","count":"5","other":[]}"#] {
+            assert_eq!(read(text), expected("n", 5), "{text}");
+        }
+        for text in ["", "{}", r#"{"fullName":null,"count":null}"#] {
+            assert_eq!(read(text), expected("", 0), "{text}");
+        }
+        assert_eq!(read(r#"{"count":-2.0}"#), expected("", -2));
+        for wrong in ["x", "[]", "null", r#"["n",5]"#, r#"{"count":1.5}"#, r#"{"count":3e9}"#, r#"{"count":"x"}"#] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+        assert_eq!(read(r#"{"fullName":1}"#), None);
+    }
+}
