@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -22,7 +23,8 @@ pub(super) enum Held {
 /// An answer with its body as it comes in.
 pub(super) fn answer(response: Response<Incoming>, held: Held, turn: Turn) -> Response<Body> {
     let (head, body) = response.into_parts();
-    let mut streamed = Streamed { body, held: Some((held, turn)) };
+    let has_length = body.size_hint().exact().is_some();
+    let mut streamed = Streamed { body, has_length, held: Some((held, turn)) };
     if streamed.body.is_end_stream() {
         streamed.finish();
         return Response::from_parts(head, Body::empty());
@@ -32,6 +34,8 @@ pub(super) fn answer(response: Response<Incoming>, held: Held, turn: Turn) -> Re
 
 struct Streamed {
     body: Incoming,
+    /// The app named a length, which it may not keep to.
+    has_length: bool,
     held: Option<(Held, Turn)>,
 }
 
@@ -43,6 +47,11 @@ impl Streamed {
     }
 }
 
+fn ended_early(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof)
+}
+
 impl http_body::Body for Streamed {
     type Data = Bytes;
     type Error = hyper::Error;
@@ -52,8 +61,8 @@ impl http_body::Body for Streamed {
             return Poll::Ready(None);
         }
         let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            // An app that promised more than it sent: what came is the answer.
-            Some(Err(error)) if error.is_incomplete_message() => None,
+            // An app that promised more than it sent: what came is the answer (suite.md 5.6).
+            Some(Err(error)) if self.has_length && ended_early(&error) => None,
             frame => frame,
         };
         match &frame {
