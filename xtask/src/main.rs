@@ -1,4 +1,5 @@
 //! Work on the project itself: checks that the compiler cannot make, and what is generated from the code.
+mod docs;
 mod tidy;
 
 use anyhow::bail;
@@ -17,11 +18,14 @@ struct Options {
 enum Command {
     /// Checks the rules of the house: directions of dependencies, file lengths, module docs.
     Tidy,
+    /// Writes the reference pages below docs/ anew.
+    Docs,
 }
 
 fn main() -> anyhow::Result<()> {
     match Options::parse().command {
         Command::Tidy => tidy(),
+        Command::Docs => docs::write(&root()),
     }
 }
 
