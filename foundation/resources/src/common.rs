@@ -1,4 +1,5 @@
 //! What all kinds of resources share: names, scopes, and values that come from elsewhere.
+use crate::decode::scalar;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,7 @@ impl DynamicValue {
     pub fn text(&self) -> String {
         match &self.0 {
             Value::String(text) => text.clone(),
+            Value::Number(_) => scalar(&self.0),
             other => other.to_string(),
         }
     }

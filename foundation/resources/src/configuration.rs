@@ -1,5 +1,6 @@
 //! Configuration v1alpha1: how sidecars and the control plane behave (surface.md 3.3).
 mod access;
+mod files;
 mod observability;
 mod workflow;
 

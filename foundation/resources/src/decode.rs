@@ -70,7 +70,8 @@ impl<'a> Node<'a> {
     fn text(self) -> Result<String, DecodeError> {
         match self.0 {
             Value::String(text) => Ok(text.clone()),
-            Value::Bool(_) | Value::Number(_) => Ok(self.0.to_string()),
+            Value::Bool(_) | Value::Number(_) => Ok(scalar(self.0)),
+            Value::Null => Ok(String::new()),
             _ => Err(DecodeError::custom("must be a text")),
         }
     }
@@ -127,6 +128,12 @@ impl<'de> Deserializer<'de> for Node<'_> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple tuple_struct
         enum identifier ignored_any
     }
+}
+
+/// A number or boolean as Go prints it: whole numbers have no fraction.
+pub(crate) fn scalar(value: &Value) -> String {
+    let text = value.to_string();
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// A number of the wrong kind, without the number.

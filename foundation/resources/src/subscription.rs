@@ -75,6 +75,17 @@ pub struct BulkSubscribe {
     pub max_await_duration_ms: i32,
 }
 
+impl Subscription {
+    /// The same in the form of v2alpha1.
+    pub(crate) fn upgraded(mut self, api_version: &str) -> Self {
+        if api_version == V1 {
+            self.spec.routes = Routes { default: std::mem::take(&mut self.spec.route), ..Routes::default() };
+        }
+        self.spec.route.clear();
+        self
+    }
+}
+
 const V1: &str = "dapr.io/v1alpha1";
 
 impl Resource for Subscription {

@@ -1,0 +1,44 @@
+//! What is wrong with resource files.
+use std::fmt;
+use std::path::PathBuf;
+
+/// A document that cannot be used. It is left out; everything else is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: PathBuf,
+    /// Kind of the resource; empty when it cannot be told.
+    pub kind: String,
+    /// Name of the resource; empty when it cannot be told.
+    pub name: String,
+    /// Which field is wrong, and how. Never its value.
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, kind, name, reason } = self;
+        match (kind.as_str(), name.as_str()) {
+            ("", _) => write!(f, "{}: {reason}", file.display()),
+            (kind, "") => write!(f, "{}: {kind}: {reason}", file.display()),
+            (kind, name) => write!(f, "{}: {kind} {name}: {reason}", file.display()),
+        }
+    }
+}
+
+/// Why resources cannot be loaded at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A folder or file is not there or may not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// Two resources of one kind have one name.
+    #[error("{}", .0.join("\n"))]
+    Duplicates(Vec<String>),
+    /// A file that must be a configuration is none.
+    #[error("{}: {reason}", file.display())]
+    Malformed { file: PathBuf, reason: String },
+    /// The configuration contradicts itself.
+    #[error("{0}")]
+    Invalid(String),
+}
