@@ -1,17 +1,16 @@
 //! What a sidecar was started with: the command line and the environment, checked (surface.md 4.1 and 4.3).
 mod check;
 mod environment;
-mod flags;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use check::Invalid;
 pub use environment::Environment;
-pub use flags::Misuse;
+pub use foundation_flags::Misuse;
 
-use flags::{Flags, usage};
 use foundation_app::{HealthOptions, Protocol};
+use foundation_flags::{Flags, usage};
 use std::path::PathBuf;
 use std::time::Duration;
 

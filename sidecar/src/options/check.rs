@@ -1,7 +1,7 @@
 //! From flags to options: what they must look like, and how they belong together.
-use super::flags::{Flags, Standing};
 use super::{App, Environment, Listen, Log, Mode, Options};
 use foundation_app::{HealthOptions, Protocol};
+use foundation_flags::{Flags, Standing};
 use foundation_metadata::ByteSize;
 use std::path::PathBuf;
 use std::time::Duration;

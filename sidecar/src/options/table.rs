@@ -1,7 +1,7 @@
 //! All flags of `daprd`, with their defaults (surface.md 4.1).
-use super::flags::Kind::{self, Bool, Duration, Int, List, Text};
-use super::flags::Standing::{Absent, Current, Deprecated};
-use super::flags::{Flag, Standing};
+use foundation_flags::Kind::{self, Bool, Duration, Int, List, Text};
+use foundation_flags::Standing::{Absent, Current, Deprecated};
+use foundation_flags::{Flag, Standing};
 
 const ACTORS: Standing = Absent("actors and workflows");
 const JOBS: Standing = Absent("jobs");

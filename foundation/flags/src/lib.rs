@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What the value of a flag looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Text,
     /// Values between commas; the flag may be repeated.
     List,
@@ -16,7 +16,7 @@ pub(crate) enum Kind {
 
 /// Who the flag is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
     Current,
     /// Works, with a word on what to use instead.
     Deprecated(&'static str),
@@ -26,12 +26,12 @@ pub(crate) enum Standing {
 
 /// One flag.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Flag {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) default: &'static str,
-    pub(crate) standing: Standing,
-    pub(crate) help: &'static str,
+pub struct Flag {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub default: &'static str,
+    pub standing: Standing,
+    pub help: &'static str,
 }
 
 /// A command line that cannot be read, or a wish for help.
@@ -49,14 +49,14 @@ pub enum Misuse {
 
 /// The values of a command line.
 #[derive(Debug)]
-pub(crate) struct Flags {
+pub struct Flags {
     table: &'static [Flag],
     given: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Flags {
     /// Reads a command line without the name of the program.
-    pub(crate) fn parse(table: &'static [Flag], arguments: &[String]) -> Result<Self, Misuse> {
+    pub fn parse(table: &'static [Flag], arguments: &[String]) -> Result<Self, Misuse> {
         let mut flags = Self { table, given: BTreeMap::new() };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -88,36 +88,36 @@ impl Flags {
     }
 
     /// Whether the flag was given at all.
-    pub(crate) fn is_given(&self, name: &str) -> bool {
+    pub fn is_given(&self, name: &str) -> bool {
         self.given.contains_key(name)
     }
 
     /// The last value, or the default.
-    pub(crate) fn text(&self, name: &str) -> &str {
+    pub fn text(&self, name: &str) -> &str {
         let given = self.given.get(name).and_then(|values| values.last());
         given.map_or_else(|| self.default(name), String::as_str)
     }
 
     /// All values.
-    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+    pub fn list(&self, name: &str) -> Vec<String> {
         let given = self.given.get(name).into_iter().flatten().flat_map(|value| value.split(','));
         given.filter(|value| !value.is_empty()).map(str::to_owned).collect()
     }
 
-    pub(crate) fn bool(&self, name: &str) -> bool {
+    pub fn bool(&self, name: &str) -> bool {
         boolean(self.text(name)).unwrap_or_default()
     }
 
-    pub(crate) fn int(&self, name: &str) -> i64 {
+    pub fn int(&self, name: &str) -> i64 {
         self.text(name).parse().unwrap_or_default()
     }
 
-    pub(crate) fn duration(&self, name: &str) -> Duration {
+    pub fn duration(&self, name: &str) -> Duration {
         foundation_metadata::duration::parse(self.text(name)).unwrap_or_default()
     }
 
     /// Flags that were given, in the order of the table.
-    pub(crate) fn given(&self) -> impl Iterator<Item = &'static Flag> {
+    pub fn given(&self) -> impl Iterator<Item = &'static Flag> {
         self.table.iter().filter(|flag| self.is_given(flag.name))
     }
 
@@ -151,7 +151,7 @@ fn boolean(text: &str) -> Option<bool> {
 }
 
 /// The help text of a table.
-pub(crate) fn usage(program: &str, table: &[Flag]) -> String {
+pub fn usage(program: &str, table: &[Flag]) -> String {
     let mut flags: Vec<_> = table.iter().filter(|flag| !matches!(flag.standing, Standing::Deprecated(_))).collect();
     flags.sort_by_key(|flag| flag.name);
     let width = flags.iter().map(|flag| flag.name.len() + kind(flag.kind).len()).max().unwrap_or_default() + 3;
