@@ -4,6 +4,6 @@ pub mod cors;
 pub mod grpc;
 pub mod http;
 pub mod listen;
-mod observe;
+pub(crate) mod observe;
 
 pub use observe::{CallLog, Observer};

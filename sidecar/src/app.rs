@@ -4,12 +4,13 @@ use block_host::{AppConnection, AppHealth};
 use foundation_app::{AppOptions, Channel, HealthOptions, Protocol, connect as connect_to, wait_until_listening};
 use foundation_drain::Drain;
 use foundation_metadata::duration;
+use foundation_telemetry::Metrics;
 use std::sync::Arc;
 
 const SCOPE: &str = "dapr.runtime";
 
 /// How to call the app; none for a sidecar without one.
-pub(crate) fn options(options: &Options) -> Option<AppOptions> {
+pub(crate) fn options(options: &Options, metrics: Metrics) -> Option<AppOptions> {
     let app = &options.app;
     Some(AppOptions {
         app_id: options.app_id.clone(),
@@ -21,6 +22,7 @@ pub(crate) fn options(options: &Options) -> Option<AppOptions> {
         health: app.health.clone(),
         max_body_size: options.max_body_size,
         read_buffer_size: options.read_buffer_size,
+        metrics,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::options::{DAPR_VERSION, Mode, Options};
 use crate::resources::{Configuration, Reader, Resources};
 use crate::running::{Drains, Sidecar, Targets};
 use crate::stopping::ByApi;
-use crate::{address, app, servers};
+use crate::{address, app, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
 use block_host::absent::{self, Owner};
@@ -44,7 +44,8 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     // Health: a target for each part that has to be ready.
     let (health, outbound) = (Health::new(), Health::new());
     let targets = Targets::new(&health, &outbound, options.listen.metrics.is_some());
-    servers::metrics(&options.listen, &drains.background).await?;
+    let metrics = telemetry::metrics(options, configuration.metrics.clone())?;
+    servers::metrics(&options.listen, metrics.clone(), &drains.background).await?;
     targets.metrics_are_up();
 
     // Other sidecars: the port is taken before components may get it for a connection of their own.
@@ -70,17 +71,19 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let peers = Arc::new(Peers::new(resolver, own, options.max_body_size, &drains.background));
 
     // Components: secret stores first, as the others may need them.
-    let components = Components::new(registry, Values::new(&app_id, environment.clone()));
+    let components = Components::new(registry, Values::new(&app_id, environment.clone()), metrics.clone());
     components.start(&resources.components, &configuration).await?;
     let live = components.live().clone();
 
     // The app, and the building blocks.
-    let app_options = app::options(options);
+    let app_options = app::options(options, metrics.clone());
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
     let invoke = Arc::new(invoke.with_endpoints(resources.http_endpoints.clone()));
-    let state = Arc::new(block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone()));
-    let secret = Arc::new(block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes));
+    let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
+    let state = Arc::new(state.with_metrics(metrics.clone()));
+    let secret = block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes);
+    let secret = Arc::new(secret.with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
     let configuration_items = Arc::new(configuration_items);
     let lock = Arc::new(block_lock::Service::new(app_id.clone(), live.locks.clone()));
@@ -89,9 +92,8 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         namespace.clone(),
         live.brokers.clone(),
         Arc::new(block_pubsub::NoPolicies),
-        Arc::new(block_pubsub::NoTelemetry),
     );
-    let pubsub = Arc::new(pubsub);
+    let pubsub = Arc::new(pubsub.with_metrics(metrics.clone()));
     let ask_app = block_pubsub::Options { ask_app: options.app.ask_subscriptions };
     let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), app.clone(), ask_app, &drains.background);
     for declared in resources.subscriptions {
@@ -116,8 +118,8 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
 
     // The API.
     let token = environment.api_token().map(Token::new);
-    let observer =
-        Observer { log: options.api_logging.unwrap_or(configuration.log_calls).then_some(configuration.call_log) };
+    let log = options.api_logging.unwrap_or(configuration.log_calls).then_some(configuration.call_log);
+    let observer = Observer { log, metrics };
     let access = configuration.access;
     let settings = Settings {
         token: token.clone(),
@@ -153,14 +155,14 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         owner,
     };
     let settings = grpc::Settings { token, access, max_message_size: options.max_body_size };
-    let grpc = grpc::Api::new(blocks, settings, observer)?;
+    let grpc = grpc::Api::new(blocks, settings, observer.clone())?;
 
     // The servers.
     servers::grpc(options, grpc, &drains.api).await?;
     targets.grpc_is_up();
     let http_port = servers::http(options, http, &drains.api).await?;
     servers::public(&options.listen, public, &drains.api).await?;
-    servers::internal(options, internal, grpc::Internal::new(invoke), &drains.api);
+    servers::internal(options, internal, grpc::Internal::new(invoke, observer), &drains.api);
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
     Ok(Sidecar { app_options, app, subscriber, configuration: configuration_items, live, peers, targets, drains })

@@ -10,6 +10,7 @@ pub use values::Values;
 use crate::resources::{Component, Configuration};
 use categories::{Category, Wish};
 use component_api::{Config, Registry};
+use foundation_telemetry::Metrics;
 use futures_util::future::join_all;
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -21,12 +22,13 @@ pub struct Components {
     registry: Arc<Registry>,
     values: Values,
     live: Live,
+    metrics: Metrics,
 }
 
 impl Components {
     /// `values` knows what metadata refers to.
-    pub fn new(registry: Arc<Registry>, values: Values) -> Self {
-        Self { registry, values, live: Live::default() }
+    pub fn new(registry: Arc<Registry>, values: Values, metrics: Metrics) -> Self {
+        Self { registry, values, live: Live::default(), metrics }
     }
 
     /// The components that run.
@@ -81,9 +83,24 @@ impl Components {
         let wish = Wish { category, component, properties, config };
         let started = timeout(component.init_timeout, self.live.start(&self.registry, wish)).await;
         let started = started.unwrap_or_else(|_| Err(init_failure(&log_name, "context deadline exceeded".to_owned())));
+        self.count(component, &started);
         started.map_err(|failure| logged(&log_name, failure))?;
         tracing::info!(target: SCOPE, "Component loaded: {log_name}");
         Ok(())
+    }
+}
+
+impl Components {
+    fn count(&self, component: &Component, started: &Result<(), Failure>) {
+        let Component { kind, name, .. } = component;
+        match started {
+            Ok(()) => {
+                self.metrics.component_initialized(kind);
+                self.metrics.component_loaded();
+            }
+            Err(Failure::Create { .. }) => self.metrics.component_init_failed(kind, "creation", name),
+            Err(_) => self.metrics.component_init_failed(kind, "init", name),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod resources;
 mod running;
 mod servers;
 mod stopping;
+mod telemetry;
 mod wait;
 
 pub use process::main;

@@ -1,6 +1,7 @@
 //! Resources from files: the part of their fields that this build reads (surface.md 3.1 to 3.4).
 mod configuration;
 mod document;
+mod metrics;
 
 pub use configuration::{Configuration, Naming};
 

@@ -6,11 +6,15 @@ use crate::options::{Listen, Options};
 use anyhow::{Context, bail};
 use axum::Router;
 use foundation_drain::Drain;
+use foundation_telemetry::Metrics;
+use http::header::CONTENT_TYPE;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
 const HTTP: &str = "dapr.runtime.http";
 const GRPC: &str = "dapr.runtime.grpc.api";
+/// Prometheus' text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Serves the HTTP API; returns its port, 0 for a socket.
 pub(crate) async fn http(options: &Options, api: Api, drain: &Drain) -> anyhow::Result<u16> {
@@ -52,10 +56,10 @@ pub(crate) async fn public(listen: &Listen, api: Api, drain: &Drain) -> anyhow::
 }
 
 /// Serves metrics.
-pub(crate) async fn metrics(listen: &Listen, drain: &Drain) -> anyhow::Result<()> {
+pub(crate) async fn metrics(listen: &Listen, metrics: Metrics, drain: &Drain) -> anyhow::Result<()> {
     let Some((host, port)) = &listen.metrics else { return Ok(()) };
     let listener = listen::tcp(host, *port).await.with_context(|| format!("cannot listen on metrics port {port}"))?;
-    let router = Router::new().fallback(async || "");
+    let router = Router::new().fallback(async move || ([(CONTENT_TYPE, METRICS_TYPE)], metrics.render()));
     let settings = Settings { read_buffer_size: 1 << 20, ..Settings::default() };
     let api = Api::serving(router, settings, Observer::default());
     accept(Listener::Tcp(listener), Server::new(Arc::new(api), true), drain);

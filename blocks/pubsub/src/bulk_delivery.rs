@@ -202,7 +202,7 @@ impl Delivery {
         if let Err(failure) = self.service.policies().inbound(&subscription.pubsub, &attempt).await {
             tracing::warn!(target: SCOPE, "cannot deliver all messages of a bulk of topic {}: {failure}", subscription.topic);
         }
-        self.service.telemetry().bulk_ingress(&subscription.pubsub, &subscription.topic, start.elapsed());
+        self.service.metrics().pubsub_bulk_ingress(&subscription.pubsub, &subscription.topic, start.elapsed());
         *verdicts = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     }
 
@@ -248,6 +248,6 @@ impl Delivery {
 
     fn count_entries(&self, status: &'static str, count: u64) {
         let (pubsub, topic) = (&self.subscription.pubsub, &self.subscription.topic);
-        self.service.telemetry().bulk_ingress_entries(pubsub, topic, status, count);
+        self.service.metrics().pubsub_bulk_ingress_events(pubsub, topic, status, count);
     }
 }

@@ -1,17 +1,18 @@
 //! One message on its way from the broker to the app (surface.md 6.4, protocols.md 7.2 and 7.3).
-use crate::event::{Event, read, trace_parent};
+use crate::event::{Event, read};
 use crate::model::raw_payload;
 use crate::policies::Failure;
 use crate::receiver::Receiver;
 use crate::rules::Rules;
 use crate::scopes::Topics;
 use crate::service::Service;
-use crate::telemetry::Ingress;
 use async_trait::async_trait;
 use component_api::pubsub::{Deliver, Message, PublishRequest, Verdict};
 use foundation_app::{EventStatus, Subscription, TopicEvent};
+use foundation_telemetry::Ingress;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -108,7 +109,7 @@ impl Delivery {
     }
 
     fn topic_event(&self, event: Event, path: String, topic: &str, message: &Message) -> TopicEvent {
-        let headers = self.service.telemetry().delivery(topic, trace_parent(&event.envelope));
+        let headers = HeaderMap::new();
         TopicEvent {
             path,
             pubsub: self.subscription.pubsub.clone(),
@@ -200,7 +201,7 @@ impl Delivery {
     }
 
     fn count(&self, topic: &str, process_status: &'static str, status: &'static str, elapsed: Duration) {
-        let pubsub = &self.subscription.pubsub;
-        self.service.telemetry().ingress(Ingress { pubsub, topic, process_status, status, elapsed });
+        let component = &self.subscription.pubsub;
+        self.service.metrics().pubsub_ingress(Ingress { component, topic, process_status, status, elapsed });
     }
 }

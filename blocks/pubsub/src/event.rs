@@ -60,12 +60,6 @@ pub(crate) fn is_expired(envelope: &Envelope) -> bool {
     expiration(envelope).is_some_and(|end| end < Timestamp::now())
 }
 
-/// The trace of an event, by its newer name first.
-pub(crate) fn trace_parent(envelope: &Envelope) -> Option<&str> {
-    let parent = envelope.get("traceparent").filter(|value| !value.is_null());
-    parent.or_else(|| envelope.get("traceid"))?.as_str()
-}
-
 fn around(message: &Message, pubsub: &str, topic: &str) -> Event {
     let attributes = json!({
         "id": Uuid::new_v4().to_string(),

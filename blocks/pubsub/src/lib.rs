@@ -20,7 +20,6 @@ mod scopes;
 mod service;
 mod stream;
 mod subscriber;
-mod telemetry;
 mod wanted;
 
 pub use error::Error;
@@ -32,5 +31,4 @@ pub use rules::{InvalidRule, Rules};
 pub use service::Service;
 pub use stream::{Events, subscribe_topic_events};
 pub use subscriber::{Options, Subscriber};
-pub use telemetry::{Ingress, NoTelemetry, Telemetry};
 pub use wanted::{Declared, Kind, Listed};

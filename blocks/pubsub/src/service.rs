@@ -4,10 +4,10 @@ use crate::error::Error;
 use crate::model::{BulkEntry, BulkFailure, BulkPublishRequest, PublishRequest, Trace, raw_payload};
 use crate::policies::{Failure, Policies};
 use crate::scopes::Topics;
-use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use component_api::pubsub::{self, Broker};
 use component_api::{Instance, Live, Metadata};
+use foundation_telemetry::Metrics;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub struct Service {
     namespace: String,
     brokers: Live<dyn Broker>,
     policies: Arc<dyn Policies>,
-    telemetry: Arc<dyn Telemetry>,
+    metrics: Metrics,
 }
 
 /// Why the broker does not have a message.
@@ -41,9 +41,15 @@ impl Service {
         namespace: impl Into<String>,
         brokers: Live<dyn Broker>,
         policies: Arc<dyn Policies>,
-        telemetry: Arc<dyn Telemetry>,
     ) -> Self {
-        Self { app_id: app_id.into(), namespace: namespace.into(), brokers, policies, telemetry }
+        let metrics = Metrics::disabled();
+        Self { app_id: app_id.into(), namespace: namespace.into(), brokers, policies, metrics }
+    }
+
+    /// The same, which counts what it does.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Publishes one event.
@@ -61,7 +67,7 @@ impl Service {
         let start = Instant::now();
         let message = pubsub::PublishRequest { topic: topic.clone(), data, content_type: None, metadata };
         let sent = self.send_to(&broker, message).await;
-        self.telemetry.egress(&pubsub, &topic, sent.is_ok(), start.elapsed());
+        self.metrics.pubsub_egress(&pubsub, &topic, sent.is_ok(), start.elapsed());
         sent.map_err(|unsent| self.refusal(pubsub, topic, &unsent))
     }
 
@@ -78,11 +84,9 @@ impl Service {
         for entry in entries {
             messages.push(self.entry(&broker, &topic, entry, raw, &metadata, &trace)?);
         }
-        let (start, count) = (Instant::now(), messages.len());
+        let start = Instant::now();
         let sent = self.send_bulk(&broker, &topic, messages, metadata).await;
-        let failed = sent.as_ref().err().map_or(0, |(_, failed)| failed.len());
-        let published = u64::try_from(count - failed.min(count)).unwrap_or_default();
-        self.telemetry.bulk_egress(&pubsub, &topic, sent.is_ok(), published, start.elapsed());
+        self.metrics.pubsub_bulk_egress(&pubsub, &topic, sent.is_ok(), start.elapsed());
         sent.map_err(|(unsent, failed)| BulkFailure { error: self.refusal(pubsub, topic, &unsent), failed })
     }
 
@@ -163,8 +167,8 @@ impl Service {
         &*self.policies
     }
 
-    pub(crate) fn telemetry(&self) -> &dyn Telemetry {
-        &*self.telemetry
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     async fn send_to(&self, broker: &Instance<dyn Broker>, mut message: pubsub::PublishRequest) -> Result<(), Unsent> {

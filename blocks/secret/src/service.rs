@@ -4,12 +4,15 @@ use crate::model::Secrets;
 use crate::scopes::Scopes;
 use component_api::secret::{Secret, Store};
 use component_api::{Instance, Live, Metadata};
+use foundation_telemetry::Metrics;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Secrets of all stores.
 pub struct Service {
     stores: Live<dyn Store>,
     scopes: Scopes,
+    metrics: Metrics,
 }
 
 impl Service {
@@ -21,7 +24,13 @@ impl Service {
                 "Secrets configuration added for '{store}', but no matching secret store was found"
             );
         }
-        Self { stores, scopes }
+        Self { stores, scopes, metrics: Metrics::disabled() }
+    }
+
+    /// The same, which counts what it does.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// One secret by its name.
@@ -34,7 +43,10 @@ impl Service {
             return Err(Error::Denied { store: store.to_owned(), key: key.to_owned() });
         }
         let failed = |source| Error::Get { store: store.to_owned(), key: key.to_owned(), source };
-        instance.component.get(key, metadata).await.map_err(failed)
+        let start = Instant::now();
+        let got = instance.component.get(key, metadata).await;
+        self.metrics.secret(store, "get", got.is_ok(), start.elapsed());
+        got.map_err(failed)
     }
 
     /// All secrets that the app may read.
@@ -44,7 +56,10 @@ impl Service {
     pub async fn bulk_get(&self, store: &str, metadata: &Metadata) -> Result<Secrets, Error> {
         let instance = self.store(store)?;
         let failed = |source| Error::BulkGet { store: store.to_owned(), source };
-        let mut secrets = instance.component.bulk_get(metadata).await.map_err(failed)?;
+        let start = Instant::now();
+        let got = instance.component.bulk_get(metadata).await;
+        self.metrics.secret(store, "bulk_get", got.is_ok(), start.elapsed());
+        let mut secrets = got.map_err(failed)?;
         secrets.retain(|key, _| self.scopes.allows(store, key));
         Ok(secrets)
     }

@@ -6,8 +6,10 @@ use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Save, Transaction}
 use crate::pending::Pending;
 use component_api::state::{self, DeleteRequest, GetRequest, Item, QueryResult, SetRequest, Store};
 use component_api::{Instance, Live, Metadata};
+use foundation_telemetry::Metrics;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A state store as it was configured.
 pub type StateStore = Instance<dyn Store>;
@@ -17,12 +19,19 @@ pub struct Service {
     app_id: String,
     namespace: String,
     stores: Live<dyn Store>,
+    metrics: Metrics,
 }
 
 impl Service {
     /// `namespace` is the one of the app, for stores whose keys start with it; empty when there is none.
     pub fn new(app_id: impl Into<String>, namespace: impl Into<String>, stores: Live<dyn Store>) -> Self {
-        Self { app_id: app_id.into(), namespace: namespace.into(), stores }
+        Self { app_id: app_id.into(), namespace: namespace.into(), stores, metrics: Metrics::disabled() }
+    }
+
+    /// The same, which counts what it does.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The store of that name.
@@ -160,13 +169,16 @@ impl Service {
         Ok(found)
     }
 
-    /// The one way to a store: policy, span and metric of an operation belong here.
-    async fn call<T, F, Fut>(&self, _store: &StateStore, _operation: &'static str, attempt: F) -> Result<T, Failure>
+    /// The one way to a store: the policy of an operation belongs here.
+    async fn call<T, F, Fut>(&self, store: &StateStore, operation: &'static str, attempt: F) -> Result<T, Failure>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Failure>>,
     {
-        attempt().await
+        let start = Instant::now();
+        let done = attempt().await;
+        self.metrics.state(&store.name, operation, done.is_ok(), start.elapsed());
+        done
     }
 
     fn missing(&self, name: &str, app_id: Option<String>) -> Error {

@@ -1,4 +1,5 @@
 //! Where the app is and how it wants to be called.
+use foundation_telemetry::Metrics;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -71,6 +72,8 @@ pub struct AppOptions {
     pub max_body_size: usize,
     /// Bytes of all headers of an answer; smaller values than the library's own are ignored.
     pub read_buffer_size: usize,
+    /// Counts the calls.
+    pub metrics: Metrics,
 }
 
 impl Default for AppOptions {
@@ -85,6 +88,7 @@ impl Default for AppOptions {
             health: None,
             max_body_size: 4 << 20,
             read_buffer_size: 4 << 10,
+            metrics: Metrics::disabled(),
         }
     }
 }

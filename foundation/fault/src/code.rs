@@ -72,4 +72,9 @@ impl Code {
     ) -> Self {
         Self { http, grpc, tag, reason, category }
     }
+
+    /// The name that metrics count the error under: its tag, or the reason where it has none.
+    pub fn name(&self) -> &'static str {
+        if self.tag.is_empty() { self.reason } else { self.tag }
+    }
 }

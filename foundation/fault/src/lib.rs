@@ -7,6 +7,7 @@ mod grpc;
 mod http;
 
 pub use code::{Category, Code};
+pub use grpc::code_of;
 
 /// Result of an API operation.
 pub type Result<T> = std::result::Result<T, Fault>;

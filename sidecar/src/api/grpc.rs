@@ -22,8 +22,8 @@ use groups::SERVICE;
 use http::Response;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tonic::Status;
 use tonic::service::Routes;
-use tonic::{Code, Status};
 use tower::{Service, ServiceExt};
 use wire::runtime::v1::dapr_server::DaprServer;
 
@@ -95,10 +95,9 @@ impl Answer for Api {
         if let Err(status) = self.admit(&mut request) {
             return status.into_http();
         }
-        let call = self.observer.begin_grpc(&request);
-        let response = self.route(request).await;
-        self.observer.end_grpc(&call, code(&response));
-        response
+        let counted = groups::counted(request.uri().path(), &self.groups);
+        let (call, request) = self.observer.begin_grpc(counted, request);
+        call.answered(self.route(request).await)
     }
 }
 
@@ -114,11 +113,6 @@ where
         Ok(response) => response.map(Body::new),
         Err(error) => Status::internal(error.into().to_string()).into_http(),
     }
-}
-
-/// The status, when it stands in the headers already; the trailers of streams are not waited for.
-fn code(response: &Response<Body>) -> Code {
-    response.headers().get("grpc-status").map_or(Code::Ok, |value| Code::from_bytes(value.as_bytes()))
 }
 
 fn reflection() -> anyhow::Result<Routes> {

@@ -79,13 +79,10 @@ impl Api {
         if path::check_escapes(request.uri().path()).is_err() {
             return plain::bad_request();
         }
-        let (observed, mut request) = match self.observer.begin_http(self.limit(request)) {
-            Ok(begun) => begun,
-            Err(refused) => return *refused,
-        };
-        let mut response = self.admit(&mut request).await;
-        self.observer.end_http(observed, &mut response);
-        response
+        let mut request = self.limit(request);
+        let call = self.observer.begin_http(&request);
+        let response = self.admit(&mut request).await;
+        call.answered(response)
     }
 
     /// The body of the request stops with an error at the limit.

@@ -1,9 +1,11 @@
 //! Configuration resources (surface.md 3.3): later files win over earlier ones, member by member.
 use super::document::Document;
+use super::metrics;
 use crate::api::CallLog;
 use crate::api::access::{Access, Rule};
 use crate::options::Environment;
 use block_secret::{Access as SecretAccess, Scope, Scopes};
+use foundation_telemetry::MetricsSettings;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +24,8 @@ pub struct Configuration {
     pub call_log: CallLog,
     /// `type` or `type/version` that must not be loaded.
     pub denied_components: Vec<String>,
+    /// None when nothing is counted.
+    pub metrics: Option<MetricsSettings>,
     pub naming: Option<Naming>,
     /// Which secrets the app may read.
     pub secret_scopes: Scopes,
@@ -60,6 +64,7 @@ impl Configuration {
             log_calls: log.bool("enabled"),
             call_log: CallLog { obfuscate: log.bool("obfuscateURLs"), omit_health: log.bool("omitHealthChecks") },
             denied_components: spec.get("components").strings("deny"),
+            metrics: metrics::settings(spec),
             naming: naming(&spec.get("nameResolution")),
             secret_scopes: secret_scopes(&spec.get("secrets").list("scopes"))?,
         })

@@ -92,6 +92,15 @@ impl Document {
         self.text(name).parse().unwrap_or_default()
     }
 
+    pub(crate) fn number(&self) -> Option<f64> {
+        self.0.as_f64()
+    }
+
+    /// The members of an array.
+    pub(crate) fn items(&self) -> Vec<Self> {
+        self.0.as_array().into_iter().flatten().cloned().map(Self).collect()
+    }
+
     pub(crate) fn list(&self, name: &str) -> Vec<Self> {
         match self.member(name) {
             Some(Value::Array(items)) => items.iter().cloned().map(Self).collect(),

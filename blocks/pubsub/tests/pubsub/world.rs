@@ -4,9 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use block_pubsub::{
-    Attempt, Failure, NoTelemetry, Options, Policies, Service, Subscriber, endpoints, subscribe_topic_events,
-};
+use block_pubsub::{Attempt, Failure, Options, Policies, Service, Subscriber, endpoints, subscribe_topic_events};
 use component_api::pubsub::{Broker, Deliver, Features, PublishRequest};
 use component_api::{Error, Instance, Live, Metadata, Result};
 use component_in_memory::InMemoryBroker;
@@ -195,7 +193,7 @@ impl World {
             brokers.insert(instance(name, Arc::new(InMemoryBroker::new()), properties));
         }
         brokers.insert(instance("picky", Arc::new(Picky), &[]));
-        let service = Service::new("golden", "space", brokers.clone(), Arc::new(Three), Arc::new(NoTelemetry));
+        let service = Service::new("golden", "space", brokers.clone(), Arc::new(Three));
         let service = Arc::new(service);
         let options = AppOptions { app_id: "golden".to_owned(), port, protocol, ..AppOptions::default() };
         let channel = connect(options, &drain).unwrap();

@@ -5,12 +5,17 @@ use crate::headers::TOKEN;
 use crate::turn::Turn;
 use axum::body::Body;
 use foundation_drain::Drain;
+use foundation_telemetry::{BodyBytes, GrpcBytes, Metrics, counted, grpc_code, watched};
 use http::{HeaderValue, Request, Response, Uri};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tonic::Status;
+
+const HEALTH_CHECK: &str = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
+const UNKNOWN: i32 = 2;
 
 /// Connections to a gRPC app. Clones share them; nothing is dialled before the first call. Every call carries the app's
 /// token. Calls here take no turn and do not ask for the app's health.
@@ -22,6 +27,7 @@ struct Shared {
     pool: Pool,
     origin: Uri,
     token: Option<Token>,
+    metrics: Metrics,
 }
 
 /// Never printed.
@@ -37,7 +43,8 @@ impl GrpcConnection {
     pub(crate) fn new(options: Arc<AppOptions>, drain: &Drain) -> Self {
         let origin = Uri::builder().scheme("http").authority(options.authority()).path_and_query("/").build();
         let token = options.token.as_deref().and_then(|token| HeaderValue::try_from(token).ok()).map(Token);
-        Self(Arc::new(Shared { pool: Pool::new(options, drain.clone()), origin: origin.unwrap_or_default(), token }))
+        let (origin, metrics) = (origin.unwrap_or_default(), options.metrics.clone());
+        Self(Arc::new(Shared { pool: Pool::new(options, drain.clone()), origin, token, metrics }))
     }
 
     /// Scheme and authority of the app, for generated clients.
@@ -50,7 +57,7 @@ impl GrpcConnection {
     /// # Errors
     /// UNAVAILABLE when the app was not reached or broke off before it answered.
     pub async fn forward(&self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
-        let Shared { pool, origin, token } = &*self.0;
+        let Shared { pool, origin, token, .. } = &*self.0;
         if let Some(Token(token)) = token {
             request.headers_mut().insert(TOKEN, token.clone());
         }
@@ -59,6 +66,52 @@ impl GrpcConnection {
         *request.uri_mut() = Uri::from_parts(uri).map_err(|error| Status::internal(error.to_string()))?;
         *request.version_mut() = http::Version::HTTP_2;
         Ok(pool.send(request, Turn::default()).await?)
+    }
+}
+
+impl GrpcConnection {
+    /// Calls of generated clients are counted; those that are passed on are counted where they come in.
+    async fn call_counted(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        if !self.0.metrics.is_enabled() {
+            return self.forward(request).await;
+        }
+        let (head, body) = request.into_parts();
+        let (body, sent) = counted(body);
+        let call = Call { metrics: self.0.metrics.clone(), uri: head.uri.clone(), start: Instant::now(), sent };
+        match self.forward(Request::from_parts(head, body)).await {
+            Ok(response) => Ok(call.answered(response)),
+            Err(status) => {
+                call.ended(status.code() as i32, 0);
+                Err(status)
+            }
+        }
+    }
+}
+
+/// A call on its way.
+struct Call {
+    metrics: Metrics,
+    uri: Uri,
+    start: Instant,
+    sent: BodyBytes,
+}
+
+impl Call {
+    fn answered(self, response: Response<Body>) -> Response<Body> {
+        if let Some(code) = grpc_code(response.headers()) {
+            self.ended(code, 0);
+            return response;
+        }
+        response.map(|body| watched(body, move |end| self.ended(end.grpc_code.unwrap_or(UNKNOWN), end.bytes)))
+    }
+
+    fn ended(&self, code: i32, received: u64) {
+        let (method, elapsed) = (self.uri.path(), self.start.elapsed());
+        if method == HEALTH_CHECK {
+            return self.metrics.grpc_health_probe(code, elapsed);
+        }
+        let bytes = GrpcBytes::of_frames(received, self.sent.read());
+        self.metrics.grpc_client_completed(method, code, Some(bytes), elapsed);
     }
 }
 
@@ -73,6 +126,6 @@ impl tower::Service<Request<tonic::body::Body>> for GrpcConnection {
 
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
         let connection = self.clone();
-        Box::pin(async move { connection.forward(request.map(Body::new)).await })
+        Box::pin(async move { connection.call_counted(request.map(Body::new)).await })
     }
 }

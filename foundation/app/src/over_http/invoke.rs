@@ -1,13 +1,15 @@
 //! Method calls of an HTTP app.
 use super::Caller;
 use super::compression::decompress;
+use crate::connection::Broken;
 use crate::headers::{TOKEN, request_to_http};
 use crate::{CallContext, Error};
 use axum::body::Body;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RANGE, TRANSFER_ENCODING, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
+use std::time::Instant;
 
 /// What Dapr's own client sends when the caller names no agent.
 const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
@@ -23,10 +25,28 @@ impl Caller {
             head.headers.insert(TOKEN, token.clone());
         }
         let inflate = offer_compression(&mut head);
-        let mut response = self.send(Request::from_parts(head, body)).await?;
+        let mut response = self.send_counted(Request::from_parts(head, body)).await?;
         response = if inflate { decompress(response) } else { response };
         strip(response.headers_mut());
         Ok(response)
+    }
+}
+
+impl Caller {
+    /// An app that gave no answer counts as one that failed.
+    async fn send_counted(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
+        let metrics = &self.options.metrics;
+        if !metrics.is_enabled() {
+            return self.send(request).await;
+        }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        metrics.http_client_sent(method.as_str(), uri.path(), request.body().size_hint().exact().unwrap_or_default());
+        let start = Instant::now();
+        let sent = self.send(request).await;
+        let status = sent.as_ref().map_or(StatusCode::INTERNAL_SERVER_ERROR, Response::status);
+        let bytes = sent.as_ref().ok().and_then(|response| length(response.headers())).unwrap_or_default();
+        metrics.http_client_completed(method.as_str(), uri.path(), status.as_u16(), bytes, start.elapsed());
+        sent
     }
 }
 
@@ -71,8 +91,7 @@ fn path_only(uri: &Uri) -> Uri {
 /// A body that knows its length says so itself; one that does not may go with the length that its sender named.
 fn frame(method: &Method, headers: &mut HeaderMap, body: &Body) {
     let exact = body.size_hint().exact();
-    let named =
-        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
+    let named = length(headers);
     if exact.is_some() || named.is_none() {
         headers.remove(CONTENT_LENGTH);
     }
@@ -80,6 +99,10 @@ fn frame(method: &Method, headers: &mut HeaderMap, body: &Body) {
     if rarely_with_body && exact.is_none() && named.is_none() && !body.is_end_stream() {
         headers.insert(TRANSFER_ENCODING, CHUNKED);
     }
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Asks for compression where the caller has no opinion; then the answer is decompressed here (surface.md 0.41).

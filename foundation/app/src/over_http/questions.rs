@@ -6,9 +6,10 @@ use crate::turn::Turn;
 use crate::{Error, Subscription};
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use std::time::Instant;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -47,11 +48,11 @@ impl Caller {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() =
             Uri::try_from(format!("/{path}")).map_err(|error| format!("Failed to create request: {error}"))?;
-        let response = self
-            .send_at_once(request, Turn::default())
-            .await
-            .map_err(|broken| format!("Network error: {}", Error::from(broken)))?;
-        let status = response.status();
+        let start = Instant::now();
+        let sent = self.send_at_once(request, Turn::default()).await;
+        let status = sent.as_ref().map_or(StatusCode::INTERNAL_SERVER_ERROR, Response::status);
+        self.options.metrics.http_health_probe(status.as_u16(), start.elapsed());
+        let response = sent.map_err(|broken| format!("Network error: {}", Error::from(broken)))?;
         response.into_body().collect().await.ok();
         if status.is_success() {
             Ok(())

@@ -25,6 +25,9 @@ const CODES: [&str; 17] = [
     "Unauthenticated",
 ];
 
+/// A flag and the length before each message.
+const FRAME_HEADER: u64 = 5;
+
 pub(super) struct Grpc {
     server: Calls,
     client: Calls,
@@ -45,6 +48,13 @@ struct Calls {
 pub struct GrpcBytes {
     pub received: u64,
     pub sent: u64,
+}
+
+impl GrpcBytes {
+    /// Sizes of one message each way, from the bytes of their frames.
+    pub fn of_frames(received: u64, sent: u64) -> Self {
+        Self { received: received.saturating_sub(FRAME_HEADER), sent: sent.saturating_sub(FRAME_HEADER) }
+    }
 }
 
 /// The name of a gRPC code in labels and logs.

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 /// Paths that are labels in every mode.
 const STATIC_PATHS: [&str; 4] = ["/dapr/config", "/dapr/metrics", "/dapr/subscribe", "/healthz"];
+/// Dapr asks the app for it at a path without the slash, which is none of the static ones.
+const ASKED_WITHOUT_SLASH: &str = "/dapr/subscribe";
 const METHODS: [&str; 9] = ["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
 
 /// Makes the labels `path` and `method`.
@@ -45,9 +47,10 @@ impl Labels {
     /// The label `path` of a call to the app.
     pub(super) fn client_path<'a>(&'a self, path: &'a str) -> Cow<'a, str> {
         match &self.patterns {
-            None if STATIC_PATHS.contains(&path) => Cow::Borrowed(path),
+            None if STATIC_PATHS.contains(&path) && path != ASKED_WITHOUT_SLASH => Cow::Borrowed(path),
             None if !self.increased_cardinality => Cow::Borrowed(""),
             None => shortened(path),
+            Some(_) if path == ASKED_WITHOUT_SLASH && !self.increased_cardinality => Cow::Borrowed(""),
             Some(patterns) => self.matched(patterns, path),
         }
     }

@@ -1,4 +1,5 @@
 //! The methods of the Dapr service by the groups that allow and deny lists know (surface.md 2.2).
+use crate::api::observe::Counted;
 use std::collections::HashMap;
 
 /// Path of the service, with the slash before a method.
@@ -106,5 +107,25 @@ mod tests {
         let groups = by_method();
         let missing: Vec<_> = service.method.iter().filter(|method| !groups.contains_key(method.name())).collect();
         assert_eq!((missing.len(), service.method.len()), (0, groups.len()), "{missing:?}");
+    }
+}
+
+/// Methods that are no single exchange.
+const STREAMS: [&str; 6] = [
+    "SubscribeTopicEventsAlpha1",
+    "SubscribeActorEventsAlpha1",
+    "SubscribeConfiguration",
+    "SubscribeConfigurationAlpha1",
+    "EncryptAlpha1",
+    "DecryptAlpha1",
+];
+
+/// How metrics count a call of the API.
+pub(crate) fn counted(path: &str, groups: &HashMap<&'static str, &'static str>) -> Counted {
+    match path.strip_prefix(SERVICE) {
+        Some(method) if STREAMS.contains(&method) => Counted::Not,
+        Some(method) if groups.contains_key(method) => Counted::Unary,
+        _ if path.starts_with("/grpc.reflection.") => Counted::Not,
+        _ => Counted::Proxied,
     }
 }

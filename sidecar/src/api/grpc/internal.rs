@@ -1,5 +1,6 @@
 //! The internal port, which other sidecars call.
 use super::server::Answer;
+use crate::api::observe::{Counted, Observer};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -8,20 +9,35 @@ use http::Response;
 use std::sync::Arc;
 use tower::ServiceExt;
 
+/// Path of the service between sidecars, with the slash before a method.
+const SERVICE: &str = "/dapr.proto.internals.v1.ServiceInvocation/";
+
 /// What other sidecars may call.
-pub struct Internal(Router);
+pub struct Internal {
+    router: Router,
+    observer: Observer,
+}
 
 impl Internal {
-    pub fn new(invoke: Arc<Invoke>) -> Self {
-        Self(internal_routes(invoke))
+    pub fn new(invoke: Arc<Invoke>, observer: Observer) -> Self {
+        Self { router: internal_routes(invoke), observer }
     }
 }
 
 impl Answer for Internal {
     async fn answer(&self, request: Request) -> Response<Body> {
-        match self.0.clone().oneshot(request).await {
-            Ok(response) => response,
+        let (call, request) = self.observer.begin_grpc(counted(request.uri().path()), request);
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => call.answered(response),
             Err(never) => match never {},
         }
+    }
+}
+
+fn counted(path: &str) -> Counted {
+    match path.strip_prefix(SERVICE) {
+        Some("CallLocal" | "CallActor") => Counted::Unary,
+        Some(_) => Counted::Not,
+        None => Counted::ProxiedToApp,
     }
 }
