@@ -3,29 +3,74 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: trilby daprd [flags]\n\nA link named daprd to this program does the same.\n";
+/// One of the programs that this binary is.
+struct Program {
+    name: &'static str,
+    about: &'static str,
+    /// Takes the command line without the name of the program.
+    main: fn(&[String]) -> ExitCode,
+}
+
+const PROGRAMS: [Program; 2] = [
+    Program { name: "dapr", about: "the command line tool: run, list, stop and call apps", main: cli::main },
+    Program { name: "daprd", about: "the sidecar that serves the building blocks to an app", main: sidecar::main },
+];
+
+const MISUSE: u8 = 2;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
-    let called = arguments.next().unwrap_or_default();
-    let mut arguments: Vec<String> = arguments.collect();
-    let mut name = program(&called).to_owned();
-    if !is_known(&name) && !arguments.is_empty() {
-        name = arguments.remove(0);
+    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let called = words.next().unwrap_or_default();
+    let words: Vec<String> = words.collect();
+    if let Some(program) = find(base_name(&called)) {
+        return (program.main)(&words);
     }
-    match name.as_str() {
-        "daprd" => sidecar::main(&arguments),
-        _ => {
-            std::io::stderr().write_all(USAGE.as_bytes()).ok();
-            ExitCode::from(2)
-        }
+    match words.split_first() {
+        Some((first, rest)) => by_argument(first, rest),
+        None => misuse("tell which program to be"),
     }
 }
 
-fn program(called: &str) -> &str {
+/// Links may be symbolic or hard: only the name counts, without its folder and ending.
+fn base_name(called: &str) -> &str {
     Path::new(called).file_stem().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-fn is_known(name: &str) -> bool {
-    name == "daprd"
+fn by_argument(first: &str, rest: &[String]) -> ExitCode {
+    match (find(first), first) {
+        (Some(program), _) => (program.main)(rest),
+        (None, "--help" | "-h" | "help") => print(&usage()),
+        (None, "--version" | "-V" | "version") => print(&format!("trilby {}\n", env!("CARGO_PKG_VERSION"))),
+        (None, unknown) => misuse(&format!("unknown program {unknown:?}")),
+    }
+}
+
+fn find(name: &str) -> Option<&'static Program> {
+    PROGRAMS.iter().find(|program| program.name == name)
+}
+
+fn print(text: &str) -> ExitCode {
+    std::io::stdout().write_all(text.as_bytes()).ok();
+    ExitCode::SUCCESS
+}
+
+fn misuse(what: &str) -> ExitCode {
+    std::io::stderr().write_all(format!("trilby: {what}\n\n{}", usage()).as_bytes()).ok();
+    ExitCode::from(MISUSE)
+}
+
+fn usage() -> String {
+    let programs = PROGRAMS.iter().map(|program| format!("  {:<8}{}\n", program.name, program.about));
+    format!(
+        "Trilby is several programs in one binary.
+
+Usage: trilby PROGRAM [ARGUMENTS]
+       trilby --help | --version
+
+Programs:
+{}
+`trilby PROGRAM --help` tells more. A link to this binary that is named like a program is that program.
+",
+        programs.collect::<String>()
+    )
 }

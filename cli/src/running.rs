@@ -1,0 +1,17 @@
+//! Apps with their sidecars, from what they are started with to their end.
+mod labels;
+mod output;
+mod plan;
+mod process;
+mod session;
+mod settings;
+mod shutdown;
+mod template;
+
+pub(crate) use output::{Sink, Target};
+pub(crate) use plan::{Plan, Planner};
+pub(crate) use process::{end_group, is_alive, terminate};
+pub(crate) use session::{Ended, Session, Sinks};
+pub(crate) use settings::Settings;
+pub(crate) use shutdown::Shutdown;
+pub(crate) use template::{Template, template_path};

@@ -1,0 +1,324 @@
+//! From settings to command lines: what is left open gets its default, and ports are picked.
+use crate::client::{Address, Client};
+use crate::context::Context;
+use crate::install::{Daprd, Install};
+use crate::ports::Ports;
+use crate::running::settings::Settings;
+use anyhow::ensure;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const SENTRY: &str = "localhost:50001";
+const PLACEMENT: (&str, &str) = ("DAPR_PLACEMENT_HOST_ADDRESS", "50005");
+const SCHEDULER: (&str, &str) = ("DAPR_SCHEDULER_HOST_ADDRESS", "50006");
+const LABEL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// All that it takes to start an app and its sidecar.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) app_id: String,
+    pub(crate) daprd: Daprd,
+    /// Of `daprd`.
+    pub(crate) arguments: Vec<String>,
+    /// Of the app; empty is a sidecar alone.
+    pub(crate) command: Vec<String>,
+    /// Added to the environment of the app.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Where both are started.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) http: Address,
+    pub(crate) grpc: Address,
+    pub(crate) http_port: u16,
+    pub(crate) grpc_port: u16,
+    /// Whether the sidecar waits for the app. If it does not, the app waits for the sidecar.
+    pub(crate) app_listens: bool,
+    token: Option<String>,
+}
+
+/// Makes plans. Their ports are held until it is dropped.
+pub(crate) struct Planner<'a> {
+    context: &'a Context,
+    ports: Ports,
+}
+
+struct Picked {
+    http: u16,
+    grpc: u16,
+    internal: u16,
+    metrics: u16,
+    profile: Option<u16>,
+}
+
+impl Plan {
+    /// A client of the sidecar's API.
+    pub(crate) fn client(&self) -> Client {
+        Client { address: self.http.clone(), token: self.token.clone(), deadline: LABEL_PATIENCE }
+    }
+
+    /// The announcement of the start.
+    pub(crate) fn describe(&self) -> String {
+        let app_id = &self.app_id;
+        match (&self.http, &self.grpc) {
+            (Address::Socket(http), Address::Socket(grpc)) => {
+                let (http, grpc) = (http.display(), grpc.display());
+                format!("Starting Dapr with id {app_id}. HTTP Socket: {http}. gRPC Socket: {grpc}.")
+            }
+            _ => {
+                format!("Starting Dapr with id {app_id}. HTTP Port: {}. gRPC Port: {}", self.http_port, self.grpc_port)
+            }
+        }
+    }
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(context: &'a Context) -> Self {
+        Self { context, ports: Ports::default() }
+    }
+
+    /// Makes a plan.
+    ///
+    /// # Errors
+    /// A port is taken, a path is not there, or the defaults cannot be written.
+    pub(crate) fn plan(&mut self, settings: &Settings) -> anyhow::Result<Plan> {
+        let environment = &self.context.environment;
+        let runtime_path = settings.runtime_path.as_deref().or(self.context.runtime_path.as_deref());
+        let install = Install::at(runtime_path, environment)?;
+        let app_id = settings.app_id.clone().filter(|id| !id.is_empty()).unwrap_or_else(random_name);
+        let resources = resources(settings, &install)?;
+        let configuration = configuration(settings, &install);
+        let picked = self.pick(settings)?;
+        let sockets = settings.unix_domain_socket.as_deref();
+        let mut arguments = Arguments::default();
+        arguments.add("app-id", Some(&app_id));
+        arguments.of_settings(settings);
+        arguments.of_ports(&picked);
+        arguments.of_resources(&resources, configuration.as_deref());
+        arguments.of_control_plane(settings, self.context);
+        arguments.flag("log-as-json", self.context.console.json);
+        Ok(Plan {
+            daprd: install.daprd()?,
+            arguments: arguments.0,
+            command: settings.command.clone(),
+            environment: app_environment(settings, &app_id, &picked, environment.has("PYTHONUNBUFFERED")),
+            folder: settings.app_dir_path.clone(),
+            http: Address::of(sockets, &app_id, "http", picked.http),
+            grpc: Address::of(sockets, &app_id, "grpc", picked.grpc),
+            http_port: picked.http,
+            grpc_port: picked.grpc,
+            app_listens: settings.listening_port().is_some(),
+            token: environment.api_token(),
+            app_id,
+        })
+    }
+
+    fn pick(&mut self, settings: &Settings) -> anyhow::Result<Picked> {
+        let profiling = settings.enable_profiling == Some(true);
+        let profile = profiling.then(|| self.ports.pick("profile-port", settings.profile_port));
+        Ok(Picked {
+            http: self.ports.pick("dapr-http-port", settings.dapr_http_port)?,
+            grpc: self.ports.pick("dapr-grpc-port", settings.dapr_grpc_port)?,
+            internal: self.ports.pick("dapr-internal-grpc-port", settings.dapr_internal_grpc_port)?,
+            metrics: self.ports.pick("metrics-port", settings.metrics_port)?,
+            profile: profile.transpose()?,
+        })
+    }
+}
+
+/// A command line of `daprd` in the making.
+#[derive(Default)]
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn add(&mut self, name: &str, value: Option<impl ToString>) {
+        if let Some(value) = value {
+            self.0.extend([format!("--{name}"), value.to_string()]);
+        }
+    }
+
+    fn flag(&mut self, name: &str, on: bool) {
+        if on {
+            self.0.push(format!("--{name}"));
+        }
+    }
+
+    fn path(&mut self, name: &str, path: Option<&Path>) {
+        self.add(name, path.map(Path::display));
+    }
+
+    fn of_settings(&mut self, settings: &Settings) {
+        let positive = |number: Option<i64>| number.filter(|number| *number > 0);
+        self.add("app-port", settings.listening_port());
+        self.add("app-protocol", Some(settings.protocol()));
+        self.add("app-channel-address", settings.app_channel_address.as_ref());
+        self.add("app-max-concurrency", positive(settings.app_max_concurrency));
+        self.add("dapr-listen-addresses", settings.dapr_listen_addresses.as_ref());
+        self.path("unix-domain-socket", settings.unix_domain_socket.as_deref());
+        self.flag("enable-app-health-check", settings.enable_app_health_check == Some(true));
+        self.add("app-health-check-path", settings.app_health_check_path.as_ref());
+        self.add("app-health-probe-interval", positive(settings.app_health_probe_interval));
+        self.add("app-health-probe-timeout", positive(settings.app_health_probe_timeout));
+        self.add("app-health-threshold", positive(settings.app_health_threshold));
+        self.add("log-level", settings.log_level.as_ref());
+        self.flag("enable-api-logging", settings.enable_api_logging == Some(true));
+        self.add("max-body-size", settings.max_body_size.as_ref());
+        self.add("read-buffer-size", settings.read_buffer_size.as_ref());
+    }
+
+    fn of_ports(&mut self, ports: &Picked) {
+        self.add("dapr-http-port", Some(ports.http));
+        self.add("dapr-grpc-port", Some(ports.grpc));
+        self.add("dapr-internal-grpc-port", Some(ports.internal));
+        self.add("metrics-port", Some(ports.metrics));
+        self.flag("enable-profiling", ports.profile.is_some());
+        self.add("profile-port", ports.profile);
+    }
+
+    fn of_resources(&mut self, resources: &[PathBuf], configuration: Option<&Path>) {
+        resources.iter().for_each(|folder| self.path("resources-path", Some(folder)));
+        self.path("config", configuration);
+        if configuration.is_some_and(asks_for_mtls) {
+            self.flag("enable-mtls", true);
+            self.add("sentry-address", Some(SENTRY));
+        }
+    }
+
+    fn of_control_plane(&mut self, settings: &Settings, context: &Context) {
+        let address = |given: &Option<String>, (variable, port): (&str, &str)| {
+            let usual = || context.environment.get(variable).unwrap_or("localhost").to_owned();
+            with_port(given.clone().unwrap_or_else(usual).trim(), port)
+        };
+        self.add("placement-host-address", address(&settings.placement_host_address, PLACEMENT));
+        self.add("scheduler-host-address", address(&settings.scheduler_host_address, SCHEDULER));
+    }
+}
+
+/// An empty address disables the service.
+fn with_port(address: &str, port: &str) -> Option<String> {
+    match address {
+        "" => None,
+        address if address.contains(':') => Some(address.to_owned()),
+        address => Some(format!("{address}:{port}")),
+    }
+}
+
+fn resources(settings: &Settings, install: &Install) -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = settings.resources_paths.clone();
+    if folders.is_empty() {
+        folders.extend(settings.resources_path.clone());
+    }
+    for folder in &folders {
+        ensure!(folder.exists(), "there is no resources path {}; check --resources-path", folder.display());
+    }
+    if folders.is_empty() { Ok(vec![install.ensure_components()?]) } else { Ok(folders) }
+}
+
+fn configuration(settings: &Settings, install: &Install) -> Option<PathBuf> {
+    let usual = || Some(install.configuration()).filter(|path| path.exists());
+    settings.config.clone().or_else(usual)
+}
+
+/// Whether a configuration file has `spec.mtls.enabled`; the sidecar says what else is wrong with it.
+fn asks_for_mtls(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let document: serde_json::Value = serde_saphyr::from_str(&text).unwrap_or_default();
+    document["spec"]["mtls"]["enabled"] == serde_json::Value::Bool(true)
+}
+
+/// Later pairs win. A pipe makes Python hold its output back, so it is told not to.
+fn app_environment(settings: &Settings, app_id: &str, ports: &Picked, buffering_set: bool) -> Vec<(String, String)> {
+    let address = settings.app_channel_address.as_deref().unwrap_or("127.0.0.1");
+    let mut pairs = vec![
+        ("APP_ID", app_id.to_owned()),
+        ("APP_CHANNEL_ADDRESS", address.to_owned()),
+        ("APP_PROTOCOL", settings.protocol()),
+        ("DAPR_HTTP_PORT", ports.http.to_string()),
+        ("DAPR_GRPC_PORT", ports.grpc.to_string()),
+        ("DAPR_METRICS_PORT", ports.metrics.to_string()),
+    ];
+    pairs.extend(settings.listening_port().map(|port| ("APP_PORT", port.to_string())));
+    pairs.extend((!buffering_set).then(|| ("PYTHONUNBUFFERED", "1".to_owned())));
+    let own = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+    own.chain(settings.env.clone()).collect()
+}
+
+/// Two words that can be told apart by eye and ear.
+fn random_name() -> String {
+    const FIRST: [&str; 16] = [
+        "amber", "bold", "calm", "crisp", "eager", "fair", "gentle", "happy", "keen", "lively", "mellow", "noble",
+        "proud", "quick", "sunny", "tidy",
+    ];
+    const SECOND: [&str; 16] = [
+        "badger", "birch", "comet", "cricket", "falcon", "fjord", "harbor", "lantern", "maple", "meadow", "otter",
+        "pebble", "raven", "sparrow", "tulip", "willow",
+    ];
+    let random = uuid::Uuid::new_v4();
+    let [first, second, third, ..] = random.into_bytes();
+    let pick = |words: [&'static str; 16], byte: u8| words[usize::from(byte % 16)];
+    format!("{}-{}-{third}", pick(FIRST, first), pick(SECOND, second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::Console;
+
+    fn plan(settings: &Settings, more: &[(&str, &str)]) -> (tempfile::TempDir, Plan) {
+        let home = tempfile::tempdir().unwrap();
+        let mut pairs = vec![("HOME", home.path().to_str().unwrap())];
+        pairs.extend(more);
+        let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let context = Context { console: Console::new(false, true), environment, runtime_path: None };
+        let plan = Planner::new(&context).plan(settings).unwrap();
+        (home, plan)
+    }
+
+    fn value<'a>(plan: &'a Plan, flag: &str) -> Option<&'a str> {
+        let position = plan.arguments.iter().position(|argument| argument == flag)?;
+        plan.arguments.get(position + 1).map(String::as_str)
+    }
+
+    #[test]
+    fn defaults_need_nothing_but_a_home() {
+        let (home, plan) = plan(&Settings::default(), &[]);
+        let components = home.path().join(".dapr/components");
+        assert_eq!(value(&plan, "--resources-path"), components.to_str());
+        assert!(components.join("pubsub.yaml").exists());
+        assert_eq!(value(&plan, "--dapr-http-port"), Some(plan.http_port.to_string().as_str()));
+        assert_eq!(value(&plan, "--app-id"), Some(plan.app_id.as_str()));
+        assert_eq!(value(&plan, "--placement-host-address"), Some("localhost:50005"));
+        assert_eq!((value(&plan, "--app-port"), value(&plan, "--config")), (None, None));
+        assert!(!plan.app_listens);
+    }
+
+    #[test]
+    fn settings_become_flags_and_variables() {
+        let settings = Settings {
+            app_id: Some("shop".to_owned()),
+            app_port: Some(3000),
+            app_protocol: Some("grpc".to_owned()),
+            app_ssl: Some(true),
+            placement_host_address: Some(String::new()),
+            scheduler_host_address: Some("far:1".to_owned()),
+            env: [("APP_ID".to_owned(), "mine".to_owned())].into(),
+            ..Settings::default()
+        };
+        let (_home, plan) = plan(&settings, &[("PYTHONUNBUFFERED", "")]);
+        assert_eq!(value(&plan, "--app-protocol"), Some("grpcs"));
+        assert_eq!((value(&plan, "--app-port"), plan.app_listens), (Some("3000"), true));
+        assert_eq!(value(&plan, "--placement-host-address"), None);
+        assert_eq!(value(&plan, "--scheduler-host-address"), Some("far:1"));
+        assert!(plan.environment.contains(&("APP_PORT".to_owned(), "3000".to_owned())));
+        assert_eq!(plan.environment.last(), Some(&("APP_ID".to_owned(), "mine".to_owned())));
+        assert!(plan.environment.iter().all(|(name, _)| name != "PYTHONUNBUFFERED"));
+    }
+
+    #[test]
+    fn a_configuration_with_mtls_asks_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yaml");
+        std::fs::write(&file, "{kind: Configuration, spec: {mtls: {enabled: true}}}").unwrap();
+        let (_home, plan) = plan(&Settings { config: Some(file), ..Settings::default() }, &[]);
+        assert_eq!(value(&plan, "--sentry-address"), Some(SENTRY));
+        assert!(plan.arguments.contains(&"--enable-mtls".to_owned()));
+    }
+}
