@@ -1,6 +1,7 @@
 //! The app behind this sidecar: how it is called, and what it is asked at start.
 use crate::options::Options;
 use block_host::{AppConnection, AppHealth};
+use component_api::middleware::Pipeline;
 use foundation_app::{AppOptions, Channel, HealthOptions, Protocol, connect as connect_to, wait_until_listening};
 use foundation_drain::Drain;
 use foundation_metadata::duration;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 const SCOPE: &str = "dapr.runtime";
 
 /// How to call the app; none for a sidecar without one.
-pub(crate) fn options(options: &Options, metrics: Metrics) -> Option<AppOptions> {
+pub(crate) fn options(options: &Options, pipeline: &Pipeline, metrics: Metrics) -> Option<AppOptions> {
     let app = &options.app;
     Some(AppOptions {
         app_id: options.app_id.clone(),
@@ -23,6 +24,7 @@ pub(crate) fn options(options: &Options, metrics: Metrics) -> Option<AppOptions>
         max_body_size: options.max_body_size,
         read_buffer_size: options.read_buffer_size,
         metrics,
+        pipeline: pipeline.clone(),
     })
 }
 

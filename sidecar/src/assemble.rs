@@ -10,7 +10,7 @@ use crate::options::{DAPR_VERSION, Mode, Options};
 use crate::resources::{Configuration, Reader, Resources};
 use crate::running::{Drains, Sidecar, Targets};
 use crate::stopping::ByApi;
-use crate::{address, app, servers, telemetry};
+use crate::{address, app, pipelines, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
 use block_host::absent::{self, Owner};
@@ -75,11 +75,15 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     components.start(&resources.components, &configuration).await?;
     let live = components.live().clone();
 
+    // What requests pass on their way in, and on their way to the app.
+    let api_pipeline = pipelines::build("server", configuration.api_pipeline.clone(), &live.middlewares);
+    let app_pipeline = pipelines::build("app", configuration.app_pipeline.clone(), &live.middlewares);
+
     // The app, and the building blocks.
-    let app_options = app::options(options, metrics.clone());
+    let app_options = app::options(options, &app_pipeline, metrics.clone());
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
-    let invoke = Arc::new(invoke.with_endpoints(resources.http_endpoints.clone()));
+    let invoke = Arc::new(invoke.with_endpoints(resources.http_endpoints.clone(), app_pipeline));
     let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
     let state = Arc::new(state.with_metrics(metrics.clone()));
     let secret = block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes);
@@ -124,6 +128,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let settings = Settings {
         token: token.clone(),
         cors: Cors::new(&options.allowed_origins),
+        pipeline: api_pipeline,
         max_body_size: options.max_body_size,
         read_buffer_size: options.read_buffer_size,
     };

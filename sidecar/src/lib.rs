@@ -8,6 +8,7 @@ mod facts;
 mod log;
 mod naming;
 pub mod options;
+mod pipelines;
 mod process;
 pub mod resources;
 mod running;

@@ -3,10 +3,12 @@ use crate::error::Error;
 use crate::url::path_and_query;
 use axum::body::Body;
 use bytes::Bytes;
+use component_api::middleware::{self, Pipeline};
 use foundation_app::answer_to_http;
 use foundation_peer::{Answer, Head, Outcome, Payload};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, REFERER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body::Body as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -27,14 +29,16 @@ pub struct HttpEndpoint {
 #[derive(Debug)]
 pub(crate) struct External {
     endpoints: BTreeMap<String, HttpEndpoint>,
+    pipeline: Pipeline,
     client: Client<HttpConnector, Body>,
 }
 
 impl External {
-    pub(crate) fn new(endpoints: BTreeMap<String, HttpEndpoint>) -> Self {
+    /// Requests pass `pipeline` on their way, as those to the own app do.
+    pub(crate) fn new(endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { endpoints, client: Client::builder(TokioExecutor::new()).build(connector) }
+        Self { endpoints, pipeline, client: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
     /// What a target names outside of apps.
@@ -45,32 +49,48 @@ impl External {
         self.endpoints.get(target).cloned()
     }
 
-    /// Calls an endpoint, following its redirects as long as the body can be sent again.
+    /// Calls an endpoint.
     pub(crate) async fn call(&self, endpoint: HttpEndpoint, head: Head, payload: Payload) -> Result<Answer, Error> {
         let uri = format!("{}{}", endpoint.base_url, path_and_query(&head.method, &head.query)?);
-        let mut hop = Hop {
+        let hop = Hop {
             uri: uri.parse().map_err(|error| Error::External(format!("parse \"{uri}\": {error}")))?,
             method: head.verb.clone().unwrap_or(Method::POST),
             headers: headers(head, endpoint),
         };
+        let response = if self.pipeline.is_empty() {
+            self.follow(hop, payload).await
+        } else {
+            self.pass_pipeline(hop, payload).await
+        };
+        Ok(answer(response?))
+    }
+
+    async fn pass_pipeline(&self, hop: Hop, payload: Payload) -> Result<Response<Body>, Error> {
+        let request = hop.request(payload.into_body()).map(middleware::Body::new);
+        Ok(self.pipeline.run(request, |request| self.leave_pipeline(request)).await?.map(Body::new))
+    }
+
+    async fn leave_pipeline(&self, request: middleware::Request) -> Result<middleware::Response, Error> {
+        let (hop, payload) = Hop::of(request).await?;
+        Ok(self.follow(hop, payload).await?.map(middleware::Body::new))
+    }
+
+    /// Sends a request, and those that redirects ask for as long as the body can be sent again.
+    async fn follow(&self, mut hop: Hop, payload: Payload) -> Result<Response<Body>, Error> {
         let mut payload = Some(payload);
         for _ in 0..MOST_REDIRECTS {
             let (body, again) = split(payload.take());
             let response = self.send(&hop, body).await?;
             match hop.next(&response, again.is_some()) {
                 Some(next) => (hop, payload) = (next, again.map(Payload::Whole)),
-                None => return Ok(answer(response)),
+                None => return Ok(response),
             }
         }
         Err(Error::External(format!("Get \"{}\": stopped after {MOST_REDIRECTS} redirects", hop.uri)))
     }
 
     async fn send(&self, hop: &Hop, body: Body) -> Result<Response<Body>, Error> {
-        let mut request = Request::new(body);
-        *request.method_mut() = hop.method.clone();
-        *request.uri_mut() = hop.uri.clone();
-        *request.headers_mut() = hop.headers.clone();
-        let response = self.client.request(request).await;
+        let response = self.client.request(hop.request(body)).await;
         let response =
             response.map_err(|error| Error::External(format!("{} \"{}\": {}", hop.method, hop.uri, reason(&error))))?;
         Ok(response.map(Body::new))
@@ -85,6 +105,24 @@ struct Hop {
 }
 
 impl Hop {
+    /// What came out of a pipeline. A body of known length can be sent again.
+    async fn of(request: middleware::Request) -> Result<(Self, Payload), Error> {
+        let (head, body) = request.into_parts();
+        let payload = match body.size_hint().exact() {
+            Some(_) => Payload::Whole(body.read(usize::MAX).await.map_err(|error| Error::Body(error.to_string()))?),
+            None => Payload::Stream(Body::new(body)),
+        };
+        Ok((Self { uri: head.uri, method: head.method, headers: head.headers }, payload))
+    }
+
+    fn request(&self, body: Body) -> Request<Body> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
     /// The request that a redirect asks for. 301 to 303 lose the body, as Go's client does it.
     fn next(&self, response: &Response<Body>, replayable: bool) -> Option<Self> {
         let location = response.headers().get(LOCATION)?.to_str().ok()?;

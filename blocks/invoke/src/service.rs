@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::external::{External, HttpEndpoint};
 use crate::path::normalise;
 use bytes::Bytes;
+use component_api::middleware::Pipeline;
 use foundation_app::Channel;
 use foundation_peer::{Answer, Head, Payload, Peers, Target};
 use http::HeaderMap;
@@ -26,13 +27,13 @@ pub struct Service {
 impl Service {
     /// `app` is none for a sidecar without an app; `max_message_size` is the limit of one gRPC message in bytes.
     pub fn new(peers: Arc<Peers>, app: Option<Arc<dyn Channel>>, max_message_size: usize) -> Self {
-        Self { peers, app, external: External::new(BTreeMap::new()), max_message_size }
+        Self { peers, app, external: External::new(BTreeMap::new(), Pipeline::default()), max_message_size }
     }
 
-    /// The same with HTTPEndpoint resources, by name.
+    /// The same with HTTPEndpoint resources, by name; requests to them and to URLs pass `pipeline`.
     #[must_use]
-    pub fn with_endpoints(self, endpoints: BTreeMap<String, HttpEndpoint>) -> Self {
-        Self { external: External::new(endpoints), ..self }
+    pub fn with_endpoints(self, endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Self {
+        Self { external: External::new(endpoints, pipeline), ..self }
     }
 
     /// Calls what `target` names: an app (`id` or `id.namespace`), an HTTPEndpoint, or a URL.

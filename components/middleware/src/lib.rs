@@ -1,5 +1,17 @@
-//! HTTP middleware of all kinds.
+//! HTTP middleware of all kinds: `middleware.http.*`.
+mod descriptor;
+pub mod rate_limit;
+mod response;
+pub mod route_alias;
+pub mod router_checker;
+pub mod uppercase;
+
 use component_api::Registry;
 
 /// Makes the components of this crate known.
-pub fn register(_registry: &mut Registry) {}
+pub fn register(registry: &mut Registry) {
+    rate_limit::register(registry);
+    route_alias::register(registry);
+    router_checker::register(registry);
+    uppercase::register(registry);
+}

@@ -1,5 +1,6 @@
 //! Where the app is and how it wants to be called.
 use foundation_telemetry::Metrics;
+use component_api::middleware::Pipeline;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub struct AppOptions {
     pub read_buffer_size: usize,
     /// Counts the calls.
     pub metrics: Metrics,
+    /// `appHttpPipeline`: what calls of an HTTP app pass through.
+    pub pipeline: Pipeline,
 }
 
 impl Default for AppOptions {
@@ -89,6 +92,7 @@ impl Default for AppOptions {
             max_body_size: 4 << 20,
             read_buffer_size: 4 << 10,
             metrics: Metrics::disabled(),
+            pipeline: Pipeline::default(),
         }
     }
 }

@@ -85,6 +85,7 @@ impl Caller {
         }
     }
 
+    /// The same path at the app's address.
     fn absolute(&self, uri: &Uri) -> Uri {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let authority = self.host.to_str().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Both forms of the channel against apps on loopback.
 mod grpc;
 mod http1;
+mod pipeline;
 
 use crate::{AppOptions, Channel, Protocol, connect};
 use axum::Router;

@@ -17,11 +17,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use block_invoke::Service as Invoke;
+use component_api::middleware::{self, ClientAddress, Pipeline};
 use http::header::ALLOW;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, Uri};
 use http_body::Body as _;
 use http_body_util::Limited;
+use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tower::ServiceExt;
 
@@ -34,6 +37,8 @@ const HEADER_SLACK: usize = 4096;
 pub struct Settings {
     pub token: Option<Token>,
     pub cors: Option<Cors>,
+    /// `httpPipeline`: what requests pass through.
+    pub pipeline: Pipeline,
     /// Bytes; 0 is without limit.
     pub max_body_size: usize,
     /// Bytes of all headers.
@@ -71,8 +76,8 @@ impl Api {
         Self { router, invoke: None, settings, observer }
     }
 
-    /// Answers one request.
-    pub async fn answer(&self, request: Request) -> Response<Body> {
+    /// Answers one request of a client.
+    pub async fn answer(&self, request: Request, client: Option<SocketAddr>) -> Response<Body> {
         if header_bytes(&request) > self.settings.read_buffer_size + HEADER_SLACK {
             return plain::headers_too_large();
         }
@@ -81,7 +86,7 @@ impl Api {
         }
         let mut request = self.limit(request);
         let call = self.observer.begin_http(&request);
-        let response = self.admit(&mut request).await;
+        let response = self.admit(&mut request, client).await;
         call.answered(response)
     }
 
@@ -96,24 +101,47 @@ impl Api {
         request.map(|body| Body::new(Limited::new(body, limit)))
     }
 
-    async fn admit(&self, request: &mut Request) -> Response<Body> {
-        let Some(cors) = &self.settings.cors else { return self.authenticate(request).await };
+    async fn admit(&self, request: &mut Request, client: Option<SocketAddr>) -> Response<Body> {
+        let Some(cors) = &self.settings.cors else { return self.authenticate(request, client).await };
         if let Some(answer) = cors.preflight(request) {
             return answer;
         }
         let asked = cors.ask(request);
-        let mut response = self.authenticate(request).await;
+        let mut response = self.authenticate(request, client).await;
         asked.answer(&mut response);
         response
     }
 
-    async fn authenticate(&self, request: &mut Request) -> Response<Body> {
+    async fn authenticate(&self, request: &mut Request, client: Option<SocketAddr>) -> Response<Body> {
         if let Some(token) = &self.settings.token
             && !token.admits(request)
         {
             return plain::unauthorized();
         }
-        self.route(std::mem::take(request)).await
+        let request = std::mem::take(request);
+        if self.settings.pipeline.is_empty() {
+            self.route(request).await
+        } else {
+            self.pass_pipeline(request, client).await
+        }
+    }
+
+    async fn pass_pipeline(&self, mut request: Request, client: Option<SocketAddr>) -> Response<Body> {
+        if let Some(path) = path::without_detours(request.uri().path()) {
+            *request.uri_mut() = with_path(request.uri(), &path);
+        }
+        if let Some(client) = client {
+            request.extensions_mut().insert(ClientAddress(client));
+        }
+        let request = request.map(middleware::Body::new);
+        match self.settings.pipeline.run(request, |request| self.leave_pipeline(request)).await {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        }
+    }
+
+    async fn leave_pipeline(&self, request: middleware::Request) -> Result<middleware::Response, Infallible> {
+        Ok(self.route(request.map(Body::new)).await.map(middleware::Body::new))
     }
 
     async fn route(&self, mut request: Request) -> Response<Body> {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, UnixListener, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host};
 
 const BACKLOG: u32 = 1024;
 /// When connections cannot be accepted, mostly for lack of files, others may end meanwhile.
@@ -19,8 +19,22 @@ pub enum Listener {
 }
 
 /// A connection of either kind.
-pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Connection for T {}
+pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Address of the client, unless it came through a socket file.
+    fn client(&self) -> Option<SocketAddr>;
+}
+
+impl Connection for TcpStream {
+    fn client(&self) -> Option<SocketAddr> {
+        self.peer_addr().ok()
+    }
+}
+
+impl Connection for UnixStream {
+    fn client(&self) -> Option<SocketAddr> {
+        None
+    }
+}
 
 /// Binds a port of an interface; an empty host is all of them.
 ///

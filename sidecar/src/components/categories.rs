@@ -117,6 +117,9 @@ impl Live {
         for model in self.conversations.all().values() {
             closed(&model.name, &model.kind, &model.version, model.component.close().await);
         }
+        for step in self.middlewares.all().values() {
+            closed(&step.name, &step.kind, &step.version, step.component.close().await);
+        }
     }
 }
 

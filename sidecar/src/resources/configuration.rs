@@ -6,6 +6,7 @@ use crate::api::access::{Access, Rule};
 use crate::options::Environment;
 use block_secret::{Access as SecretAccess, Scope, Scopes};
 use foundation_telemetry::MetricsSettings;
+use component_api::middleware::Handler;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,6 +30,10 @@ pub struct Configuration {
     pub naming: Option<Naming>,
     /// Which secrets the app may read.
     pub secret_scopes: Scopes,
+    /// `httpPipeline`: what requests at the API pass through.
+    pub api_pipeline: Vec<Handler>,
+    /// `appHttpPipeline`: what requests to the app pass through.
+    pub app_pipeline: Vec<Handler>,
 }
 
 /// The name resolver to use.
@@ -67,6 +72,8 @@ impl Configuration {
             metrics: metrics::settings(spec),
             naming: naming(&spec.get("nameResolution")),
             secret_scopes: secret_scopes(&spec.get("secrets").list("scopes"))?,
+            api_pipeline: pipeline(&spec.get("httpPipeline")),
+            app_pipeline: pipeline(&spec.get("appHttpPipeline")),
         })
     }
 
@@ -102,6 +109,12 @@ fn secret_scope(item: &Document) -> Scope {
         allowed: set("allowedSecrets"),
         denied: set("deniedSecrets"),
     }
+}
+
+fn pipeline(section: &Document) -> Vec<Handler> {
+    let handler =
+        |item: &Document| Handler { name: item.text("name"), kind: item.text("type"), version: item.text("version") };
+    section.list("handlers").iter().map(handler).collect()
 }
 
 fn rules(items: &[Document]) -> Vec<Rule> {

@@ -5,6 +5,7 @@ use crate::connection::Broken;
 use crate::headers::{TOKEN, request_to_http};
 use crate::{CallContext, Error};
 use axum::body::Body;
+use component_api::middleware;
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RANGE, TRANSFER_ENCODING, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
@@ -20,10 +21,32 @@ const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf")
 impl Caller {
     pub(super) async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         let (mut head, body) = request.into_parts();
-        prepare(&mut head, &body)?;
+        prepare(&mut head)?;
         if let Some(token) = &self.token {
             head.headers.insert(TOKEN, token.clone());
         }
+        if self.options.pipeline.is_empty() {
+            return self.exchange(head, body).await;
+        }
+        head.uri = self.absolute(&head.uri);
+        self.pass_pipeline(Request::from_parts(head, body)).await
+    }
+
+    /// Sends a request through `appHttpPipeline` to the app.
+    async fn pass_pipeline(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        let request = request.map(middleware::Body::new);
+        let response = self.options.pipeline.run(request, |request| self.leave_pipeline(request)).await?;
+        Ok(response.map(Body::new))
+    }
+
+    async fn leave_pipeline(&self, request: middleware::Request) -> Result<middleware::Response, Error> {
+        let (mut head, body) = request.into_parts();
+        head.uri = path_only(&head.uri);
+        Ok(self.exchange(head, Body::new(body)).await?.map(middleware::Body::new))
+    }
+
+    async fn exchange(&self, mut head: Parts, body: Body) -> Result<Response<Body>, Error> {
+        frame(&head.method, &mut head.headers, &body);
         let inflate = offer_compression(&mut head);
         let mut response = self.send_counted(Request::from_parts(head, body)).await?;
         response = if inflate { decompress(response) } else { response };
@@ -50,7 +73,7 @@ impl Caller {
     }
 }
 
-fn prepare(head: &mut Parts, body: &Body) -> Result<(), Error> {
+fn prepare(head: &mut Parts) -> Result<(), Error> {
     let context = head.extensions.remove::<CallContext>().unwrap_or_default();
     head.method = verb(&head.method, &context)?;
     head.version = Version::HTTP_11;
@@ -60,7 +83,6 @@ fn prepare(head: &mut Parts, body: &Body) -> Result<(), Error> {
         head.headers.insert(CONTENT_TYPE, PROTOBUF);
     }
     head.headers.entry(USER_AGENT).or_insert(AGENT);
-    frame(&head.method, &mut head.headers, body);
     Ok(())
 }
 

@@ -22,6 +22,17 @@ pub(crate) fn clean(path: &str) -> Cow<'_, str> {
     Cow::Owned(format!("/{}", kept.join("/")))
 }
 
+/// The path without doubled slashes and dots, if it has any: for those who decide on it. A slash at the end stays.
+pub(crate) fn without_detours(path: &str) -> Option<String> {
+    let body = path.strip_suffix('/').unwrap_or(path);
+    let cleaned = clean(body);
+    if cleaned == body || body.is_empty() {
+        return None;
+    }
+    let end = if path.ends_with('/') && cleaned != "/" { "/" } else { "" };
+    Some(format!("{cleaned}{end}"))
+}
+
 /// Parameters of paths are read as those of queries are.
 pub(crate) fn plus_as_space(path: Cow<'_, str>) -> Cow<'_, str> {
     if path.contains('+') { Cow::Owned(path.replace('+', "%20")) } else { path }
@@ -56,6 +67,20 @@ mod tests {
             assert_eq!(clean(path), cleaned, "{path}");
         }
         assert!(matches!(clean("/v1.0/state/a/b"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn detours_are_left_out() {
+        for (path, direct) in [
+            ("/", None),
+            ("/a/b/", None),
+            ("/a//b/", Some("/a/b/")),
+            ("/a/../b", Some("/b")),
+            ("/a/..//", Some("/")),
+            ("//", Some("/")),
+        ] {
+            assert_eq!(without_detours(path).as_deref(), direct, "{path}");
+        }
     }
 
     #[test]

@@ -39,10 +39,10 @@ impl Server {
 
 impl Serve for Server {
     async fn serve(self, connection: impl Connection, drain: Drain) {
-        let api = self.api;
+        let (api, client) = (self.api, connection.client());
         let service = service_fn(move |request: http::Request<Incoming>| {
             let api = Arc::clone(&api);
-            async move { Ok::<_, Infallible>(api.answer(request.map(body)).await) }
+            async move { Ok::<_, Infallible>(api.answer(request.map(body), client).await) }
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(connection), service));
         tokio::select! {
