@@ -1,5 +1,5 @@
-//! What the components of this crate have in common for the registry, and how they read their metadata.
-use component_api::{Descriptor, Properties, Status};
+//! What the components of this crate have in common for the registry.
+use component_api::{Descriptor, Status};
 use schemars::{JsonSchema, Schema, schema_for};
 
 /// The descriptor of a component whose metadata is `M`.
@@ -13,9 +13,4 @@ pub(crate) fn descriptor<M: JsonSchema>(
 
 fn schema<M: JsonSchema>() -> Schema {
     schema_for!(M)
-}
-
-/// The first of the names that has a value.
-pub(crate) fn text<'a>(properties: &'a Properties, names: &[&str]) -> Option<&'a str> {
-    names.iter().find_map(|name| properties.get(name)).filter(|text| !text.is_empty())
 }

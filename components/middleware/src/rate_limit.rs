@@ -1,12 +1,12 @@
 //! `middleware.http.ratelimit`: limits how many requests a client may send to a path in a second.
 mod client;
 
-use crate::descriptor::{descriptor, text};
+use crate::descriptor::descriptor;
 use crate::response::message;
 use async_trait::async_trait;
 use client::Client;
 use component_api::middleware::{Http, Next, Request, Response};
-use component_api::{Error, Properties, Registry, Result, Status};
+use component_api::{Error, Registry, Result, Status};
 use governor::middleware::StateInformationMiddleware;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -39,18 +39,17 @@ impl Default for Metadata {
 pub(crate) fn register(registry: &mut Registry) {
     let summary = "Limits how many requests a client may send to a path in a second.";
     registry.middleware.add(descriptor::<Metadata>(&["http.ratelimit"], Status::Stable, summary), async |config| {
-        Ok(Arc::new(RateLimit::new(Metadata::read(&config.properties)?)) as Arc<dyn Http>)
+        Ok(Arc::new(RateLimit::new(config.properties.decode::<Metadata>()?.check()?)) as Arc<dyn Http>)
     });
 }
 
 impl Metadata {
-    fn read(properties: &Properties) -> Result<Self> {
-        let Some(given) = text(properties, &["maxRequestsPerSecond"]) else { return Ok(Self::default()) };
-        match given.trim().parse::<f64>() {
-            Ok(max) if max > 0.0 && max.is_finite() => Ok(Self { max_requests_per_second: max }),
-            Ok(_) => Err(Error::invalid("metadata property maxRequestsPerSecond must be a positive value")),
-            Err(_) => Err(Error::invalid("metadata property maxRequestsPerSecond must be a number")),
+    fn check(self) -> Result<Self> {
+        let max = self.max_requests_per_second;
+        if max > 0.0 && max.is_finite() {
+            return Ok(self);
         }
+        Err(Error::invalid("metadata property maxRequestsPerSecond must be a positive value"))
     }
 
     fn quota(self) -> Quota {

@@ -1,7 +1,7 @@
 //! `middleware.http.routeralias`: gives endpoints of the API other paths.
 mod pattern;
 
-use crate::descriptor::{descriptor, text};
+use crate::descriptor::descriptor;
 use async_trait::async_trait;
 use component_api::middleware::{Http, Next, Request, Response};
 use component_api::{Error, Properties, Registry, Result, Status};
@@ -86,9 +86,9 @@ impl Route {
 }
 
 fn routes(properties: &Properties) -> Result<BTreeMap<String, String>> {
-    let given: Vec<_> = properties.iter().collect();
-    match text(properties, &["routes"]) {
-        Some(routes) if given.len() == 1 => parse_routes(routes),
+    let (metadata, given): (Metadata, Vec<_>) = (properties.decode()?, properties.iter().collect());
+    match metadata.routes.as_str() {
+        routes if given.len() == 1 && !routes.is_empty() => parse_routes(routes),
         _ => {
             if !given.is_empty() {
                 tracing::warn!(target: SCOPE, "routes as names of metadata are deprecated: list them in the property routes");

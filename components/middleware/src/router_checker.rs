@@ -1,9 +1,9 @@
 //! `middleware.http.routerchecker`: refuses requests whose path does not match a rule.
-use crate::descriptor::{descriptor, text};
+use crate::descriptor::descriptor;
 use crate::response::message;
 use async_trait::async_trait;
 use component_api::middleware::{Http, Next, Request, Response};
-use component_api::{Error, Properties, Registry, Result, Status};
+use component_api::{Error, Registry, Result, Status};
 use http::StatusCode;
 use regex::Regex;
 use schemars::JsonSchema;
@@ -22,16 +22,15 @@ pub struct Metadata {
 pub(crate) fn register(registry: &mut Registry) {
     let summary = "Refuses requests whose path does not match a regular expression.";
     registry.middleware.add(descriptor::<Metadata>(&["http.routerchecker"], Status::Alpha, summary), async |config| {
-        Ok(Arc::new(RouterChecker::new(&config.properties)?) as Arc<dyn Http>)
+        Ok(Arc::new(RouterChecker::new(&config.properties.decode()?)?) as Arc<dyn Http>)
     });
 }
 
 struct RouterChecker(Regex);
 
 impl RouterChecker {
-    fn new(properties: &Properties) -> Result<Self> {
-        let rule = text(properties, &["rule"]).unwrap_or_default();
-        let rule = Regex::new(rule)
+    fn new(metadata: &Metadata) -> Result<Self> {
+        let rule = Regex::new(&metadata.rule)
             .map_err(|error| Error::invalid(format!("rule is no regular expression, check it: {error}")))?;
         Ok(Self(rule))
     }

@@ -1,9 +1,9 @@
 //! `middleware.http.uppercase`: turns bodies into upper case, to see that a pipeline works.
-use crate::descriptor::{descriptor, text};
+use crate::descriptor::descriptor;
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::middleware::{Body, BoxError, Http, Next, Request, Response};
-use component_api::{Properties, Registry, Status};
+use component_api::{Registry, Status};
 use http::header::CONTENT_LENGTH;
 use http_body::Frame;
 use schemars::JsonSchema;
@@ -13,17 +13,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// Metadata of `middleware.http.uppercase`.
+/// Which bodies are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// Bodies of requests.
-    #[default]
-    Request,
-    /// Bodies of responses.
+    /// Those of responses.
     Response,
-    /// Bodies of both.
+    /// Those of requests and responses.
     Both,
+    /// Those of requests.
+    #[default]
+    #[serde(other)]
+    Request,
 }
 
 /// Metadata of `middleware.http.uppercase`.
@@ -38,20 +39,8 @@ pub struct Metadata {
 pub(crate) fn register(registry: &mut Registry) {
     let summary = "Turns bodies into upper case, to see that a pipeline works.";
     registry.middleware.add(descriptor::<Metadata>(&["http.uppercase"], Status::Stable, summary), async |config| {
-        Ok(Arc::new(Uppercase(Metadata::read(&config.properties))) as Arc<dyn Http>)
+        Ok(Arc::new(Uppercase(config.properties.decode()?)) as Arc<dyn Http>)
     });
-}
-
-impl Metadata {
-    fn read(properties: &Properties) -> Self {
-        let direction = text(properties, &["direction"]).unwrap_or_default().to_lowercase();
-        let direction = match direction.as_str() {
-            "response" => Direction::Response,
-            "both" => Direction::Both,
-            _ => Direction::Request,
-        };
-        Self { direction }
-    }
 }
 
 struct Uppercase(Metadata);
