@@ -1,6 +1,6 @@
 //! Where the app is and how it wants to be called.
-use foundation_telemetry::Metrics;
 use component_api::middleware::Pipeline;
+use foundation_telemetry::Metrics;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
