@@ -90,6 +90,8 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let secret = Arc::new(secret.with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
     let configuration_items = Arc::new(configuration_items);
+    let conversation = block_conversation::Service::new(live.conversations.clone()).with_metrics(metrics.clone());
+    let conversation = Arc::new(conversation);
     let lock = Arc::new(block_lock::Service::new(app_id.clone(), live.locks.clone()));
     let pubsub = block_pubsub::Service::new(
         app_id.clone(),
@@ -145,6 +147,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         .merge(block_secret::endpoints(Arc::clone(&secret)))
         .merge(block_configuration::endpoints(Arc::clone(&configuration_items)))
         .merge(block_lock::endpoints(Arc::clone(&lock)))
+        .merge(block_conversation::endpoints(Arc::clone(&conversation)))
         .merge(absent::endpoints(&owner));
     let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
     let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
@@ -156,6 +159,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         subscriber: Arc::clone(&subscriber),
         configuration: Arc::clone(&configuration_items),
         lock,
+        conversation,
         host,
         owner,
     };

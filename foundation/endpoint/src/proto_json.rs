@@ -5,6 +5,7 @@
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Unexpected};
 use serde::{Deserialize, Serializer};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Reads a message; no body at all is an empty message.
 ///
@@ -53,6 +54,45 @@ pub fn int32<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error
     whole.ok_or_else(|| D::Error::invalid_value(Unexpected::Other("no such number"), &"a 32-bit integer"))
 }
 
+/// For `deserialize_with`: a 64-bit float, which may be written as a string.
+///
+/// # Errors
+/// Anything else.
+pub fn float<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let number = match Option::<Value>::deserialize(deserializer)? {
+        None => return Ok(0.0),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(_) => None,
+    };
+    number.ok_or_else(|| D::Error::invalid_value(Unexpected::Other("no such number"), &"a 64-bit float"))
+}
+
+/// For `deserialize_with`: a time that is not negative, as seconds with an `s` after them, such as `1.5s`.
+///
+/// # Errors
+/// Anything else.
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse::<f64>().ok());
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.map(Some).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &"a number of seconds such as 1.5s"))
+}
+
+/// For `skip_serializing_if`: an absent field is one with its default value.
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// For `serialize_with`: a signed 64-bit integer is written as a string.
+///
+/// # Errors
+/// Those of the serializer.
+#[allow(clippy::trivially_copy_pass_by_ref)] // It is serde's signature.
+pub fn int64<S: Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
+}
+
 /// For `serialize_with`: a 64-bit integer is written as a string.
 ///
 /// # Errors
@@ -73,10 +113,24 @@ mod tests {
         full_name: String,
         #[serde(deserialize_with = "int32")]
         count: i32,
+        #[serde(deserialize_with = "float")]
+        share: f64,
+        #[serde(deserialize_with = "duration")]
+        time: Option<Duration>,
     }
 
     fn read(text: &str) -> Option<(String, i32)> {
         message::<Message>(text.as_bytes()).ok().map(|message| (message.full_name, message.count))
+    }
+
+    #[test]
+    fn floats_and_times_have_forms_of_their_own() {
+        let read = |text: &str| message::<Message>(text.as_bytes()).ok().map(|message| (message.share, message.time));
+        assert_eq!(read(r#"{"share":0.5,"time":"1.5s"}"#), Some((0.5, Some(Duration::from_millis(1500)))));
+        assert_eq!(read(r#"{"share":"2","time":null}"#), Some((2.0, None)));
+        for wrong in [r#"{"share":true}"#, r#"{"time":"1h"}"#, r#"{"time":"-1s"}"#, r#"{"time":5}"#] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

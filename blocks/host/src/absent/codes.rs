@@ -13,7 +13,6 @@ static UNIMPLEMENTED: Code =
 static PLACEMENT: Code = Code::new(BAD, Grpc::Unavailable, "ERR_ACTOR_NO_PLACEMENT", Category::Actor);
 static BINDING: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_INVOKE_OUTPUT_BINDING", Category::Binding);
 static CRYPTO: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", Category::Crypto);
-static CONVERSATION: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_CONVERSATION_NOT_FOUND", Category::Conversation);
 
 pub(crate) fn unread(reason: &str) -> Fault {
     Fault::new(&UNREAD, format!("failed to read request body: {reason}"))
@@ -37,10 +36,6 @@ pub(crate) fn no_binding(name: &str) -> Fault {
 
 pub(crate) fn no_crypto() -> Fault {
     Fault::new(&CRYPTO, "crypto providers not configured")
-}
-
-pub(crate) fn no_conversation(name: &str) -> Fault {
-    Fault::new(&CONVERSATION, format!("failed finding conversation component {name}"))
 }
 
 /// The same error with its tag as the reason of an ErrorInfo, as it goes out over gRPC only.

@@ -23,11 +23,6 @@ pub fn unimplemented() -> Status {
     codes::unimplemented().into()
 }
 
-/// A conversation component that is not there.
-pub fn no_conversation(name: &str) -> Status {
-    codes::no_conversation(name).into()
-}
-
 /// A job to schedule.
 pub fn schedule_job(owner: &Owner, request: v1::ScheduleJobRequest) -> Status {
     let Some(job) = request.job else { return jobs::no_job(owner).into() };

@@ -22,7 +22,6 @@ const ANY_ACTOR: MethodFilter = WRITE.or(GET).or(DELETE);
 
 const V1: &[&str] = &["v1.0"];
 const ALPHA1: &[&str] = &["v1.0-alpha1"];
-const ALPHA2: &[&str] = &["v1.0-alpha2"];
 const ALPHA1_AND_V1: &[&str] = &["v1.0-alpha1", "v1.0"];
 const ALL: &[&str] = &["v1.0-alpha1", "v1.0-beta1", "v1.0"];
 
@@ -30,8 +29,6 @@ const NO_PLACEMENT: Refusal = At(|_, _| codes::no_placement());
 const NO_PLACEMENT_AFTER_JSON: Refusal = AfterBody { read: &JSON, refuse: |_, _| codes::no_placement() };
 const NO_CRYPTO: Refusal = At(|_, _| codes::no_crypto());
 const UNIMPLEMENTED: Refusal = At(|_, _| codes::unimplemented());
-const NO_CONVERSATION: Refusal =
-    AfterBody { read: &MESSAGE, refuse: |_, request| codes::no_conversation(request.name("name")) };
 const NO_BINDING: Refusal = AfterBody { read: &JSON, refuse: |_, request| codes::no_binding(request.name("name")) };
 
 const fn row(
@@ -55,8 +52,6 @@ pub(crate) static ROWS: &[Row] = &[
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/unwrapkey", UNIMPLEMENTED),
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/sign", UNIMPLEMENTED),
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/verify", UNIMPLEMENTED),
-    row(ALPHA1, "conversation", POST, "conversation/{name}/converse", NO_CONVERSATION),
-    row(ALPHA2, "conversation", POST, "conversation/{name}/converse", NO_CONVERSATION),
     row(V1, "actors", ANY_ACTOR, "actors/{type}/{id}/method/{method}", NO_PLACEMENT),
     row(V1, "actors", WRITE, "actors/{type}/{id}/state", NO_PLACEMENT_AFTER_JSON),
     row(V1, "actors", GET, "actors/{type}/{id}/state/{key}", NO_PLACEMENT),

@@ -20,6 +20,7 @@ pub struct Blocks {
     pub subscriber: Arc<block_pubsub::Subscriber>,
     pub configuration: Arc<block_configuration::Service>,
     pub lock: Arc<block_lock::Service>,
+    pub conversation: Arc<block_conversation::Service>,
     pub host: Arc<block_host::Service>,
     pub owner: Arc<Owner>,
 }
@@ -375,13 +376,13 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn converse_alpha1(&self, request: Request<v1::ConversationRequest>) -> Reply<v1::ConversationResponse> {
-        Err(absent::no_conversation(&request.into_inner().name))
+        block_conversation::converse_alpha1(&self.blocks.conversation, request.into_inner()).await.map(Response::new)
     }
 
     async fn converse_alpha2(
         &self,
         request: Request<v1::ConversationRequestAlpha2>,
     ) -> Reply<v1::ConversationResponseAlpha2> {
-        Err(absent::no_conversation(&request.into_inner().name))
+        block_conversation::converse_alpha2(&self.blocks.conversation, request.into_inner()).await.map(Response::new)
     }
 }
