@@ -5,7 +5,6 @@ mod app;
 mod assemble;
 pub mod components;
 mod facts;
-mod log;
 mod naming;
 pub mod options;
 mod pipelines;

@@ -3,7 +3,7 @@ use crate::assemble::assemble;
 use crate::options::{Command, DAPR_VERSION, Environment, Failure, Options};
 use crate::running::Sidecar;
 use crate::stopping::{Reason, Signals};
-use crate::{address, log, wait};
+use crate::{telemetry, wait};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -52,8 +52,7 @@ fn complain(text: &str) {
 }
 
 async fn run(options: &Options) -> ExitCode {
-    let instance = address::host_name(&options.environment);
-    if let Err(error) = log::start(&options.log, &options.app_id, &instance, DAPR_VERSION) {
+    if let Err(error) = telemetry::start_log(options) {
         complain(&format!("{error}\n"));
         return ExitCode::FAILURE;
     }
@@ -66,7 +65,7 @@ async fn run(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            tracing::error!(target: SCOPE, "Fatal error from runtime: {error:#}");
+            tracing::error!(target: SCOPE, fatal = true, "Fatal error from runtime: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,20 @@
-//! Metrics as options and configuration want them.
-use crate::options::Options;
+//! Logs and metrics as options and configuration want them.
+use crate::address;
+use crate::options::{DAPR_VERSION, Options};
 use anyhow::Context;
-use foundation_telemetry::{Metrics, MetricsSettings};
+use foundation_telemetry::{LogError, LogSettings, Metrics, MetricsSettings};
+
+/// Writes log lines from now on.
+pub(crate) fn start_log(options: &Options) -> Result<(), LogError> {
+    foundation_telemetry::start_log(&LogSettings {
+        level: options.log.level.clone(),
+        as_json: options.log.as_json,
+        file: options.log.file.clone(),
+        app_id: Some(options.app_id.clone()),
+        instance: address::host_name(&options.environment),
+        version: DAPR_VERSION.to_owned(),
+    })
+}
 
 /// Metrics of this sidecar; those that nobody can read, or that are switched off, are not kept.
 pub(crate) fn metrics(options: &Options, settings: Option<MetricsSettings>) -> anyhow::Result<Metrics> {

@@ -30,8 +30,8 @@ impl Observer {
     }
 
     /// Who called, when that is logged.
-    fn agent(&self, headers: &HeaderMap) -> String {
+    fn agent(&self, headers: &HeaderMap) -> Option<String> {
         let agent = self.log.and_then(|_| headers.get(USER_AGENT)).and_then(|value| value.to_str().ok());
-        agent.unwrap_or_default().to_owned()
+        agent.filter(|agent| !agent.is_empty()).map(str::to_owned)
     }
 }

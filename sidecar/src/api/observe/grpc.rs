@@ -30,7 +30,7 @@ pub(crate) struct GrpcCall {
     counted: Counted,
     start: Instant,
     uri: Uri,
-    agent: String,
+    agent: Option<String>,
     received: BodyBytes,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct HttpCall {
     start: Instant,
     method: Method,
     uri: Uri,
-    agent: String,
+    agent: Option<String>,
     request_bytes: u64,
 }
 
