@@ -9,7 +9,6 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct Event {
     pub data: Bytes,
-    pub content_type: Option<String>,
     pub metadata: Metadata,
 }
 
@@ -17,7 +16,7 @@ pub struct Event {
 #[async_trait]
 pub trait Handle: Send + Sync {
     /// Hands an event to the app; returns what the app answered with, for bindings that pass it back.
-    async fn handle(&self, event: Event) -> Result<Option<Bytes>>;
+    async fn handle(&self, event: Event) -> Result<Bytes>;
 }
 
 /// An operation on the system outside.
@@ -30,11 +29,13 @@ pub struct Request {
 }
 
 /// What an operation answered.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Response {
+    /// Nothing where the operation has no answer.
     pub data: Option<Bytes>,
-    pub content_type: Option<String>,
     pub metadata: Metadata,
+    /// Why the answer counts as a failure; the caller is told the metadata all the same.
+    pub failure: Option<Error>,
 }
 
 /// A binding: an input, an output, or both.
@@ -56,6 +57,9 @@ pub trait Binding: Send + Sync {
     }
 
     /// Does one of [`Binding::operations`].
+    ///
+    /// # Errors
+    /// There was no answer; one that says no is [`Response::failure`].
     async fn invoke(&self, _request: Request) -> Result<Response> {
         Err(Error::unsupported("this binding has no output"))
     }

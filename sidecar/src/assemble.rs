@@ -10,7 +10,7 @@ use crate::options::{DAPR_VERSION, Mode, Options};
 use crate::resources::{Configuration, Reader, Resources};
 use crate::running::{Drains, Sidecar, Targets};
 use crate::stopping::ByApi;
-use crate::{address, app, pipelines, servers, telemetry};
+use crate::{address, app, bindings, pipelines, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
 use block_host::absent::{self, Owner};
@@ -105,6 +105,15 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     for declared in resources.subscriptions {
         subscriber.declare(declared).context("failed to load declarative subscriptions")?;
     }
+    let binding = block_binding::Service::new(live.bindings.clone());
+    let binding = Arc::new(binding.with_metrics(metrics.clone()));
+    let reader = block_binding::Reader::new(
+        Arc::clone(&binding),
+        app.clone(),
+        Arc::new(bindings::States(Arc::clone(&state))),
+        bindings::options(options.app.binding_patience),
+        &drains.background,
+    );
     let sources = Sources {
         live: live.clone(),
         subscriber: Arc::clone(&subscriber),
@@ -148,6 +157,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         .merge(block_configuration::endpoints(Arc::clone(&configuration_items)))
         .merge(block_lock::endpoints(Arc::clone(&lock)))
         .merge(block_conversation::endpoints(Arc::clone(&conversation)))
+        .merge(block_binding::endpoints(Arc::clone(&binding)))
         .merge(absent::endpoints(&owner));
     let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
     let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
@@ -156,6 +166,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         state,
         pubsub,
         secret,
+        binding,
         subscriber: Arc::clone(&subscriber),
         configuration: Arc::clone(&configuration_items),
         lock,
@@ -174,7 +185,17 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     servers::internal(options, internal, grpc::Internal::new(invoke, observer), &drains.api);
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
-    Ok(Sidecar { app_options, app, subscriber, configuration: configuration_items, live, peers, targets, drains })
+    Ok(Sidecar {
+        app_options,
+        app,
+        subscriber,
+        reader,
+        configuration: configuration_items,
+        live,
+        peers,
+        targets,
+        drains,
+    })
 }
 
 /// The endpoints that the lists allow.

@@ -1,7 +1,9 @@
 //! What the metadata document says of this sidecar.
 use crate::components::Live;
+use block_binding::Direction;
 use block_host::{Component, Facts, Rule, Subscription};
 use block_pubsub::{Kind, Listed, Subscriber};
+use component_api::binding::Binding;
 use component_api::{Instance, pubsub, secret, state};
 use std::sync::Arc;
 
@@ -16,12 +18,13 @@ pub(crate) struct Sources {
 impl Facts for Sources {
     fn components(&self) -> Vec<Component> {
         let live = &self.live;
-        let mut all = listed(&live.state, |store| of_state(store.features()));
-        all.extend(listed(&live.brokers, |broker| of_broker(broker.features())));
-        all.extend(listed(&live.secrets, |store| of_secrets(store.features())));
+        let mut all = listed(&live.state, |store| of_state(store.component.features()));
+        all.extend(listed(&live.brokers, |broker| of_broker(broker.component.features())));
+        all.extend(listed(&live.secrets, |store| of_secrets(store.component.features())));
         all.extend(listed(&live.configurations, |_| Vec::new()));
         all.extend(listed(&live.locks, |_| Vec::new()));
         all.extend(listed(&live.conversations, |_| Vec::new()));
+        all.extend(listed(&live.bindings, of_binding));
         all
     }
 
@@ -38,12 +41,15 @@ impl Facts for Sources {
     }
 }
 
-fn listed<T: ?Sized>(live: &component_api::Live<T>, capabilities: fn(&T) -> Vec<&'static str>) -> Vec<Component> {
+fn listed<T: ?Sized>(
+    live: &component_api::Live<T>,
+    capabilities: fn(&Instance<T>) -> Vec<&'static str>,
+) -> Vec<Component> {
     let component = |one: &Arc<Instance<T>>| Component {
         name: one.name.clone(),
         kind: one.kind.clone(),
         version: one.version.clone(),
-        capabilities: capabilities(&one.component),
+        capabilities: capabilities(one),
     };
     live.all().values().map(component).collect()
 }
@@ -71,6 +77,11 @@ fn of_broker(features: pubsub::Features) -> Vec<&'static str> {
         (features.bulk_publish, "BULK_PUBSUB"),
         (features.bulk_subscribe_immediate, "BULK_SUBSCRIBE_IMMEDIATE"),
     ])
+}
+
+fn of_binding(instance: &Instance<dyn Binding>) -> Vec<&'static str> {
+    let direction = Direction::of(instance);
+    those(&[(direction.input, "INPUT_BINDING"), (direction.output, "OUTPUT_BINDING")])
 }
 
 fn of_secrets(features: secret::Features) -> Vec<&'static str> {

@@ -3,6 +3,7 @@ mod address;
 pub mod api;
 mod app;
 mod assemble;
+mod bindings;
 pub mod components;
 mod facts;
 mod naming;

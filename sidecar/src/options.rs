@@ -48,6 +48,8 @@ pub struct App {
     pub ask_config: bool,
     /// Whether the app is asked for its subscriptions at start.
     pub ask_subscriptions: bool,
+    /// How long the app may take to say which input bindings it wants; none is the default.
+    pub binding_patience: Option<Duration>,
 }
 
 /// Ports and addresses that are listened on.

@@ -2,6 +2,7 @@
 use crate::app;
 use crate::components::Live;
 use crate::options::Options;
+use block_binding::Reader;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
 use foundation_app::{AppOptions, Channel};
@@ -60,6 +61,7 @@ pub(crate) struct Sidecar {
     pub(crate) app_options: Option<AppOptions>,
     pub(crate) app: Option<Arc<dyn Channel>>,
     pub(crate) subscriber: Arc<Subscriber>,
+    pub(crate) reader: Arc<Reader>,
     pub(crate) configuration: Arc<block_configuration::Service>,
     pub(crate) live: Live,
     pub(crate) peers: Arc<Peers>,
@@ -84,15 +86,17 @@ impl Sidecar {
         if options.app.health.is_none() {
             app::load_configuration(&*app, ask_config).await;
             self.subscriber.start().await;
+            self.reader.start().await;
             return;
         }
         app.start_health_checks(&self.drains.background);
-        let subscriber = Arc::clone(&self.subscriber);
+        let (subscriber, reader) = (Arc::clone(&self.subscriber), Arc::clone(&self.reader));
         self.drains.background.spawn_until_stopped(async move {
             let mut health = app.health().watch();
             if health.wait_for(|healthy| *healthy).await.is_ok() {
                 app::load_configuration(&*app, ask_config).await;
                 subscriber.follow_health();
+                reader.follow_health();
             }
         });
     }
@@ -101,13 +105,18 @@ impl Sidecar {
     pub(crate) async fn block_end(&self, duration: Duration) {
         let shown = format(duration);
         tracing::info!(target: SCOPE, "Blocking graceful shutdown for {shown} or until app reports unhealthy...");
-        self.subscriber.end().await;
+        self.end_intake().await;
         tokio::select! {
             () = tokio::time::sleep(duration) => {
                 tracing::info!(target: SCOPE, "Block shutdown period expired, entering shutdown...");
             }
             () = self.unhealthy() => tracing::info!(target: SCOPE, "App reported unhealthy, entering shutdown..."),
         }
+    }
+
+    /// Takes nothing more from brokers and bindings; what is in work is finished.
+    async fn end_intake(&self) {
+        tokio::join!(self.subscriber.end(), self.reader.end());
     }
 
     async fn unhealthy(&self) {
@@ -121,7 +130,7 @@ impl Sidecar {
     /// Ends all parts: first what comes in, then the servers when their calls are answered, then what both needed.
     pub(crate) async fn end(&self) {
         tracing::info!(target: SCOPE, "Dapr is shutting down");
-        self.subscriber.end().await;
+        self.end_intake().await;
         self.configuration.end();
         self.targets.grpc.not_ready();
         self.drains.api.close(PATIENCE).await;

@@ -1,5 +1,4 @@
-//! What the API answers for building blocks of which nothing is configured: bindings, crypto, actors,
-//! workflows and jobs.
+//! What the API answers for building blocks of which nothing is configured: crypto, actors, workflows and jobs.
 //!
 //! Each becomes a crate of its own in time and then leaves here. Contract: surface.md 0.26 and 1.2.
 mod checks;
@@ -10,12 +9,10 @@ mod table;
 
 use crate::absent::checks::{Captured, Refusal};
 use axum::body::Body;
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use axum::routing::on;
 use foundation_endpoint::{Endpoints, read_body};
 use foundation_fault::Fault;
-use std::collections::HashMap;
 use std::sync::Arc;
 use table::{ROWS, Row};
 
@@ -34,20 +31,18 @@ pub fn endpoints(owner: &Arc<Owner>) -> Endpoints {
 }
 
 fn add(endpoints: Endpoints, version: &'static str, row: &'static Row, owner: Arc<Owner>) -> Endpoints {
-    let handler = async move |Path(names): Path<HashMap<String, String>>, body: Body| -> Response {
-        refuse(row, &owner, names, body).await.into_response()
-    };
+    let handler = async move |body: Body| -> Response { refuse(row, &owner, body).await.into_response() };
     endpoints.add(version, row.group, row.path, on(row.methods, handler))
 }
 
-async fn refuse(row: &Row, owner: &Owner, names: HashMap<String, String>, body: Body) -> Fault {
+async fn refuse(row: &Row, owner: &Owner, body: Body) -> Fault {
     let body = match row.refusal {
-        Refusal::At(refuse) => return refuse(owner, &Captured { names, body: serde_json::Value::Null }),
+        Refusal::At(refuse) => return refuse(owner, &Captured { body: serde_json::Value::Null }),
         Refusal::AfterBody { read, .. } => read_body(body).await.map_err(|error| (read.unread)(&error)),
     };
     let Refusal::AfterBody { read, refuse } = row.refusal else { return codes::unimplemented() };
     match body.and_then(|body| (read.decode)(&body)) {
-        Ok(body) => refuse(owner, &Captured { names, body }),
+        Ok(body) => refuse(owner, &Captured { body }),
         Err(fault) => fault,
     }
 }

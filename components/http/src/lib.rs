@@ -1,5 +1,16 @@
-//! Components that speak HTTP: the output binding `http`.
+//! Components that call HTTP servers.
+mod answer;
+pub mod binding;
+mod redirect;
+mod request;
+mod settings;
+mod tls;
+
+pub use settings::Settings;
+
 use component_api::Registry;
 
 /// Makes the components of this crate known.
-pub fn register(_registry: &mut Registry) {}
+pub fn register(registry: &mut Registry) {
+    binding::register(registry);
+}

@@ -1,7 +1,7 @@
 //! `secretstores.local.env`: the environment variables of the sidecar.
 use async_trait::async_trait;
 use component_api::secret::{Features, Secret, Store};
-use component_api::{Config, Descriptor, Metadata, Properties, Registry, Result, Status};
+use component_api::{Config, Descriptor, Metadata, Registry, Result, Status};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ pub fn register(registry: &mut Registry) {
         schema: || schemars::schema_for!(Settings),
     };
     registry.secret.add(descriptor, async |config: Config| {
-        let store: Arc<dyn Store> = Arc::new(EnvironmentStore::new(Settings::read(&config.properties)));
+        let store: Arc<dyn Store> = Arc::new(EnvironmentStore::new(config.properties.decode()?));
         Ok(store)
     });
 }
@@ -28,12 +28,6 @@ pub fn register(registry: &mut Registry) {
 pub struct Settings {
     /// Put before the name of a secret to get that of its variable; variables with another beginning cannot be read.
     pub prefix: String,
-}
-
-impl Settings {
-    fn read(properties: &Properties) -> Self {
-        Self { prefix: properties.get("prefix").unwrap_or_default().to_owned() }
-    }
 }
 
 /// Secrets in environment variables. Those of Dapr itself (`DAPR_*`, `APP_API_TOKEN`) cannot be read.

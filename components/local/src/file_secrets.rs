@@ -1,7 +1,7 @@
 //! `secretstores.local.file`: secrets in a JSON file.
 use async_trait::async_trait;
 use component_api::secret::{Features, Secret, Store};
-use component_api::{Config, Descriptor, Error, Kind, Metadata, Properties, Registry, Result, Status};
+use component_api::{Config, Descriptor, Error, Kind, Metadata, Registry, Result, Status};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -18,43 +18,26 @@ pub fn register(registry: &mut Registry) {
         schema: || schemars::schema_for!(Settings),
     };
     registry.secret.add(descriptor, async |config: Config| {
-        let store: Arc<dyn Store> = Arc::new(FileStore::open(Settings::read(&config.properties)?).await?);
+        let store: Arc<dyn Store> = Arc::new(FileStore::open(config.properties.decode()?).await?);
         Ok(store)
     });
 }
 
 /// Metadata of `secretstores.local.file`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// Path of the file, which holds a JSON object. It is read once, when the component starts.
     pub secrets_file: String,
-    /// Between the names of nested members; `:` unless given.
-    #[serde(default = "colon")]
+    /// Between the names of nested members.
     pub nested_separator: String,
     /// Keep each object of the top level together as one secret with several values.
-    #[serde(default)]
     pub multi_valued: bool,
 }
 
-fn colon() -> String {
-    ":".to_owned()
-}
-
-impl Settings {
-    /// Reads the metadata of a component.
-    ///
-    /// # Errors
-    /// No `secretsFile`.
-    pub fn read(properties: &Properties) -> Result<Self> {
-        let text = |name| properties.get(name).filter(|text| !text.is_empty());
-        let secrets_file =
-            text("secretsFile").ok_or_else(|| Error::invalid("missing local secrets file in metadata"))?;
-        Ok(Self {
-            secrets_file: secrets_file.to_owned(),
-            nested_separator: text("nestedSeparator").map_or_else(colon, str::to_owned),
-            multi_valued: text("multiValued").is_some_and(foundation_metadata::is_truthy),
-        })
+impl Default for Settings {
+    fn default() -> Self {
+        Self { secrets_file: String::new(), nested_separator: ":".to_owned(), multi_valued: false }
     }
 }
 
@@ -68,9 +51,12 @@ impl FileStore {
     /// Reads the file.
     ///
     /// # Errors
-    /// A file that cannot be read or that holds no JSON object. The text never shows what is in the file.
+    /// No `secretsFile`, a file that cannot be read or that holds no JSON object. The text never shows what is in the file.
     pub async fn open(settings: Settings) -> Result<Self> {
         let path = &settings.secrets_file;
+        if path.is_empty() {
+            return Err(Error::invalid("missing local secrets file in metadata"));
+        }
         let unreadable = |error: std::io::Error| Error::new(Kind::Unavailable, format!("cannot read {path}: {error}"));
         let text = tokio::fs::read(path).await.map_err(unreadable)?;
         let content: Map<String, Value> = serde_json::from_slice(&text).map_err(|error| undecoded(path, &error))?;

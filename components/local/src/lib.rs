@@ -1,6 +1,7 @@
-//! Components on the local machine: secrets of a file and of the environment.
+//! Components on the local machine: secrets of a file and of the environment, and files.
 pub mod environment_secrets;
 pub mod file_secrets;
+pub mod files;
 
 use component_api::Registry;
 
@@ -8,4 +9,5 @@ use component_api::Registry;
 pub fn register(registry: &mut Registry) {
     environment_secrets::register(registry);
     file_secrets::register(registry);
+    files::register(registry);
 }

@@ -1,7 +1,10 @@
 //! The seam: everything that blocks ask of an app.
 use crate::over_grpc::GrpcApp;
 use crate::over_http::HttpApp;
-use crate::{AppOptions, BulkEvent, Error, EventStatus, GrpcConnection, Health, Protocol, Subscription, TopicEvent};
+use crate::{
+    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Error, EventStatus, GrpcConnection, Health, Protocol,
+    Subscription, TopicEvent,
+};
 use async_trait::async_trait;
 use axum::body::Body;
 use foundation_drain::Drain;
@@ -43,6 +46,18 @@ pub trait Channel: Send + Sync {
     /// # Errors
     /// The app was not reached ([`Error::is_temporary`]), or what it said cannot be read.
     async fn subscriptions(&self) -> Result<Vec<Subscription>, Error>;
+
+    /// Whether the app wants the events of an input binding; `route` is the path that they would have at an HTTP app.
+    ///
+    /// # Errors
+    /// The app was not reached, or a gRPC app answered with an error.
+    async fn wants_binding(&self, name: &str, route: &str) -> Result<bool, Error>;
+
+    /// Delivers an event of an input binding.
+    ///
+    /// # Errors
+    /// The app was not reached or answered with an error; [`Error::code`] is its status.
+    async fn binding_event(&self, event: &BindingEvent) -> Result<BindingAnswer, Error>;
 
     /// What the app says of its actors, as it says it; none when it says nothing. gRPC apps register on a stream instead.
     ///

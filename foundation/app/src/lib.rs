@@ -3,6 +3,7 @@
 //! [`connect`] gives a [`Channel`]; nothing is dialled before the first call. Every call waits for its turn
 //! (`--app-max-concurrency`), carries the app's token, and fails while the app is not healthy. Deadlines and retries are
 //! the caller's: they belong to its resiliency policies. Contract: surface.md 1.3, 2.3 and 4.5, protocols.md 6.3, 7.3, 7.4.
+mod bindings;
 mod call;
 mod channel;
 mod connection;
@@ -18,6 +19,7 @@ mod status;
 mod subscriptions;
 mod turn;
 
+pub use bindings::{BindingAnswer, BindingEvent};
 pub use call::{AppStatus, CallContext, Origin};
 pub use channel::{Channel, connect};
 pub use error::Error;

@@ -1,4 +1,5 @@
 //! An app that speaks gRPC.
+mod bindings;
 mod connection;
 mod envelopes;
 mod events;
@@ -9,7 +10,10 @@ pub use connection::GrpcConnection;
 pub use envelopes::topic_event as topic_event_request;
 
 use crate::turn::Turns;
-use crate::{AppOptions, BulkEvent, Channel, Error, EventStatus, Health, Protocol, Subscription, TopicEvent};
+use crate::{
+    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, Health, Protocol, Subscription,
+    TopicEvent,
+};
 use async_trait::async_trait;
 use axum::body::Body;
 use foundation_drain::Drain;
@@ -79,6 +83,16 @@ impl Channel for GrpcApp {
 
     async fn subscriptions(&self) -> Result<Vec<Subscription>, Error> {
         self.caller.subscriptions().await
+    }
+
+    async fn wants_binding(&self, name: &str, _: &str) -> Result<bool, Error> {
+        self.health.check()?;
+        self.caller.wants_binding(name).await
+    }
+
+    async fn binding_event(&self, event: &BindingEvent) -> Result<BindingAnswer, Error> {
+        self.health.check()?;
+        self.caller.binding_event(event).await
     }
 
     async fn config(&self) -> Result<Option<Value>, Error> {

@@ -1,4 +1,5 @@
 //! An app that speaks HTTP.
+mod bindings;
 mod compression;
 mod events;
 mod invoke;
@@ -7,7 +8,8 @@ mod questions;
 use crate::connection::{Broken, http1, http2};
 use crate::turn::{MOST_CONNECTIONS, Turn, Turns};
 use crate::{
-    AppOptions, BulkEvent, Channel, Error, EventStatus, GrpcConnection, Health, Protocol, Subscription, TopicEvent,
+    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, GrpcConnection, Health, Protocol,
+    Subscription, TopicEvent,
 };
 use async_trait::async_trait;
 use axum::body::Body;
@@ -125,6 +127,16 @@ impl Channel for HttpApp {
     async fn subscriptions(&self) -> Result<Vec<Subscription>, Error> {
         self.health.check()?;
         self.caller.subscriptions().await
+    }
+
+    async fn wants_binding(&self, _: &str, route: &str) -> Result<bool, Error> {
+        self.health.check()?;
+        self.caller.wants_binding(route).await
+    }
+
+    async fn binding_event(&self, event: &BindingEvent) -> Result<BindingAnswer, Error> {
+        self.health.check()?;
+        self.caller.binding_event(event).await
     }
 
     async fn config(&self) -> Result<Option<Value>, Error> {

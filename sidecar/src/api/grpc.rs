@@ -1,5 +1,6 @@
 //! The gRPC API: the Dapr service, reflection, and calls of any other service, which are passed on unread
 //! (surface.md 2.1 and 2.2).
+mod apart;
 mod dapr;
 mod groups;
 mod internal;
@@ -97,7 +98,7 @@ impl Answer for Api {
         }
         let counted = groups::counted(request.uri().path(), &self.groups);
         let (call, request) = self.observer.begin_grpc(counted, request);
-        call.answered(self.route(request).await)
+        apart::status_after_metadata(call.answered(self.route(request).await))
     }
 }
 

@@ -153,6 +153,7 @@ fn app(flags: &Flags) -> Result<App, Invalid> {
         health: health(flags)?,
         ask_config: !off.iter().any(|name| name == "config"),
         ask_subscriptions: !off.iter().any(|name| name == "subscribe"),
+        binding_patience: Some(flags.duration("app-binding-options-timeout")).filter(|patience| !patience.is_zero()),
     })
 }
 
@@ -230,5 +231,5 @@ fn warnings(flags: &Flags) -> Vec<String> {
 /// Whether a flag asks for something at all: `--enable-mtls=false` and blank addresses do not.
 fn is_meant(flags: &Flags, name: &str) -> bool {
     let value = flags.text(name).trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
-    !value.is_empty() && value != "false" && !matches!(name, "profile-port" | "app-binding-options-timeout")
+    !value.is_empty() && value != "false" && name != "profile-port"
 }

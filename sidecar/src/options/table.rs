@@ -8,7 +8,6 @@ const JOBS: Standing = Absent("jobs");
 const IDENTITY: Standing = Absent("mTLS");
 const KUBERNETES: Standing = Absent("Kubernetes mode");
 const PROFILING: Standing = Absent("profiling");
-const BINDINGS: Standing = Absent("bindings");
 
 const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
     Flag { name, kind, default, standing: Current, help }
@@ -72,13 +71,7 @@ pub(crate) static FLAGS: &[Flag] = &[
     flag("app-health-probe-interval", Int, "5", "seconds between two probes"),
     flag("app-health-probe-timeout", Int, "500", "milliseconds that a probe may take"),
     flag("app-health-threshold", Int, "3", "failures in a row that make an app unhealthy"),
-    absent(
-        "app-binding-options-timeout",
-        Duration,
-        "3s",
-        BINDINGS,
-        "longest answer of the app to which bindings it takes",
-    ),
+    flag("app-binding-options-timeout", Duration, "3s", "longest wait for the app to say which bindings it takes"),
     flag("disable-init-endpoints", List, "", "what the app is not asked at start: config, subscribe"),
     flag("hot-reload-reconcile-interval", Duration, "0s", "time between two looks at all resources; 0 is 60s"),
     flag("log-level", Text, "info", "debug, info, warn, error or fatal"),

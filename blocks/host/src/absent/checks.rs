@@ -4,18 +4,10 @@ use crate::absent::codes::{self, malformed};
 use foundation_endpoint::BodyError;
 use foundation_fault::Fault;
 use serde_json::Value;
-use std::collections::HashMap;
 
-/// What a request said: parameters of its path, and its JSON body.
+/// What a request said: its JSON body.
 pub(crate) struct Captured {
-    pub(crate) names: HashMap<String, String>,
     pub(crate) body: Value,
-}
-
-impl Captured {
-    pub(crate) fn name(&self, parameter: &str) -> &str {
-        self.names.get(parameter).map_or("", String::as_str)
-    }
 }
 
 type Refuse = fn(&Owner, &Captured) -> Fault;

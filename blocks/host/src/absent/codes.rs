@@ -1,6 +1,6 @@
 //! Errors of absent blocks (surface.md 1.2).
 use axum::http::StatusCode;
-use foundation_fault::{Category, Code, Detail, Fault};
+use foundation_fault::{Category, Code, Fault};
 use tonic::Code as Grpc;
 
 const INTERNAL: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
@@ -11,7 +11,6 @@ static MALFORMED: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_MALFORMED_RE
 static UNIMPLEMENTED: Code =
     Code::new(StatusCode::NOT_IMPLEMENTED, Grpc::Unimplemented, "ERR_API_UNIMPLEMENTED", Category::Common);
 static PLACEMENT: Code = Code::new(BAD, Grpc::Unavailable, "ERR_ACTOR_NO_PLACEMENT", Category::Actor);
-static BINDING: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_INVOKE_OUTPUT_BINDING", Category::Binding);
 static CRYPTO: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", Category::Crypto);
 
 pub(crate) fn unread(reason: &str) -> Fault {
@@ -30,16 +29,6 @@ pub(crate) fn no_placement() -> Fault {
     Fault::new(&PLACEMENT, "placement service is not configured")
 }
 
-pub(crate) fn no_binding(name: &str) -> Fault {
-    Fault::new(&BINDING, format!("error invoking output binding {name}: couldn't find output binding {name}"))
-}
-
 pub(crate) fn no_crypto() -> Fault {
     Fault::new(&CRYPTO, "crypto providers not configured")
-}
-
-/// The same error with its tag as the reason of an ErrorInfo, as it goes out over gRPC only.
-pub(crate) fn with_tag(fault: Fault) -> Fault {
-    let reason = fault.code.tag.to_owned();
-    fault.with(Detail::ErrorInfo { reason, metadata: Vec::new(), http_only_metadata: Vec::new() })
 }

@@ -8,11 +8,6 @@ pub fn no_placement() -> Status {
     codes::no_placement().into()
 }
 
-/// A binding that is not there.
-pub fn no_binding(name: &str) -> Status {
-    codes::with_tag(codes::no_binding(name)).into()
-}
-
 /// Cryptography without any provider.
 pub fn no_crypto() -> Status {
     codes::no_crypto().into()

@@ -29,7 +29,6 @@ const NO_PLACEMENT: Refusal = At(|_, _| codes::no_placement());
 const NO_PLACEMENT_AFTER_JSON: Refusal = AfterBody { read: &JSON, refuse: |_, _| codes::no_placement() };
 const NO_CRYPTO: Refusal = At(|_, _| codes::no_crypto());
 const UNIMPLEMENTED: Refusal = At(|_, _| codes::unimplemented());
-const NO_BINDING: Refusal = AfterBody { read: &JSON, refuse: |_, request| codes::no_binding(request.name("name")) };
 
 const fn row(
     versions: &'static [&'static str],
@@ -42,7 +41,6 @@ const fn row(
 }
 
 pub(crate) static ROWS: &[Row] = &[
-    row(V1, "bindings", WRITE, "bindings/{name}", NO_BINDING),
     row(ALPHA1, "crypto", PUT, "crypto/{name}/encrypt", NO_CRYPTO),
     row(ALPHA1, "crypto", PUT, "crypto/{name}/decrypt", NO_CRYPTO),
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/getkey", UNIMPLEMENTED),

@@ -1,5 +1,6 @@
 //! Secrets of files with all kinds of values.
 use super::*;
+use component_api::Properties;
 use serde_json::json;
 
 const CONTENT: &str = r#"{"plain": "v1", "empty": "", "number": 5, "bool": true, "none": null,
@@ -10,7 +11,7 @@ async fn open(content: &str, properties: &[(&str, &str)]) -> Result<FileStore> {
     std::fs::write(file.path(), content).unwrap();
     let path = file.path().to_string_lossy();
     let properties = properties.iter().copied().chain([("SecretsFile", path.as_ref())]);
-    FileStore::open(Settings::read(&properties.collect())?).await
+    FileStore::open(properties.collect::<Properties>().decode()?).await
 }
 
 async fn all(content: &str, properties: &[(&str, &str)]) -> Value {
@@ -56,9 +57,9 @@ async fn what_is_in_the_file_is_never_shown() {
 
 #[tokio::test]
 async fn a_file_must_be_named_and_exist() {
-    let missing = Settings::read(&Properties::default()).unwrap_err();
+    let missing = FileStore::open(Settings::default()).await.err().unwrap();
     assert_eq!(missing.to_string(), "missing local secrets file in metadata");
-    let settings = Settings::read(&[("secretsFile", "/nonexistent/secrets.json")].into_iter().collect()).unwrap();
+    let settings = Settings { secrets_file: "/nonexistent/secrets.json".to_owned(), ..Settings::default() };
     let error = FileStore::open(settings).await.err().unwrap();
     assert!(error.to_string().starts_with("cannot read /nonexistent/secrets.json: "), "{error}");
 }

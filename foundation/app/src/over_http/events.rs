@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 const SCOPE: &str = "dapr.runtime.pubsub";
 const CLOUD_EVENT: HeaderValue = HeaderValue::from_static("application/cloudevents+json");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What a path may not hold as it is. A route may bring a query along.
 const UNSAFE: &AsciiSet = &CONTROLS
@@ -88,7 +88,8 @@ fn id(event: &TopicEvent) -> &str {
     event.envelope.get("id").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn post(
+/// A request that hands something to the app.
+pub(super) fn post(
     path: &str,
     content_type: HeaderValue,
     body: Bytes,
@@ -104,7 +105,8 @@ fn post(
     Ok(request)
 }
 
-fn route(path: &str) -> Result<Uri, Error> {
+/// A route of the app as the path of a request.
+pub(super) fn route(path: &str) -> Result<Uri, Error> {
     let escaped = format!("/{}", utf8_percent_encode(path.trim_start_matches('/'), UNSAFE));
     Uri::try_from(escaped).map_err(|error| Error::Malformed(format!("the route {path} is not a path: {error}")))
 }

@@ -17,6 +17,7 @@ pub struct Blocks {
     pub state: Arc<block_state::Service>,
     pub pubsub: Arc<block_pubsub::Service>,
     pub secret: Arc<block_secret::Service>,
+    pub binding: Arc<block_binding::Service>,
     pub subscriber: Arc<block_pubsub::Subscriber>,
     pub configuration: Arc<block_configuration::Service>,
     pub lock: Arc<block_lock::Service>,
@@ -100,7 +101,7 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn invoke_binding(&self, request: Request<v1::InvokeBindingRequest>) -> Reply<v1::InvokeBindingResponse> {
-        Err(absent::no_binding(&request.into_inner().name))
+        block_binding::invoke_binding(&self.blocks.binding, request).await
     }
 
     async fn get_secret(&self, request: Request<v1::GetSecretRequest>) -> Reply<v1::GetSecretResponse> {

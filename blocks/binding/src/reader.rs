@@ -1,0 +1,198 @@
+//! Input bindings at work: started when the app is ready, stopped when it is not.
+use crate::delivery::{Delivery, Events, SaveState};
+use crate::model::Direction;
+use crate::service::Service;
+use component_api::Instance;
+use component_api::binding::{Binding, Handle};
+use component_api::pubsub::Subscription;
+use foundation_app::Channel;
+use foundation_drain::Drain;
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+
+const SCOPE: &str = "dapr.runtime.processor.binding";
+/// How long events in work are waited for at the end (suite.md 5.8).
+const END: Duration = Duration::from_secs(30);
+/// Time for answers to reach the system outside before its connection is closed, as Dapr gives it.
+const LINGER: Duration = Duration::from_millis(400);
+
+/// How input bindings are found.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long the app may take to say whether it wants the events of a binding (`--app-binding-options-timeout`).
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(3) }
+    }
+}
+
+/// Keeps the input bindings at work.
+pub struct Reader {
+    /// None for a sidecar without an app.
+    delivery: Option<Arc<Delivery>>,
+    options: Options,
+    drain: Drain,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    active: bool,
+    ended: bool,
+    running: BTreeMap<String, Running>,
+}
+
+/// An input binding at work.
+struct Running {
+    instance: Arc<Instance<dyn Binding>>,
+    events: Arc<Events>,
+    subscription: Subscription,
+}
+
+impl Reader {
+    /// `app` is none for a sidecar without an app. Background work ends with the drain.
+    pub fn new(
+        service: Arc<Service>,
+        app: Option<Arc<dyn Channel>>,
+        states: Arc<dyn SaveState>,
+        options: Options,
+        drain: &Drain,
+    ) -> Arc<Self> {
+        let drain = drain.child();
+        let delivery = app.map(|app| Arc::new(Delivery { service, app, states, drain: drain.clone() }));
+        Arc::new(Self { delivery, options, drain, state: Mutex::default() })
+    }
+
+    /// Starts all input bindings that the app wants. To be called when the app is ready, and when it is healthy again.
+    pub async fn start(&self) {
+        self.state.lock().await.active = true;
+        self.reconcile().await;
+    }
+
+    /// Stops all input bindings when the events in work are done; [`Reader::start`] starts them again.
+    pub async fn stop(&self) {
+        self.state.lock().await.active = false;
+        self.reconcile().await;
+    }
+
+    /// Stops all input bindings for good.
+    pub async fn end(&self) {
+        self.drain.stop();
+        self.state.lock().await.ended = true;
+        self.stop().await;
+    }
+
+    /// Starts and stops with the health of the app, from now until the drain stops.
+    pub fn follow_health(self: &Arc<Self>) {
+        let Some(delivery) = &self.delivery else { return };
+        let (reader, mut health) = (Arc::clone(self), delivery.app.health().watch());
+        self.drain.spawn_until_stopped(async move {
+            loop {
+                let healthy = *health.borrow_and_update();
+                if healthy {
+                    reader.start().await
+                } else {
+                    reader.stop().await
+                }
+                if health.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Brings what is at work in step with the components as they are now.
+    pub async fn reconcile(&self) {
+        let mut state = self.state.lock().await;
+        let mut wanted = self.wanted(&state);
+        let mut stale = Vec::new();
+        for (name, running) in std::mem::take(&mut state.running) {
+            let fits = wanted.get(&name).is_some_and(|instance| Arc::ptr_eq(instance, &running.instance));
+            if fits {
+                wanted.remove(&name);
+                state.running.insert(name, running);
+            } else {
+                stale.push(running.stop());
+            }
+        }
+        join_all(stale).await;
+        let started = join_all(wanted.into_values().map(|instance| self.begin(instance))).await;
+        state.running.extend(started.into_iter().flatten());
+    }
+
+    fn wanted(&self, state: &State) -> BTreeMap<String, Arc<Instance<dyn Binding>>> {
+        let Some(delivery) = self.delivery.as_ref().filter(|_| state.active && !state.ended) else {
+            return BTreeMap::new();
+        };
+        let all = delivery.service.bindings().all();
+        let inputs = all.iter().filter(|(_, instance)| Direction::of(instance).input);
+        inputs.map(|(name, instance)| (name.clone(), Arc::clone(instance))).collect()
+    }
+
+    async fn begin(&self, instance: Arc<Instance<dyn Binding>>) -> Option<(String, Running)> {
+        let name = instance.name.clone();
+        let started = self.drain.token().run_until_cancelled_owned(self.try_begin(instance)).await?;
+        let noted =
+            started.inspect_err(|reason| tracing::warn!(target: SCOPE, "failed to read from bindings: {reason}"));
+        Some((name, noted.ok()??))
+    }
+
+    /// None when the app wants no events of the binding.
+    async fn try_begin(&self, instance: Arc<Instance<dyn Binding>>) -> Result<Option<Running>, String> {
+        let Some(delivery) = &self.delivery else { return Ok(None) };
+        let name = &instance.name;
+        let route = instance.properties.get("route").filter(|route| !route.is_empty()).unwrap_or(name).to_owned();
+        if !self.is_wanted(delivery, &instance, &route).await? {
+            tracing::info!(target: SCOPE, "app has not subscribed to binding {name}.");
+            return Ok(None);
+        }
+        let (delivery, name) = (Arc::clone(delivery), name.clone());
+        let events = Events { delivery, name, route, closed: false.into(), in_work: Default::default() };
+        let events = Arc::new(events);
+        let handle: Arc<dyn Handle> = Arc::clone(&events) as _;
+        let read = instance.component.read(handle).await;
+        let failed = |error| format!("error reading from input binding {}: {error}", instance.name);
+        let subscription = read.map_err(failed)?;
+        Ok(Some(Running { instance, events, subscription }))
+    }
+
+    /// A binding that is declared to be an input needs no word of the app.
+    async fn is_wanted(
+        &self,
+        delivery: &Delivery,
+        instance: &Instance<dyn Binding>,
+        route: &str,
+    ) -> Result<bool, String> {
+        if Direction::named(&instance.properties).is_some_and(|named| named.input) {
+            return Ok(true);
+        }
+        let asked = timeout(self.options.patience, delivery.app.wants_binding(&instance.name, route)).await;
+        let problem = |reason: String| {
+            format!("the app did not say whether it wants events of binding {}: {reason}", instance.name)
+        };
+        let said = asked.map_err(|_| problem("it takes too long".to_owned()))?;
+        said.map_err(|error| problem(error.to_string()))
+    }
+}
+
+impl Running {
+    /// Takes no more events and waits for those in work.
+    async fn stop(self) {
+        let ended = timeout(END, async {
+            if self.events.close().await {
+                sleep(LINGER).await;
+            }
+            self.subscription.close().await;
+        });
+        if ended.await.is_err() {
+            tracing::warn!(target: SCOPE, "events of input binding {} are not done in time", self.instance.name);
+        }
+    }
+}
