@@ -1,0 +1,157 @@
+//! Rounds, one input after the other.
+use super::*;
+
+const SETTINGS: Settings =
+    Settings { replication_factor: 100, timeout: Duration::from_secs(8), coalesce: Duration::ZERO };
+
+fn host(name: &str, types: &[&str]) -> Host {
+    Host {
+        name: name.to_owned(),
+        id: name.to_owned(),
+        namespace: "ns".to_owned(),
+        entities: types.iter().map(|name| (*name).to_owned()).collect(),
+        operation: HostOperation::Report.into(),
+        ..Host::default()
+    }
+}
+
+fn ack(operation: HostOperation, version: u64) -> Host {
+    Host { operation: operation.into(), version: Some(version), ..host("any", &[]) }
+}
+
+/// Effects as texts: `1 lock 3`, `close 1`, `within 3`, `collect`.
+fn shown(effects: &[Effect]) -> Vec<String> {
+    let text = |effect: &Effect| match effect {
+        Effect::Send(StreamId(stream), order) => format!("{stream} {} {}", order.operation, order.version),
+        Effect::Close(StreamId(stream), status) => format!("close {stream}: {}", status.message()),
+        Effect::ExpectWithin(version) => format!("within {version}"),
+        Effect::Collect => "collect".to_owned(),
+    };
+    effects.iter().map(text).collect()
+}
+
+fn hosts_of(effects: &[Effect], entity: &str) -> Vec<String> {
+    let tables = effects.iter().find_map(|effect| match effect {
+        Effect::Send(_, order) if order.operation == "update" => order.tables.clone(),
+        _ => None,
+    });
+    let mut hosts: Vec<_> = tables.unwrap().entries.remove(entity).unwrap_or_default().load_map.into_keys().collect();
+    hosts.sort();
+    hosts
+}
+
+struct World(Namespace);
+
+impl World {
+    fn new(settings: Settings) -> Self {
+        Self(Namespace::new(settings))
+    }
+
+    fn ack(&mut self, stream: u64, operation: HostOperation, version: u64) -> Vec<Effect> {
+        self.0.message(StreamId(stream), ack(operation, version))
+    }
+
+    /// Takes these streams through a whole round; returns the effects of its end.
+    fn round(&mut self, streams: &[u64], version: u64) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for operation in [HostOperation::Lock, HostOperation::Update, HostOperation::Unlock] {
+            for stream in streams {
+                effects = self.ack(*stream, operation, version);
+            }
+        }
+        effects
+    }
+}
+
+#[test]
+fn a_round_takes_all_streams_through_its_phases() {
+    let mut world = World::new(SETTINGS);
+    assert_eq!(shown(&world.0.join(StreamId(1), host("a", &["counter"]))), ["within 1", "1 lock 1"]);
+    assert!(world.round(&[1], 1).is_empty());
+    let joined = world.0.join(StreamId(2), host("b", &["counter"]));
+    assert_eq!(shown(&joined), ["within 2", "1 lock 2", "2 lock 2"]);
+    assert!(world.ack(1, HostOperation::Lock, 2).is_empty());
+    let update = world.ack(2, HostOperation::Lock, 2);
+    assert_eq!(shown(&update), ["1 update 2", "2 update 2"]);
+    assert_eq!(hosts_of(&update, "counter"), ["a", "b"]);
+    world.ack(1, HostOperation::Update, 2);
+    assert_eq!(shown(&world.ack(2, HostOperation::Update, 2)), ["1 unlock 2", "2 unlock 2"]);
+}
+
+#[test]
+fn a_stream_that_hosts_nothing_gets_the_tables_alone() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.round(&[1], 1);
+    assert_eq!(shown(&world.0.join(StreamId(2), host("b", &[]))), ["2 lock 1", "2 update 1", "2 unlock 1"]);
+    assert!(world.round(&[2], 1).is_empty());
+    assert_eq!(world.0.counts(), (2, 1));
+    assert!(world.0.leave(StreamId(2)).is_empty());
+}
+
+#[test]
+fn streams_that_join_in_a_round_share_the_next_one() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    assert!(world.0.join(StreamId(2), host("b", &["counter"])).is_empty());
+    assert!(world.0.join(StreamId(3), host("c", &["timer"])).is_empty());
+    assert_eq!(shown(&world.round(&[1], 1)), ["within 2", "1 lock 2", "2 lock 2", "3 lock 2"]);
+}
+
+#[test]
+fn a_change_of_types_starts_the_round_again() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.ack(1, HostOperation::Lock, 1);
+    let changed = world.0.message(StreamId(1), host("a", &["timer"]));
+    assert_eq!(shown(&changed), ["within 2", "1 lock 2"]);
+    assert!(world.ack(1, HostOperation::Update, 1).is_empty());
+    assert!(world.0.message(StreamId(1), host("a", &["timer"])).is_empty());
+}
+
+#[test]
+fn a_host_that_is_gone_leaves_with_the_next_round() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.round(&[1], 1);
+    world.0.join(StreamId(2), host("b", &["counter"]));
+    world.ack(1, HostOperation::Lock, 2);
+    assert_eq!(shown(&world.0.leave(StreamId(2))), ["1 update 2"]);
+    world.ack(1, HostOperation::Update, 2);
+    let next = world.ack(1, HostOperation::Unlock, 2);
+    assert_eq!(shown(&next), ["within 3", "1 lock 3"]);
+    assert_eq!(hosts_of(&world.ack(1, HostOperation::Lock, 3), "counter"), ["a"]);
+}
+
+#[test]
+fn only_the_late_are_closed() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.round(&[1], 1);
+    world.0.join(StreamId(2), host("b", &["counter"]));
+    world.ack(1, HostOperation::Lock, 2);
+    let late = world.0.timed_out(2);
+    let text = "close 2: dissemination timeout after 8s for version 2";
+    assert_eq!(shown(&late), [text, "within 3", "1 lock 3"]);
+    assert!(world.0.timed_out(2).is_empty());
+}
+
+#[test]
+fn acknowledgements_without_operation_count_for_the_current_phase() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    let unknown = Host { operation: HostOperation::Unknown.into(), ..host("a", &["counter"]) };
+    assert_eq!(shown(&world.0.message(StreamId(1), unknown.clone())), ["1 update 1"]);
+    assert_eq!(shown(&world.0.message(StreamId(1), unknown.clone())), ["1 unlock 1"]);
+    assert!(world.0.message(StreamId(1), unknown).is_empty());
+}
+
+#[test]
+fn changes_after_a_round_are_collected() {
+    let mut world = World::new(Settings { coalesce: Duration::from_secs(1), ..SETTINGS });
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    assert_eq!(shown(&world.round(&[1], 1)), ["collect"]);
+    assert!(world.0.join(StreamId(2), host("b", &["counter"])).is_empty());
+    assert!(world.0.join(StreamId(3), host("c", &["counter"])).is_empty());
+    assert_eq!(shown(&world.0.collected()), ["within 2", "1 lock 2", "2 lock 2", "3 lock 2"]);
+}
