@@ -3,7 +3,6 @@ pub mod access;
 pub mod cors;
 pub mod grpc;
 pub mod http;
-pub mod listen;
 pub(crate) mod observe;
 
 pub use observe::{CallLog, Observer};

@@ -2,7 +2,7 @@
 use crate::api::access::Access;
 use crate::api::cors::Cors;
 use crate::api::http::{Settings, Token};
-use crate::api::{self, Observer, grpc, listen};
+use crate::api::{self, Observer, grpc};
 use crate::components::{Components, Values};
 use crate::facts::Sources;
 use crate::naming::{self, Found};
@@ -18,6 +18,7 @@ use block_host::{About, Health};
 use component_api::Registry;
 use foundation_endpoint::Endpoints;
 use foundation_peer::{Own, Peers};
+use foundation_process::listen;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 

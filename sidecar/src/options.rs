@@ -108,8 +108,8 @@ impl Command {
     /// # Errors
     /// [`Misuse`] for flags that cannot be read; what they say is checked by [`Options::check`].
     pub fn read(arguments: &[String], environment: Environment) -> Result<Self, Failure> {
-        let flags = match Flags::parse(table::FLAGS, arguments) {
-            Err(Misuse::Help) => return Ok(Self::Print(usage("daprd", table::FLAGS))),
+        let flags = match Flags::parse(&[table::FLAGS], arguments) {
+            Err(Misuse::Help) => return Ok(Self::Print(usage("daprd", &[table::FLAGS]))),
             other => other?,
         };
         if flags.bool("version") {
@@ -126,7 +126,7 @@ impl Command {
 
     /// How to use the command line.
     pub fn usage() -> String {
-        usage("daprd", table::FLAGS)
+        usage("daprd", &[table::FLAGS])
     }
 }
 

@@ -1,11 +1,11 @@
 //! The servers of a sidecar, and what they listen on.
 use crate::api::http::{Api, Server, Settings};
-use crate::api::listen::{self, Listener, accept};
 use crate::api::{Observer, grpc};
 use crate::options::{Listen, Options};
 use anyhow::{Context, bail};
 use axum::Router;
 use foundation_drain::Drain;
+use foundation_process::listen::{self, Listener, accept};
 use foundation_telemetry::Metrics;
 use http::header::CONTENT_TYPE;
 use std::sync::Arc;

@@ -2,9 +2,16 @@
 //!
 //! Sidecars report the actor types that they host on a stream; whenever the set of hosts changes, all of a namespace get the new
 //! tables in three phases (lock, update, unlock), so that no two hosts serve one actor. [`Namespace`] is that protocol
-//! without any input or output. Contract: protocols.md 1.
+//! without any input or output; [`Service`] gives it streams and a clock. Contract: protocols.md 1.
 mod authorization;
+mod dissemination;
+mod metrics;
 mod namespace;
+mod options;
+mod service;
+mod state;
 
 pub use authorization::{Refusal, check};
 pub use namespace::{Effect, Namespace, Settings, StreamId};
+pub use options::{Options, usage};
+pub use service::Service;

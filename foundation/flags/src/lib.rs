@@ -50,14 +50,17 @@ pub enum Misuse {
 /// The values of a command line.
 #[derive(Debug)]
 pub struct Flags {
-    table: &'static [Flag],
+    table: Vec<&'static Flag>,
     given: BTreeMap<&'static str, Vec<String>>,
 }
 
 impl Flags {
     /// Reads a command line without the name of the program.
-    pub fn parse(table: &'static [Flag], arguments: &[String]) -> Result<Self, Misuse> {
-        let mut flags = Self { table, given: BTreeMap::new() };
+    ///
+    /// # Errors
+    /// [`Misuse`].
+    pub fn parse(tables: &[&'static [Flag]], arguments: &[String]) -> Result<Self, Misuse> {
+        let mut flags = Self { table: tables.iter().copied().flatten().collect(), given: BTreeMap::new() };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let Some(text) = dashed(argument) else {
@@ -73,7 +76,7 @@ impl Flags {
 
     fn take<'a>(&mut self, text: &str, rest: &mut impl Iterator<Item = &'a String>) -> Result<(), Misuse> {
         let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-        let Some(flag) = self.table.iter().find(|flag| flag.name == name) else {
+        let Some(flag) = self.table.iter().copied().find(|flag| flag.name == name) else {
             let help = matches!(name, "help" | "h");
             return Err(if help { Misuse::Help } else { Misuse::Unknown(name.to_owned()) });
         };
@@ -118,7 +121,7 @@ impl Flags {
 
     /// Flags that were given, in the order of the table.
     pub fn given(&self) -> impl Iterator<Item = &'static Flag> {
-        self.table.iter().filter(|flag| self.is_given(flag.name))
+        self.table.iter().copied().filter(|flag| self.is_given(flag.name))
     }
 
     fn default(&self, name: &str) -> &'static str {
@@ -150,9 +153,10 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// The help text of a table.
-pub fn usage(program: &str, table: &[Flag]) -> String {
-    let mut flags: Vec<_> = table.iter().filter(|flag| !matches!(flag.standing, Standing::Deprecated(_))).collect();
+/// The help text of tables.
+pub fn usage(program: &str, tables: &[&[Flag]]) -> String {
+    let mut flags: Vec<_> =
+        tables.iter().copied().flatten().filter(|flag| !matches!(flag.standing, Standing::Deprecated(_))).collect();
     flags.sort_by_key(|flag| flag.name);
     let width = flags.iter().map(|flag| flag.name.len() + kind(flag.kind).len()).max().unwrap_or_default() + 3;
     let lines = flags.iter().map(|flag| {

@@ -1,8 +1,8 @@
 //! Connections of gRPC clients.
-use crate::api::listen::{Connection, Serve};
 use axum::body::Body;
 use axum::extract::Request;
 use foundation_drain::Drain;
+use foundation_process::listen::{Connection, Serve};
 use http::Response;
 use http_body::Body as _;
 use hyper::body::Incoming;

@@ -1,8 +1,8 @@
 //! Connections of HTTP clients: HTTP/1.1, and HTTP/2 without TLS from the first byte.
 use super::Api;
-use crate::api::listen::{Connection, Serve};
 use axum::body::Body;
 use foundation_drain::Drain;
+use foundation_process::listen::{Connection, Serve};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;

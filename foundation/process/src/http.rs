@@ -1,0 +1,31 @@
+//! A small HTTP server for health, metrics and the like.
+use crate::listen::{Connection, Listener, Serve, accept};
+use axum::Router;
+use foundation_drain::Drain;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use std::pin::pin;
+
+/// Serves routes until the drain stops.
+pub fn serve(listener: Listener, router: Router, drain: &Drain) {
+    accept(listener, Routes(router), drain);
+}
+
+#[derive(Clone)]
+struct Routes(Router);
+
+impl Serve for Routes {
+    async fn serve(self, connection: impl Connection, drain: Drain) {
+        let builder = Builder::new(TokioExecutor::new());
+        let service = TowerToHyperService::new(self.0);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(connection), service));
+        tokio::select! {
+            _ = connection.as_mut() => {}
+            () = drain.stopped() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await.ok();
+            }
+        }
+    }
+}

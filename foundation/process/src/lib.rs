@@ -1,0 +1,9 @@
+//! What the processes of the control plane share: common flags, health and metrics servers, signals; and listening.
+mod flags;
+mod http;
+pub mod listen;
+mod run;
+
+pub use flags::{COMMON, Common};
+pub use http::serve;
+pub use run::{Context, Ready, run};

@@ -1,0 +1,75 @@
+//! One process of the control plane from its start to its end.
+use crate::flags::Common;
+use crate::http::serve;
+use crate::listen::{self, Listener};
+use anyhow::Context as _;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use foundation_drain::Drain;
+use foundation_telemetry::Registry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long calls in flight may take when the process ends.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Whether the process is ready, for its health endpoint. Clones share the answer.
+#[derive(Clone, Debug, Default)]
+pub struct Ready(Arc<AtomicBool>);
+
+impl Ready {
+    /// The process can serve, or cannot any more.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+
+    fn status(&self) -> StatusCode {
+        if self.0.load(Ordering::Relaxed) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    }
+}
+
+/// What a process works with.
+#[derive(Clone)]
+pub struct Context {
+    /// Owns all tasks; it stops when the process is to end.
+    pub drain: Drain,
+    pub ready: Ready,
+    pub metrics: Registry,
+}
+
+/// Runs a process: `start` starts its servers and adds to the routes of the health server; the process ends by a signal, or
+/// when its drain is stopped.
+///
+/// # Errors
+/// What makes a start impossible, such as a taken port.
+pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::Result<Router>) -> anyhow::Result<()> {
+    let context = Context { drain: Drain::new(), ready: Ready::default(), metrics: Registry::new()? };
+    let servers = Drain::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    if let Some((address, port)) = &common.metrics {
+        let registry = context.metrics.clone();
+        let router = Router::new().fallback(async move || registry.render());
+        serve(bound("metrics", address, *port).await?, router, &servers);
+    }
+    let ready = context.ready.clone();
+    let router = start(&context).await?.route("/healthz", get(async move || ready.status()));
+    serve(bound("healthz", &common.health.0, common.health.1).await?, router, &servers);
+    tokio::select! {
+        _ = interrupt.recv() => tracing::info!("received signal 'interrupt'; beginning shutdown"),
+        _ = terminate.recv() => tracing::info!("received signal 'terminated'; beginning shutdown"),
+        () = context.drain.stopped() => {}
+    }
+    context.ready.set(false);
+    context.drain.close(GRACE).await;
+    servers.close(GRACE).await;
+    Ok(())
+}
+
+async fn bound(name: &str, address: &str, port: u16) -> anyhow::Result<Listener> {
+    let listener = listen::tcp(address, port).await;
+    let listener = listener.with_context(|| format!("cannot listen on {address}:{port}; check --{name}-port"))?;
+    Ok(Listener::Tcp(listener))
+}
