@@ -94,6 +94,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let conversation = block_conversation::Service::new(live.conversations.clone()).with_metrics(metrics.clone());
     let conversation = Arc::new(conversation);
     let lock = Arc::new(block_lock::Service::new(app_id.clone(), live.locks.clone()));
+    let crypto = Arc::new(block_crypto::Service::new(live.cryptos.clone()).with_metrics(metrics.clone()));
     let pubsub = block_pubsub::Service::new(
         app_id.clone(),
         namespace.clone(),
@@ -157,6 +158,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         .merge(block_secret::endpoints(Arc::clone(&secret)))
         .merge(block_configuration::endpoints(Arc::clone(&configuration_items)))
         .merge(block_lock::endpoints(Arc::clone(&lock)))
+        .merge(block_crypto::endpoints(Arc::clone(&crypto)))
         .merge(block_conversation::endpoints(Arc::clone(&conversation)))
         .merge(block_binding::endpoints(Arc::clone(&binding)))
         .merge(absent::endpoints(&owner));
@@ -167,6 +169,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         state,
         pubsub,
         secret,
+        crypto,
         binding,
         subscriber: Arc::clone(&subscriber),
         configuration: Arc::clone(&configuration_items),

@@ -23,6 +23,7 @@ impl Facts for Sources {
         all.extend(listed(&live.secrets, |store| of_secrets(store.component.features())));
         all.extend(listed(&live.configurations, |_| Vec::new()));
         all.extend(listed(&live.locks, |_| Vec::new()));
+        all.extend(listed(&live.cryptos, |_| Vec::new()));
         all.extend(listed(&live.conversations, |_| Vec::new()));
         all.extend(listed(&live.bindings, of_binding));
         all

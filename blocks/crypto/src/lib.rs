@@ -1,1 +1,16 @@
-//! Cryptography with keys that the app never sees.
+//! Cryptography: documents encrypted as streams, and operations with single keys, with the keys of any provider.
+//!
+//! [`Service`] has all the behaviour; [`endpoints`] and the functions of the gRPC API are its two transports. Contract:
+//! surface.md 1.2 and 2.2.
+mod error;
+mod grpc;
+mod http;
+mod model;
+mod scheme;
+mod service;
+
+pub use error::Error;
+pub use grpc::{Answers, decrypt, encrypt};
+pub use http::endpoints;
+pub use model::{DecryptOptions, EncryptOptions};
+pub use service::{Input, Output, Provider, Service};

@@ -3,7 +3,6 @@ use axum::http::StatusCode;
 use foundation_fault::{Category, Code, Fault};
 use tonic::Code as Grpc;
 
-const INTERNAL: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 
 static UNREAD: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_BODY_READ", Category::Common);
@@ -11,7 +10,6 @@ static MALFORMED: Code = Code::new(BAD, Grpc::InvalidArgument, "ERR_MALFORMED_RE
 static UNIMPLEMENTED: Code =
     Code::new(StatusCode::NOT_IMPLEMENTED, Grpc::Unimplemented, "ERR_API_UNIMPLEMENTED", Category::Common);
 static PLACEMENT: Code = Code::new(BAD, Grpc::Unavailable, "ERR_ACTOR_NO_PLACEMENT", Category::Actor);
-static CRYPTO: Code = Code::new(INTERNAL, Grpc::Internal, "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", Category::Crypto);
 
 pub(crate) fn unread(reason: &str) -> Fault {
     Fault::new(&UNREAD, format!("failed to read request body: {reason}"))
@@ -27,8 +25,4 @@ pub(crate) fn unimplemented() -> Fault {
 
 pub(crate) fn no_placement() -> Fault {
     Fault::new(&PLACEMENT, "placement service is not configured")
-}
-
-pub(crate) fn no_crypto() -> Fault {
-    Fault::new(&CRYPTO, "crypto providers not configured")
 }

@@ -8,11 +8,6 @@ pub fn no_placement() -> Status {
     codes::no_placement().into()
 }
 
-/// Cryptography without any provider.
-pub fn no_crypto() -> Status {
-    codes::no_crypto().into()
-}
-
 /// Cryptography of single keys, which stable builds do not have.
 pub fn unimplemented() -> Status {
     codes::unimplemented().into()

@@ -27,7 +27,6 @@ const ALL: &[&str] = &["v1.0-alpha1", "v1.0-beta1", "v1.0"];
 
 const NO_PLACEMENT: Refusal = At(|_, _| codes::no_placement());
 const NO_PLACEMENT_AFTER_JSON: Refusal = AfterBody { read: &JSON, refuse: |_, _| codes::no_placement() };
-const NO_CRYPTO: Refusal = At(|_, _| codes::no_crypto());
 const UNIMPLEMENTED: Refusal = At(|_, _| codes::unimplemented());
 
 const fn row(
@@ -41,8 +40,6 @@ const fn row(
 }
 
 pub(crate) static ROWS: &[Row] = &[
-    row(ALPHA1, "crypto", PUT, "crypto/{name}/encrypt", NO_CRYPTO),
-    row(ALPHA1, "crypto", PUT, "crypto/{name}/decrypt", NO_CRYPTO),
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/getkey", UNIMPLEMENTED),
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/encrypt", UNIMPLEMENTED),
     row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/decrypt", UNIMPLEMENTED),

@@ -15,6 +15,7 @@ type Nothing<T> = Empty<Result<T, Status>>;
 pub struct Blocks {
     pub invoke: Arc<block_invoke::Service>,
     pub state: Arc<block_state::Service>,
+    pub crypto: Arc<block_crypto::Service>,
     pub pubsub: Arc<block_pubsub::Service>,
     pub secret: Arc<block_secret::Service>,
     pub binding: Arc<block_binding::Service>,
@@ -43,8 +44,8 @@ impl v1::dapr_server::Dapr for Dapr {
     type SubscribeActorEventsAlpha1Stream = Nothing<v1::SubscribeActorEventsResponseAlpha1>;
     type SubscribeConfigurationAlpha1Stream = block_configuration::Responses;
     type SubscribeConfigurationStream = block_configuration::Responses;
-    type EncryptAlpha1Stream = Nothing<v1::EncryptResponse>;
-    type DecryptAlpha1Stream = Nothing<v1::DecryptResponse>;
+    type EncryptAlpha1Stream = block_crypto::Answers<v1::EncryptResponse>;
+    type DecryptAlpha1Stream = block_crypto::Answers<v1::DecryptResponse>;
 
     async fn invoke_service(&self, request: Request<v1::InvokeServiceRequest>) -> Reply<common::InvokeResponse> {
         block_invoke::invoke_service(&self.blocks.invoke, request).await
@@ -223,12 +224,18 @@ impl v1::dapr_server::Dapr for Dapr {
         block_lock::unlock(&self.blocks.lock, request.into_inner()).await.map(Response::new)
     }
 
-    async fn encrypt_alpha1(&self, _: Request<Streaming<v1::EncryptRequest>>) -> Reply<Self::EncryptAlpha1Stream> {
-        Err(absent::no_crypto())
+    async fn encrypt_alpha1(
+        &self,
+        request: Request<Streaming<v1::EncryptRequest>>,
+    ) -> Reply<Self::EncryptAlpha1Stream> {
+        block_crypto::encrypt(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
-    async fn decrypt_alpha1(&self, _: Request<Streaming<v1::DecryptRequest>>) -> Reply<Self::DecryptAlpha1Stream> {
-        Err(absent::no_crypto())
+    async fn decrypt_alpha1(
+        &self,
+        request: Request<Streaming<v1::DecryptRequest>>,
+    ) -> Reply<Self::DecryptAlpha1Stream> {
+        block_crypto::decrypt(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_metadata(&self, _: Request<v1::GetMetadataRequest>) -> Reply<v1::GetMetadataResponse> {
