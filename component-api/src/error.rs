@@ -32,6 +32,7 @@ pub enum Kind {
 pub struct Error {
     kind: Kind,
     message: String,
+    grpc_code: Option<i32>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -41,12 +42,18 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error with its kind and a sentence in lower case that says what to check.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), grpc_code: None, source: None }
     }
 
     /// The same error with the one that caused it.
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// The same error with the status of a backend that speaks gRPC, for retry policies that look at it.
+    pub fn with_grpc_code(mut self, code: i32) -> Self {
+        self.grpc_code = Some(code);
         self
     }
 
@@ -68,6 +75,11 @@ impl Error {
     /// What kind of trouble it is.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The gRPC status of a backend that speaks gRPC.
+    pub fn grpc_code(&self) -> Option<i32> {
+        self.grpc_code
     }
 
     /// Whether the same call may succeed later without any change.

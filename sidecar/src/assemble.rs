@@ -19,6 +19,7 @@ use component_api::Registry;
 use foundation_endpoint::Endpoints;
 use foundation_peer::{Own, Peers};
 use foundation_process::listen;
+use foundation_resiliency::{Policies, Resiliency};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -80,28 +81,27 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let api_pipeline = pipelines::build("server", configuration.api_pipeline.clone(), &live.middlewares);
     let app_pipeline = pipelines::build("app", configuration.app_pipeline.clone(), &live.middlewares);
 
+    // How calls are tried again, and when they are not even tried.
+    let resiliency = Resiliency::new(Policies::load(&resources.resiliencies, &metrics));
+
     // The app, and the building blocks.
     let app_options = app::options(options, &app_pipeline, metrics.clone());
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
     let invoke = Arc::new(invoke.with_endpoints(resources.http_endpoints.clone(), app_pipeline));
     let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
-    let state = Arc::new(state.with_metrics(metrics.clone()));
+    let state = Arc::new(state.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let secret = block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes);
-    let secret = Arc::new(secret.with_metrics(metrics.clone()));
+    let secret = Arc::new(secret.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
-    let configuration_items = Arc::new(configuration_items);
+    let configuration_items = Arc::new(configuration_items.with_resiliency(resiliency.clone()));
     let conversation = block_conversation::Service::new(live.conversations.clone()).with_metrics(metrics.clone());
     let conversation = Arc::new(conversation);
-    let lock = Arc::new(block_lock::Service::new(app_id.clone(), live.locks.clone()));
+    let lock = block_lock::Service::new(app_id.clone(), live.locks.clone());
+    let lock = Arc::new(lock.with_resiliency(resiliency.clone()));
     let crypto = Arc::new(block_crypto::Service::new(live.cryptos.clone()).with_metrics(metrics.clone()));
-    let pubsub = block_pubsub::Service::new(
-        app_id.clone(),
-        namespace.clone(),
-        live.brokers.clone(),
-        Arc::new(block_pubsub::NoPolicies),
-    );
-    let pubsub = Arc::new(pubsub.with_metrics(metrics.clone()));
+    let pubsub = block_pubsub::Service::new(app_id.clone(), namespace.clone(), live.brokers.clone());
+    let pubsub = Arc::new(pubsub.with_resiliency(resiliency).with_metrics(metrics.clone()));
     let ask_app = block_pubsub::Options { ask_app: options.app.ask_subscriptions };
     let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), app.clone(), ask_app, &drains.background);
     for declared in resources.subscriptions {
@@ -120,7 +120,7 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         live: live.clone(),
         subscriber: Arc::clone(&subscriber),
         http_endpoints: resources.http_endpoints.keys().cloned().collect(),
-        resiliencies: resources.resiliencies,
+        resiliencies: resources.resiliencies.into_iter().map(|resource| resource.metadata.name).collect(),
     };
     let about = About {
         app_id: app_id.clone(),

@@ -9,6 +9,7 @@ use block_invoke::HttpEndpoint;
 use block_pubsub::Declared;
 use document::Document;
 use foundation_app::{BulkSubscribe, Rule, Subscription};
+use foundation_resources::Resiliency;
 use http::{HeaderName, HeaderValue};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ pub struct Resources {
     pub components: Vec<Component>,
     pub subscriptions: Vec<Declared>,
     pub http_endpoints: BTreeMap<String, HttpEndpoint>,
-    pub resiliencies: Vec<String>,
+    pub resiliencies: Vec<Resiliency>,
 }
 
 /// A Component resource.
@@ -99,7 +100,7 @@ impl Resources {
             "Component" => self.components.push(component(document)),
             "Subscription" => self.subscriptions.extend(subscription(document)),
             "HTTPEndpoint" => drop(self.http_endpoints.insert(document.name(), endpoint(document))),
-            _ => self.resiliencies.push(document.name()),
+            _ => self.resiliencies.extend(resiliency(document)),
         }
     }
 }
@@ -181,6 +182,13 @@ fn rules(routes: &Document) -> Vec<Rule> {
 fn rule(expression: &str, path: String) -> Rule {
     let expression = Some(expression.trim()).filter(|expression| !expression.is_empty());
     Rule { expression: expression.map(str::to_owned), path }
+}
+
+fn resiliency(document: &Document) -> Option<Resiliency> {
+    let failed = |error: &foundation_resources::DecodeError| {
+        tracing::error!(target: "dapr.runtime", "Could not parse resiliency file {}: {error}", document.name());
+    };
+    foundation_resources::decode(document.value()).inspect_err(failed).ok()
 }
 
 fn endpoint(document: &Document) -> HttpEndpoint {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use component_api::configuration::{Items, Notify};
 use foundation_app::Channel;
 use foundation_endpoint::read_body;
+use foundation_resiliency::{ComponentKind, Resiliency};
 use http::header::CONTENT_TYPE;
 use http::{Request, Uri};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -26,7 +27,15 @@ pub(crate) struct AppNotifier {
     pub(crate) store: String,
     /// Id of the subscription.
     pub(crate) id: String,
+    pub(crate) resiliency: Resiliency,
 }
+
+/// Why the app did not take an item.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failure(String);
+
+impl foundation_resiliency::Failure for Failure {}
 
 #[async_trait]
 impl Notify for AppNotifier {
@@ -36,7 +45,8 @@ impl Notify for AppNotifier {
         let body = serde_json::to_vec(&Update { id: self.id.clone(), items }).unwrap_or_default();
         let body = Bytes::from(body);
         for key in keys {
-            if let Err(reason) = self.call(&key, body.clone()).await {
+            let policy = self.resiliency.inbound(&self.store, ComponentKind::Configuration);
+            if let Err(reason) = policy.run(|| self.call(&key, body.clone())).await {
                 tracing::error!(target: SCOPE, "error sending configuration item to the app: {reason}");
             }
         }
@@ -44,16 +54,18 @@ impl Notify for AppNotifier {
 }
 
 impl AppNotifier {
-    async fn call(&self, key: &str, body: Bytes) -> Result<(), String> {
-        let request = self.request(key, body).map_err(|error| error.to_string())?;
-        let answer = timeout(PATIENCE, self.app.invoke(request)).await.map_err(|_| "the app did not answer in time")?;
-        let (head, body) = answer.map_err(|error| error.to_string())?.into_parts();
+    async fn call(&self, key: &str, body: Bytes) -> Result<(), Failure> {
+        let request = self.request(key, body).map_err(|error| Failure(error.to_string()))?;
+        let answer = timeout(PATIENCE, self.app.invoke(request)).await;
+        let answer = answer.map_err(|_| Failure("the app did not answer in time".to_owned()))?;
+        let (head, body) = answer.map_err(|error| Failure(error.to_string()))?.into_parts();
         // Read to its end, the connection can be used again.
         timeout(PATIENCE, read_body(body)).await.ok();
         if head.status.is_success() {
             return Ok(());
         }
-        Err(format!("error sending configuration item to application, status {}", head.status.as_u16()))
+        let status = head.status.as_u16();
+        Err(Failure(format!("error sending configuration item to application, status {status}")))
     }
 
     fn request(&self, key: &str, body: Bytes) -> Result<Request<Body>, http::Error> {

@@ -7,6 +7,7 @@ use crate::updates::Updates;
 use component_api::configuration::{Items, Notify, Store};
 use component_api::{Instance, Live};
 use foundation_app::Channel;
+use foundation_resiliency::{ComponentKind, Resiliency};
 use std::future::Future;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -19,12 +20,19 @@ pub struct Service {
     stores: Live<dyn Store>,
     app: Option<Arc<dyn Channel>>,
     subscriptions: Arc<Subscriptions>,
+    resiliency: Resiliency,
 }
 
 impl Service {
     /// `app` takes what subscriptions over HTTP tell.
     pub fn new(stores: Live<dyn Store>, app: Option<Arc<dyn Channel>>) -> Self {
-        Self { stores, app, subscriptions: Arc::default() }
+        Self { stores, app, subscriptions: Arc::default(), resiliency: Resiliency::default() }
+    }
+
+    /// The same, with policies for calls of stores and of the app.
+    #[must_use]
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
     }
 
     /// The store of that name.
@@ -53,7 +61,8 @@ impl Service {
     pub async fn subscribe_app(&self, store: &ConfigurationStore, query: Query) -> Result<String, Error> {
         let app = self.app.clone().ok_or(Error::NoApp)?;
         let id = Uuid::new_v4().to_string();
-        let notifier = AppNotifier { app, store: store.name.clone(), id: id.clone() };
+        let resiliency = self.resiliency.clone();
+        let notifier = AppNotifier { app, store: store.name.clone(), id: id.clone(), resiliency };
         self.subscribe(store, &id, query, Arc::new(notifier)).await?;
         Ok(id)
     }
@@ -101,10 +110,10 @@ impl Service {
         Ok(())
     }
 
-    /// The one way to a store: policy, span and metric of an operation belong here.
+    /// The one way to a store; span and metric of an operation belong here.
     async fn call<T, F, Fut>(
         &self,
-        _store: &ConfigurationStore,
+        store: &ConfigurationStore,
         _operation: &'static str,
         attempt: F,
     ) -> Result<T, String>
@@ -112,6 +121,7 @@ impl Service {
         F: Fn() -> Fut,
         Fut: Future<Output = component_api::Result<T>>,
     {
-        attempt().await.map_err(|error| error.to_string())
+        let policy = self.resiliency.outbound(&store.name, ComponentKind::Configuration);
+        policy.run(attempt).await.map_err(|error| error.to_string())
     }
 }

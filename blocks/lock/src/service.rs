@@ -4,6 +4,7 @@ use crate::keys::KeyPrefix;
 use crate::model::{TryLock, Unlock};
 use component_api::lock::{Store, Unlocked};
 use component_api::{Instance, Live};
+use foundation_resiliency::{ComponentKind, Resiliency};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,19 @@ pub type LockStore = Instance<dyn Store>;
 pub struct Service {
     app_id: String,
     stores: Live<dyn Store>,
+    resiliency: Resiliency,
 }
 
 impl Service {
     /// `app_id` is part of the keys unless a store's metadata says otherwise.
     pub fn new(app_id: impl Into<String>, stores: Live<dyn Store>) -> Self {
-        Self { app_id: app_id.into(), stores }
+        Self { app_id: app_id.into(), stores, resiliency: Resiliency::default() }
+    }
+
+    /// The same, with policies for calls of stores.
+    #[must_use]
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
     }
 
     /// Takes a lock; false when somebody holds it, be it the same owner.
@@ -67,12 +75,13 @@ impl Service {
         prefix.key(&store.name, &self.app_id, resource).map_err(|error| error.to_string())
     }
 
-    /// The one way to a store: policy and span of an operation belong here.
-    async fn call<T, F, Fut>(&self, _store: &LockStore, attempt: F) -> Result<T, String>
+    /// The one way to a store; the span of an operation belongs here.
+    async fn call<T, F, Fut>(&self, store: &LockStore, attempt: F) -> Result<T, String>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = component_api::Result<T>>,
     {
-        attempt().await.map_err(|error| error.to_string())
+        let policy = self.resiliency.outbound(&store.name, ComponentKind::Lock);
+        policy.run(attempt).await.map_err(|error| error.to_string())
     }
 }

@@ -2,16 +2,15 @@
 use crate::content_type::{BINARY, CLOUD_EVENT};
 use crate::delivery::{Delivery, SCOPE};
 use crate::event::is_expired;
+use crate::failure::Failure;
 use crate::model::raw_payload;
-use crate::policies::Failure;
 use async_trait::async_trait;
 use component_api::pubsub::{Deliver, Message, Verdict};
 use component_api::{Metadata, Task};
-use foundation_app::{BulkEntry, BulkEvent, BulkPayload, BulkSubscribe, Envelope, EventStatus};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use foundation_app::{BulkEntry, BulkEvent, BulkPayload, BulkSubscribe, Envelope, EventStatus, Subscription};
+use foundation_resiliency::ComponentKind;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -171,39 +170,36 @@ impl Delivery {
         messages: &[Message],
         verdicts: &mut Verdicts,
     ) {
-        let rest = Mutex::new(outgoing);
         let found = Mutex::new(std::mem::take(verdicts));
-        let attempt = || -> BoxFuture<'_, Result<(), Failure>> {
-            let (rest, found, path) = (&rest, &found, &path);
-            async move {
-                let outgoing = rest.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let statuses = self.receiver.bulk_event(&self.bulk_event(path, &outgoing)).await?;
-                let mut failed = Vec::new();
-                for (outgoing, status) in outgoing.into_iter().zip(statuses) {
-                    match self.conclude(status, &messages[outgoing.place]).await {
-                        Some(verdict) => {
-                            found.lock().unwrap_or_else(PoisonError::into_inner)[outgoing.place] = Some(verdict);
-                        }
-                        None => failed.push(outgoing),
-                    }
-                }
-                let done = failed.is_empty();
-                *rest.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-                if done {
-                    Ok(())
-                } else {
-                    Err(Failure::new("few message(s) have failed during bulk subscribe operation"))
-                }
-            }
-            .boxed()
-        };
         let start = Instant::now();
-        let subscription = &self.subscription;
-        if let Err(failure) = self.service.policies().inbound(&subscription.pubsub, &attempt).await {
-            tracing::warn!(target: SCOPE, "cannot deliver all messages of a bulk of topic {}: {failure}", subscription.topic);
+        let Subscription { pubsub, topic, .. } = &self.subscription;
+        let policy = self.service.resiliency().inbound(pubsub, ComponentKind::Pubsub);
+        let handed_out = policy.run(|| self.hand_out_rest(&path, &outgoing, messages, &found)).await;
+        if let Err(error) = handed_out {
+            tracing::warn!(target: SCOPE, "cannot deliver all messages of a bulk of topic {topic}: {error}");
         }
-        self.service.metrics().pubsub_bulk_ingress(&subscription.pubsub, &subscription.topic, start.elapsed());
+        self.service.metrics().pubsub_bulk_ingress(pubsub, topic, start.elapsed());
         *verdicts = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
+
+    /// Hands out the entries that have no verdict yet.
+    async fn hand_out_rest(
+        &self,
+        path: &str,
+        outgoing: &[Outgoing],
+        messages: &[Message],
+        found: &Mutex<Verdicts>,
+    ) -> Result<(), Failure> {
+        let open = |one: &&Outgoing| lock(found)[one.place].is_none();
+        let rest: Vec<Outgoing> = outgoing.iter().filter(open).cloned().collect();
+        let statuses = self.receiver.bulk_event(&self.bulk_event(path, &rest)).await?;
+        let mut all = true;
+        for (one, status) in rest.iter().zip(statuses) {
+            let verdict = self.conclude(status, &messages[one.place]).await;
+            all &= verdict.is_some();
+            lock(found)[one.place] = verdict;
+        }
+        if all { Ok(()) } else { Err(Failure::new("few message(s) have failed during bulk subscribe operation")) }
     }
 
     async fn conclude(&self, status: EventStatus, message: &Message) -> Option<Verdict> {
@@ -250,4 +246,8 @@ impl Delivery {
         let (pubsub, topic) = (&self.subscription.pubsub, &self.subscription.topic);
         self.service.metrics().pubsub_bulk_ingress_events(pubsub, topic, status, count);
     }
+}
+
+fn lock(verdicts: &Mutex<Verdicts>) -> MutexGuard<'_, Verdicts> {
+    verdicts.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
 //! One message on its way from the broker to the app (surface.md 6.4, protocols.md 7.2 and 7.3).
 use crate::event::{Event, read};
+use crate::failure::Failure;
 use crate::model::raw_payload;
-use crate::policies::Failure;
 use crate::receiver::Receiver;
 use crate::rules::Rules;
 use crate::scopes::Topics;
@@ -9,9 +9,8 @@ use crate::service::Service;
 use async_trait::async_trait;
 use component_api::pubsub::{Deliver, Message, PublishRequest, Verdict};
 use foundation_app::{EventStatus, Subscription, TopicEvent};
+use foundation_resiliency::ComponentKind;
 use foundation_telemetry::Ingress;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -123,22 +122,16 @@ impl Delivery {
 
     async fn hand_out(&self, event: &TopicEvent, message: &Message) -> Verdict {
         // No policy helps when nobody is there to answer: the event is for the next subscription.
-        let abandoned = AtomicBool::new(false);
-        let attempt = || -> BoxFuture<'_, Result<(), Failure>> {
-            let abandoned = &abandoned;
-            async move {
-                let tried = self.attempt(event, message).await;
-                let gone = tried.is_err() && self.receiver.is_gone();
-                abandoned.store(gone, Ordering::Relaxed);
-                if gone { Ok(()) } else { tried }
+        let attempt = || async {
+            match self.attempt(event, message).await {
+                Err(_) if self.receiver.is_gone() => Ok(Verdict::Retry),
+                tried => tried.map(|()| Verdict::Ack),
             }
-            .boxed()
         };
-        let done = self.service.policies().inbound(&self.subscription.pubsub, &attempt).await;
-        let failure = match done {
-            Ok(()) if abandoned.load(Ordering::Relaxed) => return Verdict::Retry,
-            Ok(()) => return Verdict::Ack,
-            Err(failure) => failure,
+        let policy = self.service.resiliency().inbound(&self.subscription.pubsub, ComponentKind::Pubsub);
+        let failure = match policy.run(attempt).await {
+            Ok(verdict) => return verdict,
+            Err(error) => Failure::from(error),
         };
         tracing::warn!(target: SCOPE, "encountered a retriable error while publishing a subscribed message to topic {}, err: {failure}", event.topic);
         if self.closing.load(Ordering::Relaxed) {

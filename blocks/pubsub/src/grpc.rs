@@ -1,5 +1,5 @@
 //! Publishing over gRPC.
-use crate::model::{BulkEntry, BulkPublishRequest, PublishRequest};
+use crate::model::{Api, BulkEntry, BulkPublishRequest, PublishRequest};
 use crate::service::Service;
 use component_api::Metadata;
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ impl From<v1::PublishEventRequest> for PublishRequest {
             data: request.data,
             content_type: request.data_content_type,
             metadata: request.metadata.into_iter().collect(),
-            trace_raw: true,
+            api: Api::Grpc,
             ..Self::default()
         }
     }
@@ -55,6 +55,7 @@ impl From<v1::BulkPublishRequest> for BulkPublishRequest {
             topic: request.topic,
             entries: request.entries.into_iter().map(Into::into).collect(),
             metadata: request.metadata.into_iter().collect(),
+            api: Api::Grpc,
             ..Self::default()
         }
     }

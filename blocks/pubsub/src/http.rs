@@ -1,7 +1,7 @@
 //! Publishing over HTTP.
 use crate::bulk_body::{Invalid, read};
 use crate::error::Error;
-use crate::model::{BulkFailure, BulkPublishRequest, PublishRequest, Trace};
+use crate::model::{Api, BulkFailure, BulkPublishRequest, PublishRequest, Trace};
 use crate::service::Service;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -38,7 +38,7 @@ async fn publish(State(service): State<Arc<Service>>, Path((pubsub, topic)): Nam
 async fn published(service: &Service, pubsub: String, topic: String, request: Request) -> Result<(), Error> {
     let parts = parts(service, &pubsub, &topic, request).await?;
     let Parts { data, content_type, metadata, trace } = parts;
-    let request = PublishRequest { pubsub, topic, data, content_type, metadata, trace, trace_raw: false };
+    let request = PublishRequest { pubsub, topic, data, content_type, metadata, trace, api: Api::Http };
     service.publish(request).await
 }
 
@@ -57,7 +57,7 @@ async fn bulk_published(service: &Service, pubsub: String, topic: String, reques
         Ok(entries) => entries,
         Err(invalid) => return Err(unreadable(service.app_id(), pubsub, topic, invalid).into()),
     };
-    service.bulk_publish(BulkPublishRequest { pubsub, topic, entries, metadata, trace }).await
+    service.bulk_publish(BulkPublishRequest { pubsub, topic, entries, metadata, trace, api: Api::Http }).await
 }
 
 /// What a request says beside its path.

@@ -11,6 +11,14 @@ pub struct Trace {
     pub state: String,
 }
 
+/// Which API a request came by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Api {
+    #[default]
+    Http,
+    Grpc,
+}
+
 /// One event to publish.
 #[derive(Clone, Debug, Default)]
 pub struct PublishRequest {
@@ -22,8 +30,9 @@ pub struct PublishRequest {
     /// `rawPayload`, `ttlInSeconds`, `cloudevent.*`, and what the component knows.
     pub metadata: Metadata,
     pub trace: Trace,
-    /// Raw messages have no envelope for the trace; then it goes into their metadata, as Dapr does over gRPC.
-    pub trace_raw: bool,
+    /// Retry policies know failures by the statuses of this API. Over gRPC the trace of a raw message, which has no
+    /// envelope for it, goes into its metadata.
+    pub api: Api,
 }
 
 /// Several events for one topic.
@@ -34,6 +43,8 @@ pub struct BulkPublishRequest {
     pub entries: Vec<BulkEntry>,
     pub metadata: Metadata,
     pub trace: Trace,
+    /// Retry policies know failures by the statuses of this API.
+    pub api: Api,
 }
 
 /// One event of a bulk.

@@ -1,7 +1,7 @@
 //! Who gets the events of a subscription.
-use crate::policies::Failure;
+use crate::failure::Failure;
 use async_trait::async_trait;
-use foundation_app::{BulkEvent, Channel, Error, EventStatus, TopicEvent};
+use foundation_app::{BulkEvent, Channel, EventStatus, TopicEvent};
 use std::sync::Arc;
 
 /// Takes events and says what became of them.
@@ -28,11 +28,5 @@ impl Receiver for App {
 
     async fn bulk_event(&self, event: &BulkEvent) -> Result<Vec<EventStatus>, Failure> {
         Ok(self.0.bulk_event(event).await?)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self { code: error.code(), message: error.to_string() }
     }
 }

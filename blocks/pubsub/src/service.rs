@@ -1,15 +1,15 @@
 //! Publishing: scopes, envelope, policy, broker (protocols.md 7.1).
 use crate::envelope::{Unwrapped, wrap};
 use crate::error::Error;
-use crate::model::{BulkEntry, BulkFailure, BulkPublishRequest, PublishRequest, Trace, raw_payload};
-use crate::policies::{Failure, Policies};
+use crate::failure::Failure;
+use crate::model::{Api, BulkEntry, BulkFailure, BulkPublishRequest, PublishRequest, Trace, raw_payload};
+
 use crate::scopes::Topics;
 use bytes::Bytes;
 use component_api::pubsub::{self, Broker};
 use component_api::{Instance, Live, Metadata};
+use foundation_resiliency::{self as resiliency, ComponentKind, Resiliency};
 use foundation_telemetry::Metrics;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -19,7 +19,7 @@ pub struct Service {
     app_id: String,
     namespace: String,
     brokers: Live<dyn Broker>,
-    policies: Arc<dyn Policies>,
+    resiliency: Resiliency,
     metrics: Metrics,
 }
 
@@ -36,14 +36,15 @@ pub(crate) enum Unsent {
 
 impl Service {
     /// `namespace` is the one of the app; components whose metadata uses `{namespace}` put it before their topics.
-    pub fn new(
-        app_id: impl Into<String>,
-        namespace: impl Into<String>,
-        brokers: Live<dyn Broker>,
-        policies: Arc<dyn Policies>,
-    ) -> Self {
-        let metrics = Metrics::disabled();
-        Self { app_id: app_id.into(), namespace: namespace.into(), brokers, policies, metrics }
+    pub fn new(app_id: impl Into<String>, namespace: impl Into<String>, brokers: Live<dyn Broker>) -> Self {
+        let (resiliency, metrics) = (Resiliency::default(), Metrics::disabled());
+        Self { app_id: app_id.into(), namespace: namespace.into(), brokers, resiliency, metrics }
+    }
+
+    /// The same, with policies for calls of brokers and of the app.
+    #[must_use]
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
     }
 
     /// The same, which counts what it does.
@@ -58,15 +59,15 @@ impl Service {
     /// [`Error`]: what is wrong with the request, or that the broker did not take it.
     pub async fn publish(&self, request: PublishRequest) -> Result<(), Error> {
         let broker = self.find(&request.pubsub, &request.topic, &request.metadata)?;
-        let PublishRequest { pubsub, topic, data, content_type, mut metadata, trace, trace_raw } = request;
+        let PublishRequest { pubsub, topic, data, content_type, mut metadata, trace, api } = request;
         let raw = self.raw(&pubsub, &metadata)?;
         let data = if raw { data } else { self.wrap(&broker, &topic, &data, &content_type, &metadata, &trace)? };
-        if raw && trace_raw {
+        if raw && api == Api::Grpc {
             metadata.extend([("traceid".to_owned(), trace.parent), ("tracestate".to_owned(), trace.state)]);
         }
         let start = Instant::now();
         let message = pubsub::PublishRequest { topic: topic.clone(), data, content_type: None, metadata };
-        let sent = self.send_to(&broker, message).await;
+        let sent = self.send_to(&broker, message, api).await;
         self.metrics.pubsub_egress(&pubsub, &topic, sent.is_ok(), start.elapsed());
         sent.map_err(|unsent| self.refusal(pubsub, topic, &unsent))
     }
@@ -77,7 +78,7 @@ impl Service {
     /// [`BulkFailure`], which tells the entries that were not published.
     pub async fn bulk_publish(&self, request: BulkPublishRequest) -> Result<(), BulkFailure> {
         let broker = self.find(&request.pubsub, &request.topic, &request.metadata)?;
-        let BulkPublishRequest { pubsub, topic, entries, metadata, trace } = request;
+        let BulkPublishRequest { pubsub, topic, entries, metadata, trace, api } = request;
         let raw = self.raw(&pubsub, &metadata)?;
         self.check_ids(&pubsub, &topic, &entries)?;
         let mut messages = Vec::with_capacity(entries.len());
@@ -85,7 +86,7 @@ impl Service {
             messages.push(self.entry(&broker, &topic, entry, raw, &metadata, &trace)?);
         }
         let start = Instant::now();
-        let sent = self.send_bulk(&broker, &topic, messages, metadata).await;
+        let sent = self.send_bulk(&broker, &topic, messages, metadata, api).await;
         self.metrics.pubsub_bulk_egress(&pubsub, &topic, sent.is_ok(), start.elapsed());
         sent.map_err(|(unsent, failed)| BulkFailure { error: self.refusal(pubsub, topic, &unsent), failed })
     }
@@ -118,7 +119,7 @@ impl Service {
     /// Publishes a message as it is, within the scopes and the policy of the component.
     pub(crate) async fn send(&self, pubsub: &str, message: pubsub::PublishRequest) -> Result<(), Unsent> {
         let broker = self.brokers.get(pubsub).ok_or(Unsent::NotFound)?;
-        self.send_to(&broker, message).await
+        self.send_to(&broker, message, Api::Grpc).await
     }
 
     /// Publishes messages as they are; returns the first trouble and the ids of what was not published.
@@ -128,6 +129,7 @@ impl Service {
         topic: &str,
         messages: Vec<pubsub::BulkEntry>,
         metadata: Metadata,
+        api: Api,
     ) -> Result<(), (Unsent, Vec<(String, String)>)> {
         let topics = self.topics(broker);
         if !topics.may_publish(topic) {
@@ -135,19 +137,15 @@ impl Service {
         }
         let topic = topics.at_broker(topic);
         let rest = Mutex::new(Rest { messages, failed: Vec::new() });
-        let attempt = || -> BoxFuture<'_, Result<(), Failure>> {
-            let (rest, topic, metadata) = (&rest, &topic, metadata.clone());
-            async move {
-                let messages = lock(rest).messages.clone();
-                let failed = broker.component.bulk_publish(topic, messages, metadata).await;
-                lock(rest).keep(failed)
-            }
-            .boxed()
+        let attempt = || async {
+            let messages = lock(&rest).messages.clone();
+            let failed = broker.component.bulk_publish(&topic, messages, metadata.clone()).await;
+            lock(&rest).keep(failed, api)
         };
-        let sent = self.policies.outbound(&broker.name, &attempt).await;
-        sent.map_err(|failure| {
-            let failed = lock(&rest).unpublished(&failure);
-            (failure.into(), failed)
+        let sent = self.resiliency.outbound(&broker.name, ComponentKind::Pubsub).run(attempt).await;
+        sent.map_err(|error| {
+            let failed = lock(&rest).unpublished(&error);
+            (Failure::from(error).into(), failed)
         })
     }
 
@@ -163,25 +161,30 @@ impl Service {
         &self.brokers
     }
 
-    pub(crate) fn policies(&self) -> &dyn Policies {
-        &*self.policies
+    pub(crate) fn resiliency(&self) -> &Resiliency {
+        &self.resiliency
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    async fn send_to(&self, broker: &Instance<dyn Broker>, mut message: pubsub::PublishRequest) -> Result<(), Unsent> {
+    async fn send_to(
+        &self,
+        broker: &Instance<dyn Broker>,
+        mut message: pubsub::PublishRequest,
+        api: Api,
+    ) -> Result<(), Unsent> {
         let topics = self.topics(broker);
         if !topics.may_publish(&message.topic) {
             return Err(Unsent::Forbidden);
         }
         message.topic = topics.at_broker(&message.topic).into_owned();
-        let attempt = || -> BoxFuture<'_, Result<(), Failure>> {
-            let message = message.clone();
-            async { broker.component.publish(message).await.map_err(|error| Failure::new(error.to_string())) }.boxed()
+        let attempt = || async {
+            broker.component.publish(message.clone()).await.map_err(|error| Failure::of_broker(&error, api))
         };
-        Ok(self.policies.outbound(&broker.name, &attempt).await?)
+        let sent = self.resiliency.outbound(&broker.name, ComponentKind::Pubsub).run(attempt).await;
+        Ok(sent.map_err(Failure::from)?)
     }
 
     fn check_ids(&self, pubsub: &str, topic: &str, entries: &[BulkEntry]) -> Result<(), Error> {
@@ -255,19 +258,20 @@ struct Rest {
 }
 
 impl Rest {
-    fn keep(&mut self, failed: Vec<pubsub::FailedEntry>) -> Result<(), Failure> {
+    fn keep(&mut self, failed: Vec<pubsub::FailedEntry>, api: Api) -> Result<(), Failure> {
+        let first = failed.first().map(|failed| Failure::of_broker(&failed.error, api));
         self.failed = failed.into_iter().map(|failed| (failed.entry_id, failed.error.to_string())).collect();
         let ids: BTreeSet<&String> = self.failed.iter().map(|(id, _)| id).collect();
         self.messages.retain(|message| ids.contains(&message.entry_id));
-        self.failed.first().map_or(Ok(()), |(_, reason)| Err(Failure::new(reason.as_str())))
+        first.map_or(Ok(()), Err)
     }
 
     /// When the policy stopped a try there is no word on single entries.
-    fn unpublished(&self, failure: &Failure) -> Vec<(String, String)> {
-        if self.failed.is_empty() {
-            return self.messages.iter().map(|message| (message.entry_id.clone(), failure.to_string())).collect();
+    fn unpublished(&self, error: &resiliency::Error<Failure>) -> Vec<(String, String)> {
+        if matches!(error, resiliency::Error::Failed(_)) {
+            return self.failed.clone();
         }
-        self.failed.clone()
+        self.messages.iter().map(|message| (message.entry_id.clone(), error.to_string())).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Subscriptions of streams: an app without a port asks for a topic and answers events on one gRPC call
 //! (protocols.md 7.3, surface.md 0.11).
-use crate::policies::Failure;
+use crate::failure::Failure;
 use crate::receiver::Receiver;
 use crate::subscriber::Subscriber;
 use async_trait::async_trait;

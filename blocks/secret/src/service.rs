@@ -4,7 +4,9 @@ use crate::model::Secrets;
 use crate::scopes::Scopes;
 use component_api::secret::{Secret, Store};
 use component_api::{Instance, Live, Metadata};
+use foundation_resiliency::{ComponentKind, Resiliency};
 use foundation_telemetry::Metrics;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +14,7 @@ use std::time::Instant;
 pub struct Service {
     stores: Live<dyn Store>,
     scopes: Scopes,
+    resiliency: Resiliency,
     metrics: Metrics,
 }
 
@@ -24,7 +27,13 @@ impl Service {
                 "Secrets configuration added for '{store}', but no matching secret store was found"
             );
         }
-        Self { stores, scopes, metrics: Metrics::disabled() }
+        Self { stores, scopes, resiliency: Resiliency::default(), metrics: Metrics::disabled() }
+    }
+
+    /// The same, with policies for calls of stores.
+    #[must_use]
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
     }
 
     /// The same, which counts what it does.
@@ -43,10 +52,7 @@ impl Service {
             return Err(Error::Denied { store: store.to_owned(), key: key.to_owned() });
         }
         let failed = |source| Error::Get { store: store.to_owned(), key: key.to_owned(), source };
-        let start = Instant::now();
-        let got = instance.component.get(key, metadata).await;
-        self.metrics.secret(store, "get", got.is_ok(), start.elapsed());
-        got.map_err(failed)
+        self.call(&instance, "get", || instance.component.get(key, metadata)).await.map_err(failed)
     }
 
     /// All secrets that the app may read.
@@ -56,12 +62,27 @@ impl Service {
     pub async fn bulk_get(&self, store: &str, metadata: &Metadata) -> Result<Secrets, Error> {
         let instance = self.store(store)?;
         let failed = |source| Error::BulkGet { store: store.to_owned(), source };
-        let start = Instant::now();
-        let got = instance.component.bulk_get(metadata).await;
-        self.metrics.secret(store, "bulk_get", got.is_ok(), start.elapsed());
+        let got = self.call(&instance, "bulk_get", || instance.component.bulk_get(metadata)).await;
         let mut secrets = got.map_err(failed)?;
         secrets.retain(|key, _| self.scopes.allows(store, key));
         Ok(secrets)
+    }
+
+    /// The one way to a store: by the policy of its resource, and counted.
+    async fn call<T, F, Fut>(
+        &self,
+        store: &Instance<dyn Store>,
+        operation: &'static str,
+        attempt: F,
+    ) -> component_api::Result<T>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = component_api::Result<T>>,
+    {
+        let start = Instant::now();
+        let done = self.resiliency.outbound(&store.name, ComponentKind::SecretStore).run(attempt).await;
+        self.metrics.secret(&store.name, operation, done.is_ok(), start.elapsed());
+        Ok(done?)
     }
 
     fn store(&self, name: &str) -> Result<Arc<Instance<dyn Store>>, Error> {

@@ -26,7 +26,7 @@ impl Failure {
         Self { cause: Cause::Other, message: message.into() }
     }
 
-    /// Whether it would fail again however often it is tried.
+    /// Whether it is about ETags: then it would fail again however often it is tried.
     pub fn is_permanent(&self) -> bool {
         self.cause != Cause::Other
     }
@@ -51,6 +51,12 @@ impl Failure {
         };
         let message = if reason.is_empty() { start.to_owned() } else { format!("{start}: {reason}") };
         Self { cause, message }
+    }
+}
+
+impl foundation_resiliency::Failure for Failure {
+    fn is_permanent(&self) -> bool {
+        self.is_permanent()
     }
 }
 

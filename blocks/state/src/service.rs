@@ -6,6 +6,7 @@ use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Save, Transaction}
 use crate::pending::Pending;
 use component_api::state::{self, DeleteRequest, GetRequest, Item, QueryResult, SetRequest, Store};
 use component_api::{Instance, Live, Metadata};
+use foundation_resiliency::{ComponentKind, Resiliency};
 use foundation_telemetry::Metrics;
 use std::future::Future;
 use std::sync::Arc;
@@ -19,13 +20,21 @@ pub struct Service {
     app_id: String,
     namespace: String,
     stores: Live<dyn Store>,
+    resiliency: Resiliency,
     metrics: Metrics,
 }
 
 impl Service {
     /// `namespace` is the one of the app, for stores whose keys start with it; empty when there is none.
     pub fn new(app_id: impl Into<String>, namespace: impl Into<String>, stores: Live<dyn Store>) -> Self {
-        Self { app_id: app_id.into(), namespace: namespace.into(), stores, metrics: Metrics::disabled() }
+        let (resiliency, metrics) = (Resiliency::default(), Metrics::disabled());
+        Self { app_id: app_id.into(), namespace: namespace.into(), stores, resiliency, metrics }
+    }
+
+    /// The same, with policies for calls of stores.
+    #[must_use]
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
     }
 
     /// The same, which counts what it does.
@@ -169,16 +178,17 @@ impl Service {
         Ok(found)
     }
 
-    /// The one way to a store: the policy of an operation belongs here.
+    /// The one way to a store: by the policy of its resource, and counted.
     async fn call<T, F, Fut>(&self, store: &StateStore, operation: &'static str, attempt: F) -> Result<T, Failure>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Failure>>,
     {
         let start = Instant::now();
-        let done = attempt().await;
+        let policy = self.resiliency.outbound(&store.name, ComponentKind::StateStore);
+        let done = policy.run(attempt).await;
         self.metrics.state(&store.name, operation, done.is_ok(), start.elapsed());
-        done
+        done.map_err(|error| error.failure_or_else(Failure::other))
     }
 
     fn missing(&self, name: &str, app_id: Option<String>) -> Error {

@@ -1,4 +1,5 @@
 //! Why a call by policy brought nothing.
+use component_api::Kind;
 
 /// What a policy wants to know of a failed attempt.
 pub trait Failure {
@@ -45,5 +46,19 @@ impl<E> Error<E> {
             Self::Open => other("circuit breaker is open"),
             Self::TooManyRequests => other("too many requests"),
         }
+    }
+}
+
+impl Failure for component_api::Error {
+    fn code(&self) -> Option<i32> {
+        self.grpc_code()
+    }
+}
+
+impl From<Error<Self>> for component_api::Error {
+    /// The component's own error, or that the policy did not let it answer.
+    fn from(error: Error<Self>) -> Self {
+        let kind = if matches!(error, Error::TimedOut) { Kind::Timeout } else { Kind::Unavailable };
+        error.failure_or_else(|text| Self::new(kind, text))
     }
 }

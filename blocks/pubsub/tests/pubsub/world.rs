@@ -4,12 +4,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use block_pubsub::{Attempt, Failure, Options, Policies, Service, Subscriber, endpoints, subscribe_topic_events};
+use block_pubsub::{Options, Service, Subscriber, endpoints, subscribe_topic_events};
 use component_api::pubsub::{Broker, Deliver, Features, PublishRequest};
 use component_api::{Error, Instance, Live, Metadata, Result};
 use component_in_memory::InMemoryBroker;
 use foundation_app::{AppOptions, Protocol, connect};
 use foundation_drain::Drain;
+use foundation_resiliency::{Policies, Resiliency};
+use foundation_telemetry::Metrics;
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
@@ -127,23 +129,16 @@ pub(crate) fn route(path: &str) -> Value {
 }
 
 /// Deliveries of `patient` are tried three times.
-struct Three;
-
-#[async_trait]
-impl Policies for Three {
-    async fn outbound(&self, _: &str, attempt: Attempt<'_>) -> std::result::Result<(), Failure> {
-        attempt().await
-    }
-
-    async fn inbound(&self, pubsub: &str, attempt: Attempt<'_>) -> std::result::Result<(), Failure> {
-        let mut done = attempt().await;
-        for _ in 0..2 {
-            if done.is_err() && pubsub == "patient" {
-                done = attempt().await;
-            }
-        }
-        done
-    }
+fn three_tries() -> Resiliency {
+    let resource = json!({
+        "metadata": {"name": "tries"},
+        "spec": {
+            "policies": {"retries": {"three": {"policy": "constant", "duration": "1ms", "maxRetries": 2}}},
+            "targets": {"components": {"patient": {"inbound": {"retry": "three"}}}},
+        },
+    });
+    let resource = serde_json::from_value(resource).unwrap();
+    Resiliency::new(Policies::load([&resource], &Metrics::disabled()))
 }
 
 /// Refuses messages that say `bad`.
@@ -193,7 +188,7 @@ impl World {
             brokers.insert(instance(name, Arc::new(InMemoryBroker::new()), properties));
         }
         brokers.insert(instance("picky", Arc::new(Picky), &[]));
-        let service = Service::new("golden", "space", brokers.clone(), Arc::new(Three));
+        let service = Service::new("golden", "space", brokers.clone()).with_resiliency(three_tries());
         let service = Arc::new(service);
         let options = AppOptions { app_id: "golden".to_owned(), port, protocol, ..AppOptions::default() };
         let channel = connect(options, &drain).unwrap();
