@@ -1,4 +1,5 @@
 //! Why a call failed, and what the caller of the API is told (surface.md 1.2, 0.14, 0.32, 0.36).
+use crate::attempt::Stop;
 use crate::path::InvalidMethod;
 use crate::url::InvalidUrl;
 use axum::http::StatusCode;
@@ -38,8 +39,8 @@ pub enum Error {
     #[error("failed to invoke target {app_id} after {tries} retries. Error: {source}")]
     TriedEnough { app_id: String, tries: u32, source: foundation_peer::Error },
     /// A policy stopped the call.
-    #[error("{0}")]
-    Policy(String),
+    #[error(transparent)]
+    Stopped(#[from] Stop),
 }
 
 static FAILED: Row =
@@ -71,7 +72,7 @@ impl Error {
     /// The status for a caller of InvokeService: what a policy says goes out as it is.
     pub fn into_status(self, target: &str) -> Status {
         match self {
-            Self::Policy(text) => Status::unknown(text),
+            Self::Stopped(stop) => stop.into(),
             error => error.into_fault(target).into(),
         }
     }

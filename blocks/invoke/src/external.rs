@@ -41,11 +41,13 @@ impl External {
         Self { endpoints, pipeline, client: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
-    /// What a target names outside of apps.
-    pub(crate) fn find(&self, target: &str) -> Option<HttpEndpoint> {
-        if let Some(url) = absolute(target) {
-            return Some(HttpEndpoint { base_url: url, headers: Vec::new() });
-        }
+    /// The endpoint that a URL is.
+    pub(crate) fn of_url(&self, target: &str) -> Option<HttpEndpoint> {
+        absolute(target).map(|base_url| HttpEndpoint { base_url, headers: Vec::new() })
+    }
+
+    /// The HTTPEndpoint resource of that name.
+    pub(crate) fn named(&self, target: &str) -> Option<HttpEndpoint> {
         self.endpoints.get(target).cloned()
     }
 

@@ -69,7 +69,7 @@ fn verb(verb: Verb) -> Option<Method> {
 /// Headers and trailers of the app go out together: one message has no trailers of its own.
 async fn respond(service: &Service, answer: Answer) -> Result<Response<InvokeResponse>, Status> {
     let body = Limited::new(answer.body, service.max_message_size()).collect().await;
-    let data = body.map_err(|error| Status::resource_exhausted(error.to_string()))?.to_bytes();
+    let data = body.map_err(unread)?.to_bytes();
     let (metadata, error) = match &answer.outcome {
         Outcome::Http(http) => {
             let mut metadata = answer_to_grpc(&answer.headers, Origin::Http);
@@ -92,4 +92,11 @@ async fn respond(service: &Service, answer: Answer) -> Result<Response<InvokeRes
     let mut response = Response::new(InvokeResponse { data, content_type });
     *response.metadata_mut() = metadata;
     Ok(response)
+}
+
+/// The status inside the error of a body, if it has one; else the body is too large.
+fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> Status {
+    let causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |error| error.source());
+    let status = causes.filter_map(|cause| cause.downcast_ref::<Status>()).next().cloned();
+    status.unwrap_or_else(|| Status::resource_exhausted(error.to_string()))
 }

@@ -5,6 +5,8 @@
 //! Contract: surface.md 0 and 1.2, protocols.md 6.
 mod answer;
 mod app;
+mod attempt;
+mod deadline;
 mod error;
 mod external;
 mod grpc;
@@ -13,11 +15,14 @@ mod http;
 mod internal;
 mod path;
 mod proxy;
+mod replay;
 mod service;
+mod settle;
 mod sniff;
 mod status;
 mod url;
 
+pub use attempt::Stop;
 pub use error::Error;
 pub use external::HttpEndpoint;
 pub use grpc::invoke_service;

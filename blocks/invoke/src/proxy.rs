@@ -1,19 +1,29 @@
 //! gRPC calls of any service, passed on unread: to the own app, or to the sidecar of another (protocols.md 6.4).
+use crate::attempt::{Failure, last};
+use crate::deadline::within_grpc;
 use crate::path::normalise;
+use crate::replay::Replay;
 use crate::service::Service;
+use crate::settle::settle;
 use axum::extract::Request;
 use axum::response::Response;
+use foundation_metadata::is_truthy;
 use foundation_peer::Target;
 use foundation_peer::headers::{APP_ID, CALLEE_ID, CALLER_ID};
 use foundation_peer::receive::{refusal, without_length};
+use foundation_resiliency::Policy;
 use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
 use tonic::Status;
 
 const TRACEPARENT: &str = "traceparent";
 const NO_TRACE: HeaderValue = HeaderValue::from_static("00-00000000000000000000000000000000-0000000000000000-00");
 const API_TOKEN: &str = "dapr-api-token";
+const STREAM: &str = "dapr-stream";
 /// Services of the sidecar itself; a call of a method that they lack gets another text.
 const OWN_SERVICES: [&str; 3] = ["/dapr.proto.internals.", "/dapr.proto.runtime.", "/TaskHubSidecarService/"];
+
+type Failed = Failure<Response, foundation_peer::Error>;
 
 /// Passes a gRPC call on to the app that its metadata names. Errors are answers with a gRPC status.
 pub async fn proxy(service: &Service, request: Request) -> Response {
@@ -22,6 +32,7 @@ pub async fn proxy(service: &Service, request: Request) -> Response {
 
 async fn forward(service: &Service, mut request: Request) -> Result<Response, Status> {
     let app_id = app_id(request.headers()).ok_or_else(|| no_app_id(request.uri().path()))?;
+    let is_stream = is_stream(request.headers());
     let own = service.peers().own();
     let target = Target::parse(&app_id, &own.namespace)?;
     let headers = request.headers_mut();
@@ -33,7 +44,42 @@ async fn forward(service: &Service, mut request: Request) -> Result<Response, St
     add_trace(headers);
     headers.insert(CALLER_ID, header(&own.app_id)?);
     headers.insert(CALLEE_ID, header(&target.app_id)?);
-    Ok(service.peers().proxy(&target, request).await?)
+    let policy = service.resiliency().app(&app_id, format_args!("{app_id}:{}", request.uri().path()));
+    if is_stream || policy.is_empty() {
+        reach(service, &target, &policy).await?;
+        return Ok(service.peers().proxy(&target, request).await?);
+    }
+    by_policy(service, &target, &policy, request).await
+}
+
+/// A call that its caller says is a stream may last: the policy is for its begin only.
+async fn reach(service: &Service, target: &Target, policy: &Policy) -> Result<(), Status> {
+    if policy.is_empty() {
+        return Ok(());
+    }
+    let attempt = || async { Ok::<_, Failure<(), _>>(service.peers().reach(target).await?) };
+    Ok(last(policy.run(attempt).await)??)
+}
+
+/// Sends a call as often as the policy wants, as long as all that was sent of it is still known.
+async fn by_policy(service: &Service, target: &Target, policy: &Policy, request: Request) -> Result<Response, Status> {
+    let (head, body) = request.into_parts();
+    let replay = Replay::new(body, if policy.retries() { service.max_message_size() } else { 0 });
+    let mut start = Instant::now();
+    let attempt = || {
+        start = Instant::now();
+        let sent = service.peers().proxy(target, Request::from_parts(head.clone(), replay.body()));
+        let settled = async { settle(sent.await?).await };
+        let replay = &replay;
+        async move { settled.await.map_err(|failure: Failed| Failure { is_permanent: replay.is_spent(), ..failure }) }
+    };
+    let response = last(policy.run(attempt).await)??;
+    Ok(response.map(|body| within_grpc(policy, start, body)))
+}
+
+/// `dapr-stream` with a word for yes.
+fn is_stream(headers: &HeaderMap) -> bool {
+    headers.get(STREAM).and_then(|value| value.to_str().ok()).is_some_and(is_truthy)
 }
 
 /// Where nothing is traced, the app of another sidecar still gets a trace, of zeros (surface.md 0.35).

@@ -1,33 +1,41 @@
 //! Calls of apps: the own one directly, others through their sidecars, and endpoints that are no apps.
 use crate::app::deliver;
+use crate::attempt::{Failure, judge, last};
+use crate::deadline::within;
 use crate::error::Error;
 use crate::external::{External, HttpEndpoint};
 use crate::path::normalise;
-use bytes::Bytes;
 use component_api::middleware::Pipeline;
 use foundation_app::Channel;
 use foundation_peer::{Answer, Head, Payload, Peers, Target};
+use foundation_resiliency::{BuiltIn, Policy, Resiliency};
 use http::HeaderMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// `DaprBuiltInServiceRetries`: tries after the first one, and the pause before each (protocols.md 6.2).
-const RETRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(1);
+use tokio::time::Instant;
 
 /// Service invocation.
 pub struct Service {
     peers: Arc<Peers>,
     app: Option<Arc<dyn Channel>>,
     external: External,
+    resiliency: Resiliency,
     max_message_size: usize,
+}
+
+/// Where a call goes.
+enum Destination {
+    OwnApp,
+    OtherApp(Target),
+    Url(HttpEndpoint),
+    Endpoint(HttpEndpoint),
 }
 
 impl Service {
     /// `app` is none for a sidecar without an app; `max_message_size` is the limit of one gRPC message in bytes.
     pub fn new(peers: Arc<Peers>, app: Option<Arc<dyn Channel>>, max_message_size: usize) -> Self {
-        Self { peers, app, external: External::new(BTreeMap::new(), Pipeline::default()), max_message_size }
+        let external = External::new(BTreeMap::new(), Pipeline::default());
+        Self { peers, app, external, resiliency: Resiliency::default(), max_message_size }
     }
 
     /// The same with HTTPEndpoint resources, by name; requests to them and to URLs pass `pipeline`.
@@ -36,39 +44,87 @@ impl Service {
         Self { external: External::new(endpoints, pipeline), ..self }
     }
 
-    /// Calls what `target` names: an app (`id` or `id.namespace`), an HTTPEndpoint, or a URL.
+    /// The same, with policies for calls of apps and endpoints.
+    #[must_use]
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
+    }
+
+    /// Calls what `target` names: an app (`id` or `id.namespace`), an HTTPEndpoint, or a URL. A body that can be sent
+    /// only once is never sent again, whatever the policy.
     ///
     /// # Errors
     /// [`Error`]; whatever the app answers is none.
-    pub async fn invoke(&self, target: &str, mut head: Head, payload: Payload) -> Result<Answer, Error> {
+    pub async fn invoke(&self, target: &str, mut head: Head, mut payload: Payload) -> Result<Answer, Error> {
         head.method = normalise(&head.method)?;
-        if let Some(endpoint) = self.external.find(target) {
-            return self.external.call(endpoint, head, payload).await;
-        }
-        let target = self.target(target)?;
-        if self.peers.is_own(&target) {
-            let app = self.app.as_deref().ok_or(Error::NoApp)?;
-            return deliver(app, head, payload.into_body()).await;
-        }
-        match payload {
-            Payload::Whole(bytes) => self.call_patiently(&target, &head, bytes).await,
-            stream => Ok(self.peers.call(&target, &head, stream, &HeaderMap::new()).await?),
+        let destination = self.destination(target)?;
+        let policy = self.policy(target, &destination, &head.method);
+        let policy = if matches!(payload, Payload::Stream(_)) { policy.once() } else { policy };
+        let origin = head.origin;
+        let mut start = Instant::now();
+        let attempt = || {
+            start = Instant::now();
+            let head = if policy.retries() { head.clone() } else { std::mem::take(&mut head) };
+            let called = self.call(&destination, head, payload.hand_out());
+            async move { judge(origin, called.await?) }
+        };
+        let answer = last(policy.run(attempt).await)??;
+        Ok(Answer { body: within(&policy, start, answer.body), ..answer })
+    }
+
+    async fn call(&self, destination: &Destination, head: Head, payload: Payload) -> Result<Answer, Error> {
+        match destination {
+            Destination::OwnApp => {
+                let app = self.app.as_deref().ok_or(Error::NoApp)?;
+                deliver(app, head, payload.into_body()).await
+            }
+            Destination::OtherApp(target) => self.call_peer(target, &head, payload).await,
+            Destination::Url(endpoint) | Destination::Endpoint(endpoint) => {
+                self.external.call(endpoint.clone(), head, payload).await
+            }
         }
     }
 
-    /// Tries again while the sidecar of the app cannot be reached.
-    async fn call_patiently(&self, target: &Target, head: &Head, bytes: Bytes) -> Result<Answer, Error> {
+    /// Tries again while the sidecar of the app cannot be reached, unless the app has policies of its own.
+    async fn call_peer(&self, target: &Target, head: &Head, mut payload: Payload) -> Result<Answer, Error> {
+        let headers = HeaderMap::new();
+        if matches!(payload, Payload::Stream(_)) || self.resiliency.lists_app(&target.app_id) {
+            return Ok(self.peers.call(target, head, payload, &headers).await?);
+        }
         let mut tries = 0;
-        loop {
-            let called = self.peers.call(target, head, Payload::Whole(bytes.clone()), &HeaderMap::new()).await;
-            match called {
-                Err(source) if source.is_stale() && tries == RETRIES => {
-                    return Err(Error::TriedEnough { app_id: target.app_id.clone(), tries, source });
-                }
-                Err(error) if error.is_stale() => tokio::time::sleep(PAUSE).await,
-                other => return Ok(other?),
-            }
+        let attempt = || {
             tries += 1;
+            let called = self.peers.call(target, head, payload.hand_out(), &headers);
+            async move { called.await.map_err(unreached) }
+        };
+        let called = last(self.resiliency.built_in(BuiltIn::ServiceRetries).run(attempt).await)?;
+        called.map_err(|source| match source {
+            source if source.is_stale() => {
+                Error::TriedEnough { app_id: target.app_id.clone(), tries: tries - 1, source }
+            }
+            source => source.into(),
+        })
+    }
+
+    fn destination(&self, target: &str) -> Result<Destination, Error> {
+        if let Some(endpoint) = self.external.of_url(target) {
+            return Ok(Destination::Url(endpoint));
+        }
+        if let Some(endpoint) = self.external.named(target) {
+            return Ok(Destination::Endpoint(endpoint));
+        }
+        let target = self.target(target)?;
+        Ok(if self.peers.is_own(&target) { Destination::OwnApp } else { Destination::OtherApp(target) })
+    }
+
+    /// Each method of an app has a circuit breaker of its own, and so has each endpoint.
+    fn policy(&self, target: &str, destination: &Destination, method: &str) -> Policy {
+        match destination {
+            Destination::Url(_) => self.resiliency.app(target, format_args!("{target}/{method}")),
+            Destination::Endpoint(endpoint) => {
+                self.resiliency.app(target, format_args!("{target}:{}", endpoint.base_url))
+            }
+            _ => self.resiliency.app(target, format_args!("{target}:{method}")),
         }
     }
 
@@ -89,7 +145,16 @@ impl Service {
         self.app.as_deref()
     }
 
+    pub(crate) fn resiliency(&self) -> &Resiliency {
+        &self.resiliency
+    }
+
     pub(crate) fn max_message_size(&self) -> usize {
         self.max_message_size
     }
+}
+
+/// Only what may be another sidecar by the next time is worth another try.
+fn unreached(error: foundation_peer::Error) -> Failure<Answer, foundation_peer::Error> {
+    Failure { is_permanent: !error.is_stale(), ..error.into() }
 }

@@ -48,6 +48,14 @@ impl Payload {
         }
     }
 
+    /// What one attempt sends: the bytes, or the stream, which is gone afterwards.
+    pub fn hand_out(&mut self) -> Self {
+        match self {
+            Self::Whole(bytes) => Self::Whole(bytes.clone()),
+            Self::Stream(body) => Self::Stream(std::mem::take(body)),
+        }
+    }
+
     /// The bytes of a body that can be sent again.
     pub(crate) fn replay(&self) -> Option<Bytes> {
         match self {

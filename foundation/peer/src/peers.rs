@@ -106,6 +106,14 @@ impl Peers {
         Ok(answer.map(Body::new))
     }
 
+    /// Finds the sidecar of an app and makes sure that there is a connection to it.
+    ///
+    /// # Errors
+    /// As [`Peers::call`].
+    pub async fn reach(&self, target: &Target) -> Result<(), Error> {
+        self.connected(target).await.map(drop)
+    }
+
     async fn call_stream(
         &self,
         target: &Target,

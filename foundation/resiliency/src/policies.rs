@@ -29,6 +29,7 @@ pub struct Policies {
     defaults: HashMap<Level, Chosen>,
     of_components: Breakers,
     of_unlisted: Mutex<LruCache<(Level, String), Arc<Breakers>>>,
+    built_in: HashMap<BuiltIn, Policy>,
     source: Arc<Source>,
 }
 
@@ -69,6 +70,7 @@ impl Policies {
             defaults: Level::all().map(|level| (level, tables.choose_default(level))).collect(),
             of_components: Breakers::new(at_least_one(OF_COMPONENTS)),
             of_unlisted: Mutex::new(LruCache::new(at_least_one(UNLISTED))),
+            built_in: BuiltIn::ALL.map(|one| (one, built_in(&tables, one))).into(),
             source: Arc::new(source),
             tables,
         };
@@ -142,8 +144,7 @@ impl Policies {
 
     /// A policy that is always there.
     pub fn built_in(&self, built_in: BuiltIn) -> Policy {
-        let observer = Observer::new(&Arc::default(), built_in.as_str().to_owned(), Direction::Outbound);
-        Policy { retry: self.tables.built_in(built_in), observer, ..Policy::default() }
+        self.built_in.get(&built_in).cloned().unwrap_or_default()
     }
 
     fn observer(&self, target: String, direction: Direction) -> Observer {
@@ -178,6 +179,12 @@ fn with(tables: &Tables, resource: &resource::Resiliency) -> Result<Tables, Inva
     all.add(&resource.spec.policies)?;
     check(&resource.spec.targets)?;
     Ok(all)
+}
+
+/// Built-in policies are not counted.
+fn built_in(tables: &Tables, built_in: BuiltIn) -> Policy {
+    let observer = Observer::new(&Arc::default(), built_in.as_str().to_owned(), Direction::Outbound);
+    Policy { retry: tables.built_in(built_in), observer, ..Policy::default() }
 }
 
 fn policy(

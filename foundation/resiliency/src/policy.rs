@@ -18,6 +18,16 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether it is no more than: once, without limit of time.
+    pub fn is_empty(&self) -> bool {
+        self.timeout.is_none() && self.retry.is_none() && self.breaker.is_none()
+    }
+
+    /// How long one attempt may take.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// Whether a failed attempt may be followed by another: what it sends must then be kept.
     pub fn retries(&self) -> bool {
         self.retry.as_ref().is_some_and(|retry| retry.retries())
@@ -61,6 +71,8 @@ impl Policy {
             let pause = if wants(retry, &error) { schedule.pause() } else { None };
             let Some(pause) = pause else { return Err(error) };
             self.observer.retries(tries, pause);
+            // It may hold on to a connection.
+            drop(error);
             sleep(pause).await;
             tries += 1;
         }
