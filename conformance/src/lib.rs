@@ -1,4 +1,5 @@
 //! One suite per kind of component, run by every component. Features choose the trials.
+pub mod binding;
 pub mod configuration;
 pub mod conversation;
 pub mod crypto;

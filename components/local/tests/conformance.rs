@@ -1,6 +1,8 @@
 //! The common suite over the components of this crate.
 use component_local::environment_secrets::{self, EnvironmentStore};
 use component_local::file_secrets::{self, FileStore};
+use component_local::files::{self, Files};
+use conformance::binding;
 use conformance::secret::{self, Subject};
 
 #[tokio::test]
@@ -20,4 +22,13 @@ async fn environment_secrets() {
     let store = EnvironmentStore::new(environment_secrets::Settings { prefix: "CARGO_".to_owned() });
     let single = ("PKG_NAME", env!("CARGO_PKG_NAME"));
     secret::run(&Subject { store: &store, single, missing: None }).await;
+}
+
+#[tokio::test]
+async fn files() {
+    let folder = tempfile::tempdir().unwrap();
+    let root_path = folder.path().to_string_lossy().into_owned();
+    let files = Files::open(&files::Settings { root_path }).unwrap();
+    let thing = [("fileName".to_owned(), "dir/file".to_owned())].into();
+    binding::run(&binding::Subject { binding: &files, thing }).await;
 }

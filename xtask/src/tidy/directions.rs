@@ -12,6 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("block-", &["foundation-", "component-api", "wire"]),
     // A process of its own behind a socket speaks Dapr's component protocol.
     ("component-pluggable", &["component-api", "foundation-metadata", "wire"]),
+    // Schedules are one language for bindings and the scheduler.
+    ("component-cron", &["component-api", "foundation-metadata", "foundation-schedule"]),
     ("component-all", &["component-"]),
     ("component-", &["component-api", "foundation-metadata"]),
     ("control-", &["foundation-", "wire"]),
