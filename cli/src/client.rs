@@ -1,5 +1,5 @@
 //! Calls to the API of a sidecar, over a port of this machine or a Unix socket.
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -128,11 +128,10 @@ where
         let (head, body) = sender.send_request(request).await?.into_parts();
         anyhow::Ok(Answer { status: head.status, body: body.collect().await?.to_bytes() })
     };
+    tokio::pin!(answer);
     tokio::select! {
-        answer = answer => answer,
-        ended = connection => match ended {
-            Ok(()) => bail!("the sidecar closed the connection"),
-            Err(error) => Err(error.into()),
-        },
+        answer = &mut answer => answer,
+        // A connection may end behind the last byte of an answer.
+        ended = connection => { ended?; answer.await }
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const FOLDER: &str = ".dapr";
+/// What is linked into `bin`.
+const PROGRAMS: [&str; 2] = ["dapr", "daprd"];
 const STATE_STORE: &str = "statestore.yaml";
 const PUBSUB: &str = "pubsub.yaml";
 const CONFIGURATION: &str = "apiVersion: dapr.io/v1alpha1
@@ -119,17 +121,21 @@ impl Install {
         write_new(&self.configuration(), CONFIGURATION)
     }
 
-    /// Links this program into `bin` as `daprd`, in place of what is there.
+    /// Links this program into `bin` under the names that it answers to, in place of what is there.
     ///
     /// # Errors
-    /// The link cannot be made.
-    pub(crate) fn link_daprd(&self) -> anyhow::Result<()> {
+    /// A link cannot be made.
+    pub(crate) fn link_programs(&self) -> anyhow::Result<()> {
         let program = std::env::current_exe().context("cannot find this program to link to it")?;
-        let (bin, link) = (self.bin(), self.bin().join("daprd"));
-        make_folder(&bin)?;
-        let draft = bin.join(format!("daprd.{}", std::process::id()));
-        std::os::unix::fs::symlink(&program, &draft).with_context(|| format!("cannot link {}", link.display()))?;
-        fs::rename(&draft, &link).with_context(|| format!("cannot link {}", link.display()))
+        make_folder(&self.bin())?;
+        PROGRAMS.iter().try_for_each(|name| self.link(&program, name))
+    }
+
+    fn link(&self, program: &Path, name: &str) -> anyhow::Result<()> {
+        let (bin, link) = (self.bin(), self.bin().join(name));
+        let draft = bin.join(format!("{name}.{}", std::process::id()));
+        let linked = std::os::unix::fs::symlink(program, &draft).and_then(|()| fs::rename(&draft, &link));
+        linked.with_context(|| format!("cannot link {}", link.display()))
     }
 
     fn write_components_to(&self, folder: &Path) -> anyhow::Result<()> {

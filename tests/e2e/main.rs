@@ -4,6 +4,7 @@
 mod app;
 mod broker;
 mod client;
+mod dapr;
 mod ending;
 mod invocation;
 mod sidecar;

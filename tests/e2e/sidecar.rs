@@ -163,7 +163,8 @@ fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn binary() -> PathBuf {
+/// The binary under test.
+pub(crate) fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("TRILBY_BIN") {
         return path.into();
     }

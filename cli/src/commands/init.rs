@@ -70,7 +70,7 @@ impl Init {
         refuse_kubernetes(self.kubernetes)?;
         let (console, install) = (context.console, Install::of(context)?);
         self.needless.explain(context);
-        install.link_daprd()?;
+        install.link_programs()?;
         console.info(format!("daprd binary has been installed to {}.", install.bin().display()));
         install.write_configuration()?;
         install.make_components_folder()?;

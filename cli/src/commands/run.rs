@@ -80,8 +80,9 @@ fn warn(settings: &Settings, console: Console) {
 
 /// Returns when the app or the sidecar has ended.
 async fn follow(session: &mut Session, console: Console) -> Ended {
-    if let Err(ended) = session.label(Vec::new()).await {
-        return ended;
+    tokio::select! {
+        () = session.label(Vec::new()) => {}
+        ended = session.ended() => return ended,
     }
     let logs = if session.app_pid().is_some() { "Both Dapr and your app logs" } else { "Dapr logs" };
     console.success(format!("You're up and running! {logs} will appear here.\n"));
@@ -126,6 +127,22 @@ fn tell_failure(failure: &anyhow::Result<Session>, console: Console) {
     }
 }
 
+/// Labels a sidecar, which outlives its app.
+async fn label(session: &mut Session, labels: Vec<(&'static str, String)>) {
+    let label = session.label(labels);
+    tokio::pin!(label);
+    loop {
+        let ended = tokio::select! {
+            () = &mut label => return,
+            ended = session.ended() => ended,
+        };
+        session.tell(&ended);
+        if matches!(ended, Ended::Daprd(_)) {
+            return;
+        }
+    }
+}
+
 /// Tells of every end. One app of a template ends without the others.
 async fn watch(session: &mut Session) {
     loop {
@@ -154,9 +171,7 @@ impl Origin {
         let mut labels = vec![("runTemplatePath", self.path.display().to_string())];
         labels.push(("runTemplateName", self.name.clone()));
         labels.extend(logs.labels);
-        if let Err(ended) = session.label(labels).await {
-            session.tell(&ended);
-        }
+        label(&mut session, labels).await;
         let (http, grpc) = (session.plan().http_port, session.plan().grpc_port);
         console.info(format!("Started Dapr with app id {app_id:?}. HTTP Port: {http}. gRPC Port: {grpc}"));
         console.info(format!("Writing log files to directory : {}", logs.folder.display()));

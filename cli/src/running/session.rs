@@ -85,15 +85,10 @@ impl Session {
         }
     }
 
-    /// Notes in the sidecar what it was started by, unless it or its app ends before it serves its API.
-    pub(crate) async fn label(&mut self, more: Vec<(&'static str, String)>) -> Result<(), Ended> {
-        let client = self.plan.client();
-        let labels = self.labels(more);
-        let sink = self.sinks.daprd.clone();
-        tokio::select! {
-            () = label(&client, labels, &sink) => Ok(()),
-            ended = self.ended() => Err(ended),
-        }
+    /// Notes in the sidecar what it was started by, as soon as it serves its API.
+    pub(crate) fn label(&self, more: Vec<(&'static str, String)>) -> impl Future<Output = ()> + use<> {
+        let (client, labels, sink) = (self.plan.client(), self.labels(more), self.sinks.daprd.clone());
+        async move { label(&client, &labels, &sink).await }
     }
 
     /// Ends the app first, so that it has its sidecar to the last, and then the sidecar.
@@ -156,12 +151,13 @@ impl Session {
     }
 
     fn labels(&self, more: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
-        let mut labels = vec![("cliPID", std::process::id().to_string())];
-        labels.extend(more);
+        let mut labels = more;
         if let Some(pid) = self.app_pid() {
             labels.push(("appPID", pid.to_string()));
             labels.push(("appCommand", self.plan.command.join(" ")));
         }
+        // The last one, so that who sees it sees them all.
+        labels.push(("cliPID", std::process::id().to_string()));
         labels
     }
 }
@@ -175,12 +171,12 @@ async fn stop(process: &mut Process, name: &str, patience: Duration, sink: &Sink
     }
 }
 
-async fn label(client: &Client, labels: Vec<(&'static str, String)>, sink: &Sink) {
+async fn label(client: &Client, labels: &[(&'static str, String)], sink: &Sink) {
     for (name, value) in labels.iter().filter(|(name, _)| matches!(*name, "appPID" | "appCommand")) {
         let shown = if *name == "appCommand" { "app command" } else { name };
         sink.status(Status::Info, format!("Updating metadata for {shown}: {value}"));
     }
-    if let Err(error) = labels::put(client, &labels).await {
+    if let Err(error) = labels::put(client, labels).await {
         sink.status(Status::Warning, format!("Could not update sidecar metadata: {error:#}"));
     }
 }
