@@ -1,5 +1,5 @@
 //! Models of others that speak OpenAI's API: DeepSeek, Google AI, Hugging Face, Mistral and Ollama. Each is a row of a table.
-use crate::chat::{ChatModel, Dialect};
+use crate::chat::{Chat, ChatModel, Dialect};
 use crate::client::{Client, bearer};
 use crate::environment;
 use component_api::conversation::Model;
@@ -135,6 +135,7 @@ impl Provider {
         let endpoint = if metadata.endpoint.is_empty() { usual } else { metadata.endpoint };
         let url = format!("{}/chat/completions", endpoint.trim_end_matches('/'));
         let client = Client::new(&url, bearer(&key)?, metadata.timeout.0)?;
-        Ok(ChatModel::new(client, model, self.dialect, metadata.cache_ttl.map(|time| time.0)))
+        let language = Chat { model, dialect: self.dialect };
+        Ok(ChatModel::new(client, language, metadata.cache_ttl.map(|time| time.0)))
     }
 }

@@ -1,9 +1,8 @@
 //! `conversation.openai`: OpenAI, Azure OpenAI, and whatever speaks the same API at another endpoint.
-use crate::chat::{ChatModel, Dialect};
+use crate::chat::{Chat, ChatModel, Dialect};
 use crate::client::{Client, bearer, secret_header};
 use crate::environment;
-use async_trait::async_trait;
-use component_api::conversation::{Model, Request, Response};
+use component_api::conversation::Model;
 use component_api::{Descriptor, Error, Properties, Registry, Result, Status};
 use foundation_metadata::{GoDuration, Secret};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -26,7 +25,7 @@ pub(crate) fn register(registry: &mut Registry) {
         schema: || schemars::schema_for!(Metadata),
     };
     registry.conversation.add(descriptor, |config| async move {
-        let model: Arc<dyn Model> = Arc::new(OpenAi::new(Metadata::read(&config.properties)?)?);
+        let model: Arc<dyn Model> = Arc::new(Metadata::read(&config.properties)?.client()?);
         Ok(model)
     });
 }
@@ -34,24 +33,24 @@ pub(crate) fn register(registry: &mut Registry) {
 /// Models of OpenAI and Azure OpenAI, and of servers that speak the same API.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Metadata {
+struct Metadata {
     /// API key.
-    pub key: Secret,
+    key: Secret,
     /// Model, or with `apiType: azure` the deployment; `gpt-5-nano` and `gpt-4.1-nano` where none is given. The variable
     /// `OPENAI_MODEL`, or `AZURE_OPENAI_MODEL`, wins over it.
-    pub model: String,
+    model: String,
     /// Where the API is, such as `https://api.openai.com/v1`. With `apiType: azure` it is needed:
     /// `https://resource.openai.azure.com`.
-    pub endpoint: String,
+    endpoint: String,
     /// `open_ai`, or `azure`.
-    pub api_type: String,
+    api_type: String,
     /// Version of the API; needed with `apiType: azure`.
-    pub api_version: String,
+    api_version: String,
     /// How long an answer is kept for the same question; without it none is kept. Alias: `responseCacheTTL`.
     #[serde(rename = "cacheTTL", alias = "responseCacheTTL")]
-    pub cache_ttl: Option<GoDuration>,
+    cache_ttl: Option<GoDuration>,
     /// How long an answer may take.
-    pub timeout: GoDuration,
+    timeout: GoDuration,
 }
 
 impl Default for Metadata {
@@ -70,10 +69,7 @@ impl Default for Metadata {
 
 impl Metadata {
     /// Reads the metadata of a component.
-    ///
-    /// # Errors
-    /// A value that cannot be read, or one that is missing.
-    pub fn read(properties: &Properties) -> Result<Self> {
+    fn read(properties: &Properties) -> Result<Self> {
         let read: Self = properties.decode()?;
         if read.is_azure() && (read.endpoint.is_empty() || read.api_version.is_empty()) {
             return Err(Error::invalid("endpoint and apiVersion must be provided when apiType is set to 'azure'"));
@@ -82,6 +78,13 @@ impl Metadata {
             return Err(Error::invalid("missing the OpenAI API key: give it by the metadata key"));
         }
         Ok(read)
+    }
+
+    fn client(&self) -> Result<ChatModel> {
+        let model = self.model();
+        let client = Client::new(&self.url(&model), self.headers()?, self.timeout.0)?;
+        let time_to_live = self.cache_ttl.map(|time| time.0);
+        Ok(ChatModel::new(client, Chat { model, dialect: Dialect::default() }, time_to_live))
     }
 
     fn is_azure(&self) -> bool {
@@ -114,29 +117,5 @@ impl Metadata {
             headers.insert(HeaderName::from_static("openai-organization"), organization);
         }
         Ok(headers)
-    }
-}
-
-/// The component.
-#[derive(Debug)]
-pub struct OpenAi(ChatModel);
-
-impl OpenAi {
-    /// A client of the API. Nothing is called yet.
-    ///
-    /// # Errors
-    /// An endpoint or a key that cannot be used.
-    pub fn new(metadata: Metadata) -> Result<Self> {
-        let model = metadata.model();
-        let client = Client::new(&metadata.url(&model), metadata.headers()?, metadata.timeout.0)?;
-        let time_to_live = metadata.cache_ttl.map(|time| time.0);
-        Ok(Self(ChatModel::new(client, model, Dialect::default(), time_to_live)))
-    }
-}
-
-#[async_trait]
-impl Model for OpenAi {
-    async fn converse(&self, request: &Request) -> Result<Response> {
-        self.0.converse(request).await
     }
 }

@@ -1,8 +1,9 @@
 //! What the API is sent.
 use super::{Dialect, schema};
+use crate::remote::json as written;
 use bytes::Bytes;
+use component_api::Result;
 use component_api::conversation::{Message, Part, Request, Role, Tool, ToolCall, ToolChoice};
-use component_api::{Error, Result};
 use foundation_metadata::GoDuration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -85,7 +86,7 @@ struct ChatFunction<'a> {
 /// # Errors
 /// A temperature that is no number.
 pub(super) fn encode(model: &str, dialect: Dialect, request: &Request) -> Result<Bytes> {
-    let request = ChatRequest {
+    written(&ChatRequest {
         model,
         messages: messages(model, &request.messages),
         temperature: (!has_own_temperature(model)).then_some(request.temperature),
@@ -93,9 +94,7 @@ pub(super) fn encode(model: &str, dialect: Dialect, request: &Request) -> Result
         tool_choice: request.tool_choice.as_ref().map(choice),
         response_format: request.response_format.as_ref().map(schema::response_format),
         metadata: if dialect.no_metadata { BTreeMap::new() } else { metadata(request) },
-    };
-    let json = serde_json::to_vec(&request);
-    Ok(json.map_err(|error| Error::invalid("the conversation cannot be written as JSON").with_source(error))?.into())
+    })
 }
 
 /// Models that reason refuse any temperature.

@@ -1,4 +1,5 @@
 //! What the API answers.
+use crate::remote::read;
 use component_api::conversation::{Choice, CompletionDetails, Output, PromptDetails, Response, ToolCall, Usage};
 use component_api::{Error, Result};
 use serde::Deserialize;
@@ -62,12 +63,11 @@ struct Details {
 /// # Errors
 /// An answer of another form, or without any choice.
 pub(super) fn decode(model: &str, answer: &[u8]) -> Result<Response> {
-    let unread = |error| Error::other("cannot read the answer of the API").with_source(error);
-    let answer: ChatResponse = serde_json::from_slice(answer).map_err(unread)?;
+    let answer: ChatResponse = read(answer)?;
     if answer.choices.is_empty() {
         return Err(Error::other("empty response"));
     }
-    let output = |(index, choice)| Output { choices: vec![read(index, choice)] };
+    let output = |(index, given)| Output { choices: vec![choice(index, given)] };
     Ok(Response {
         outputs: (0..).zip(answer.choices).map(output).collect(),
         model: model.to_owned(),
@@ -75,9 +75,9 @@ pub(super) fn decode(model: &str, answer: &[u8]) -> Result<Response> {
     })
 }
 
-fn read(index: i64, choice: ChatChoice) -> Choice {
-    let ChatMessage { content, tool_calls } = choice.message;
-    let finish_reason = choice.finish_reason.filter(|reason| !reason.is_empty());
+fn choice(index: i64, given: ChatChoice) -> Choice {
+    let ChatMessage { content, tool_calls } = given.message;
+    let finish_reason = given.finish_reason.filter(|reason| !reason.is_empty());
     Choice {
         finish_reason: finish_reason.unwrap_or_else(|| "unknown".to_owned()),
         index,

@@ -14,7 +14,7 @@ pub(super) fn response_format(schema: &Map<String, Value>) -> Value {
 }
 
 /// Objects have no other members than those that are named, unless the schema allows them.
-fn closed(value: Value) -> Value {
+pub(crate) fn closed(value: Value) -> Value {
     match value {
         Value::Array(list) => list.into_iter().map(closed).collect(),
         Value::Object(members) => {

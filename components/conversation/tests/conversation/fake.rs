@@ -12,8 +12,10 @@ use tokio::net::TcpListener;
 /// What the server says.
 #[derive(Clone)]
 pub(crate) enum Answer {
-    /// What a model would say.
+    /// What a model would say by OpenAI's API.
     AsAModel,
+    /// What a model would say by Anthropic's API.
+    AsClaude,
     /// Always this.
     Fixed(u16, String),
     /// Nothing, ever.
@@ -66,6 +68,7 @@ async fn take(State((answer, asked)): State<(Answer, Arc<Mutex<Vec<Asked>>>)>, r
     asked.lock().unwrap().push(Asked { path: path.clone(), headers: head.headers, body: body.clone() });
     match answer {
         Answer::AsAModel => spoken(&body).to_string().into_response(),
+        Answer::AsClaude => spoken_by_claude(&body).to_string().into_response(),
         Answer::Fixed(status, text) => (StatusCode::from_u16(status).unwrap(), text).into_response(),
         Answer::Silence => std::future::pending().await,
     }
@@ -86,4 +89,22 @@ fn spoken(asked: &Value) -> Value {
         "completion_tokens_details": {"reasoning_tokens": 0}});
     json!({"id": "x", "object": "chat.completion", "model": "whatever", "usage": usage,
         "choices": [{"index": 0, "message": message, "finish_reason": reason, "logprobs": null}]})
+}
+
+/// Uses the tool that it must use, or any where there is one to use.
+fn spoken_by_claude(asked: &Value) -> Value {
+    let last = &asked["messages"].as_array().unwrap().last().unwrap()["content"][0]["type"];
+    let must = asked["tool_choice"]["name"].as_str();
+    let tool = must.or_else(|| asked["tools"][0]["name"].as_str().filter(|_| last == "text"));
+    let thought = json!({"type": "thinking", "thinking": "hm", "signature": "s"});
+    let (content, reason) = match tool {
+        Some(name) => (
+            json!([thought, {"type": "tool_use", "id": "toolu_1", "name": name, "input": {"city": "Berlin"}}]),
+            "tool_use",
+        ),
+        None => (json!([thought, {"type": "text", "text": "fine"}]), "end_turn"),
+    };
+    let usage =
+        json!({"input_tokens": 5, "output_tokens": 2, "cache_read_input_tokens": 4, "service_tier": "standard"});
+    json!({"id": "msg", "type": "message", "role": "assistant", "model": "m", "content": content, "stop_reason": reason, "usage": usage})
 }

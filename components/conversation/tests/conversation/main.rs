@@ -1,5 +1,6 @@
 //! The common suite over all models, and what exactly their APIs are sent.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+mod anthropic;
 mod chat;
 mod fake;
 
@@ -55,4 +56,14 @@ async fn models_of_azure() {
         (request.path.as_str(), request.header("api-key"), request.header("authorization")),
         (path, "secret", "")
     );
+}
+
+#[tokio::test]
+async fn models_of_anthropic() {
+    let fake = Fake::start(Answer::AsClaude).await;
+    let model = made("anthropic", &[("key", "secret"), ("endpoint", &fake.url("/v1/"))]).await.unwrap();
+    run(&*model, ALL).await;
+    let request = fake.requests().remove(0);
+    assert_eq!((request.path.as_str(), request.header("x-api-key")), ("/v1/messages", "secret"));
+    assert_eq!(request.header("anthropic-version"), "2023-06-01");
 }
