@@ -95,11 +95,12 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let secret = block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes);
     let secret = Arc::new(secret.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
-    let configuration_items = Arc::new(configuration_items.with_resiliency(resiliency.clone()));
+    let configuration_items =
+        Arc::new(configuration_items.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let conversation = block_conversation::Service::new(live.conversations.clone());
     let conversation = Arc::new(conversation.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let lock = block_lock::Service::new(app_id.clone(), live.locks.clone());
-    let lock = Arc::new(lock.with_resiliency(resiliency.clone()));
+    let lock = Arc::new(lock.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let crypto = Arc::new(block_crypto::Service::new(live.cryptos.clone()).with_metrics(metrics.clone()));
     let pubsub = block_pubsub::Service::new(app_id.clone(), namespace.clone(), live.brokers.clone());
     let pubsub = Arc::new(pubsub.with_resiliency(resiliency).with_metrics(metrics.clone()));

@@ -8,8 +8,10 @@ use component_api::configuration::{Items, Notify, Store};
 use component_api::{Instance, Live};
 use foundation_app::Channel;
 use foundation_resiliency::{ComponentKind, Resiliency};
+use foundation_telemetry::Metrics;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// A configuration store as it was configured.
@@ -21,18 +23,31 @@ pub struct Service {
     app: Option<Arc<dyn Channel>>,
     subscriptions: Arc<Subscriptions>,
     resiliency: Resiliency,
+    metrics: Metrics,
 }
 
 impl Service {
     /// `app` takes what subscriptions over HTTP tell.
     pub fn new(stores: Live<dyn Store>, app: Option<Arc<dyn Channel>>) -> Self {
-        Self { stores, app, subscriptions: Arc::default(), resiliency: Resiliency::default() }
+        Self {
+            stores,
+            app,
+            subscriptions: Arc::default(),
+            resiliency: Resiliency::default(),
+            metrics: Metrics::disabled(),
+        }
     }
 
     /// The same, with policies for calls of stores and of the app.
     #[must_use]
     pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
         Self { resiliency, ..self }
+    }
+
+    /// The same, which counts what it does.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { subscriptions: Arc::new(Subscriptions::new(metrics.clone())), metrics, ..self }
     }
 
     /// The store of that name.
@@ -87,6 +102,7 @@ impl Service {
         if self.subscriptions.remove(id, store) {
             return Ok(());
         }
+        self.metrics.configuration(store.unwrap_or_default(), "unsubscribe", false, Duration::ZERO);
         Err(Error::Unsubscribe { id: id.to_owned(), reason: "subscription does not exist".to_owned() })
     }
 
@@ -110,18 +126,21 @@ impl Service {
         Ok(())
     }
 
-    /// The one way to a store; span and metric of an operation belong here.
+    /// The one way to a store; the span of an operation belongs here.
     async fn call<T, F, Fut>(
         &self,
         store: &ConfigurationStore,
-        _operation: &'static str,
+        operation: &'static str,
         attempt: F,
     ) -> Result<T, String>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = component_api::Result<T>>,
     {
+        let start = Instant::now();
         let policy = self.resiliency.outbound(&store.name, ComponentKind::Configuration);
-        policy.run(attempt).await.map_err(|error| error.to_string())
+        let done = policy.run(attempt).await;
+        self.metrics.configuration(&store.name, operation, done.is_ok(), start.elapsed());
+        done.map_err(|error| error.to_string())
     }
 }

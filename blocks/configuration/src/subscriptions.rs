@@ -1,11 +1,16 @@
 //! The subscriptions that run, by their ids.
 use component_api::pubsub::Subscription;
+use foundation_telemetry::Metrics;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// All subscriptions of the sidecar; one that is taken out ends.
 #[derive(Debug, Default)]
-pub(crate) struct Subscriptions(Mutex<State>);
+pub(crate) struct Subscriptions {
+    state: Mutex<State>,
+    metrics: Metrics,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -21,6 +26,11 @@ struct Running {
 }
 
 impl Subscriptions {
+    /// Counts what ends.
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        Self { state: Mutex::default(), metrics }
+    }
+
     /// Keeps a subscription; after [`Self::end`] it ends at once.
     pub(crate) fn add(&self, id: &str, store: &str, subscription: Subscription) {
         let mut state = self.state();
@@ -37,7 +47,9 @@ impl Subscriptions {
         if !state.running.get(id).is_some_and(fits) {
             return false;
         }
-        state.running.remove(id).is_some()
+        let Some(running) = state.running.remove(id) else { return false };
+        self.metrics.configuration(&running.store, "unsubscribe", true, Duration::ZERO);
+        true
     }
 
     /// Ends all of them, and those to come.
@@ -48,6 +60,6 @@ impl Subscriptions {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use crate::scrub::Scrubber;
 use crate::tools;
 use component_api::conversation::{Model, Request, Response};
 use component_api::{Instance, Live};
-use foundation_resiliency::{ComponentKind, Failure, Resiliency};
+use foundation_resiliency::{ComponentKind, Resiliency};
 use foundation_telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Instant;
@@ -101,7 +101,7 @@ impl Service {
     async fn call(&self, model: &ConversationModel, request: &Request) -> Result<Response, Error> {
         let start = Instant::now();
         let policy = self.resiliency.outbound(&model.name, ComponentKind::Conversation);
-        let called = policy.run(|| async { model.component.converse(request).await.map_err(Refusal) }).await;
+        let called = policy.run(|| model.component.converse(request)).await;
         self.metrics.conversation(&model.name, called.is_ok(), start.elapsed());
         called.map_err(|error| Error::Converse { model: model.name.clone(), reason: error.to_string() })
     }
@@ -113,13 +113,6 @@ impl Service {
         }
     }
 }
-
-/// An error of a model. Whether another try is worth it is up to the policy alone.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Refusal(component_api::Error);
-
-impl Failure for Refusal {}
 
 /// An empty id is none.
 fn given(context_id: Option<String>) -> Option<String> {

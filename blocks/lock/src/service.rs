@@ -5,9 +5,10 @@ use crate::model::{TryLock, Unlock};
 use component_api::lock::{Store, Unlocked};
 use component_api::{Instance, Live};
 use foundation_resiliency::{ComponentKind, Resiliency};
+use foundation_telemetry::Metrics;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A lock store as it was configured.
 pub type LockStore = Instance<dyn Store>;
@@ -17,18 +18,25 @@ pub struct Service {
     app_id: String,
     stores: Live<dyn Store>,
     resiliency: Resiliency,
+    metrics: Metrics,
 }
 
 impl Service {
     /// `app_id` is part of the keys unless a store's metadata says otherwise.
     pub fn new(app_id: impl Into<String>, stores: Live<dyn Store>) -> Self {
-        Self { app_id: app_id.into(), stores, resiliency: Resiliency::default() }
+        Self { app_id: app_id.into(), stores, resiliency: Resiliency::default(), metrics: Metrics::disabled() }
     }
 
     /// The same, with policies for calls of stores.
     #[must_use]
     pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
         Self { resiliency, ..self }
+    }
+
+    /// The same, which counts what it does.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Takes a lock; false when somebody holds it, be it the same owner.
@@ -42,7 +50,8 @@ impl Service {
         let store = self.store(store_name, resource_id, lock_owner)?;
         let key = self.key(&store, resource_id).map_err(Error::TryLock)?;
         let expiry = Duration::from_secs(seconds);
-        self.call(&store, || store.component.try_lock(&key, lock_owner, expiry)).await.map_err(Error::TryLock)
+        let attempt = || store.component.try_lock(&key, lock_owner, expiry);
+        self.call(&store, "try_lock", attempt).await.map_err(Error::TryLock)
     }
 
     /// Lets go of a lock.
@@ -53,7 +62,7 @@ impl Service {
         let Unlock { store_name, resource_id, lock_owner } = request;
         let store = self.store(store_name, resource_id, lock_owner)?;
         let key = self.key(&store, resource_id).map_err(Error::Unlock)?;
-        self.call(&store, || store.component.unlock(&key, lock_owner)).await.map_err(Error::Unlock)
+        self.call(&store, "unlock", || store.component.unlock(&key, lock_owner)).await.map_err(Error::Unlock)
     }
 
     fn store(&self, name: &str, resource: &str, owner: &str) -> Result<Arc<LockStore>, Error> {
@@ -76,12 +85,15 @@ impl Service {
     }
 
     /// The one way to a store; the span of an operation belongs here.
-    async fn call<T, F, Fut>(&self, store: &LockStore, attempt: F) -> Result<T, String>
+    async fn call<T, F, Fut>(&self, store: &LockStore, operation: &str, attempt: F) -> Result<T, String>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = component_api::Result<T>>,
     {
+        let start = Instant::now();
         let policy = self.resiliency.outbound(&store.name, ComponentKind::Lock);
-        policy.run(attempt).await.map_err(|error| error.to_string())
+        let done = policy.run(attempt).await;
+        self.metrics.lock(&store.name, operation, done.is_ok(), start.elapsed());
+        done.map_err(|error| error.to_string())
     }
 }
