@@ -39,29 +39,25 @@ impl<T: ?Sized> Live<T> {
         self.0.load_full()
     }
 
-    /// Adds or replaces one.
-    pub fn insert(&self, instance: Instance<T>) {
+    /// Adds one, or puts it in the place of the one with its name, which is returned.
+    pub fn insert(&self, instance: Instance<T>) -> Option<Arc<Instance<T>>> {
         let instance = Arc::new(instance);
-        self.change(|all| {
-            all.insert(instance.name.clone(), Arc::clone(&instance));
-        });
-    }
-
-    /// Takes one out; it ends when its last user lets go of it.
-    pub fn remove(&self, name: &str) -> Option<Arc<Instance<T>>> {
-        let removed = self.get(name);
-        self.change(|all| {
-            all.remove(name);
-        });
-        removed
-    }
-
-    fn change(&self, change: impl Fn(&mut BTreeMap<String, Arc<Instance<T>>>)) {
-        self.0.rcu(|all| {
+        let before = self.0.rcu(|all| {
             let mut next = BTreeMap::clone(all);
-            change(&mut next);
+            next.insert(instance.name.clone(), Arc::clone(&instance));
             next
         });
+        before.get(&instance.name).cloned()
+    }
+
+    /// Takes one out and returns it.
+    pub fn remove(&self, name: &str) -> Option<Arc<Instance<T>>> {
+        let before = self.0.rcu(|all| {
+            let mut next = BTreeMap::clone(all);
+            next.remove(name);
+            next
+        });
+        before.get(name).cloned()
     }
 }
 

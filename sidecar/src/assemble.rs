@@ -4,12 +4,14 @@ use crate::api::cors::Cors;
 use crate::api::http::{Settings, Token};
 use crate::api::{self, Observer, grpc};
 use crate::components::{Components, Values};
+use crate::declared;
 use crate::facts::Sources;
 use crate::naming::{self, Found};
 use crate::options::{DAPR_VERSION, Mode, Options};
-use crate::resources::{Configuration, Reader, Resources};
+use crate::reload::{self, Followers, Reloader};
+use crate::resources::{self, Current};
 use crate::running::{Drains, Sidecar, Targets};
-use crate::stopping::ByApi;
+use crate::stopping::{ByApi, Ending};
 use crate::{address, app, bindings, pipelines, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
@@ -21,13 +23,12 @@ use foundation_peer::{Own, Peers};
 use foundation_process::listen;
 use foundation_resiliency::{Policies, Resiliency};
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
-/// Puts a sidecar together; its servers listen when this returns. `asked` is cancelled when the API asks it to end.
+/// Puts a sidecar together; its servers listen when this returns. `ending` tells when a part of it asks for its end.
 ///
 /// # Errors
 /// What makes a start impossible: a configuration that cannot be read, a component that fails, a port that is taken.
-pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> anyhow::Result<Sidecar> {
+pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Result<Sidecar> {
     if options.mode == Mode::Kubernetes {
         bail!("Kubernetes mode is not in this build yet; use --mode standalone");
     }
@@ -36,17 +37,17 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let drains = Drains::default();
 
     // What is configured.
-    let configuration = Configuration::load(&options.configurations, environment)
-        .map_err(|error| anyhow::anyhow!("error loading configuration: {error}"))?;
-    let reader = Reader { app_id: &app_id, namespace: environment.given_namespace() };
-    let resources = Resources::load(&options.resources, reader)
-        .map_err(|error| anyhow::anyhow!("failed to load components: {error}"))?;
-    tracing::info!(target: "dapr.runtime", "Enabled features: {}", configuration.features.join(" "));
+    let configuration = resources::configuration(options).context("error loading configuration")?;
+    let features = configuration.enabled_features();
+    tracing::info!(target: "dapr.runtime", "Enabled features: {}", features.join(" "));
+    let current = Current::first(options)?;
+    let resources = &current.get().resources;
 
     // Health: a target for each part that has to be ready.
     let (health, outbound) = (Health::new(), Health::new());
     let targets = Targets::new(&health, &outbound, options.listen.metrics.is_some());
-    let metrics = telemetry::metrics(options, configuration.metrics.clone())?;
+    let reload_targets = configuration.has_feature(reload::FEATURE).then(|| reload::targets(&health));
+    let metrics = telemetry::metrics(options, &configuration)?;
     servers::metrics(&options.listen, metrics.clone(), &drains.background).await?;
     targets.metrics_are_up();
 
@@ -69,17 +70,21 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     component_all::register_all(&mut registry);
     let registry = Arc::new(registry);
     let Found { resolver, name: resolver_name } =
-        naming::resolver(&registry, configuration.naming.as_ref(), &own).await;
+        naming::resolver(&registry, configuration.name_resolution.as_ref(), &own).await;
     let peers = Arc::new(Peers::new(resolver, own, options.max_body_size, &drains.background));
 
     // Components: secret stores first, as the others may need them.
-    let components = Components::new(registry, Values::new(&app_id, environment.clone()), metrics.clone());
-    components.start(&resources.components, &configuration).await?;
+    let values = Values::new(&app_id, environment.clone());
+    let components = Components::new(registry, values, configuration.clone(), metrics.clone(), &drains.background);
+    components.start(&resources.components).await?;
     let live = components.live().clone();
+    let http_endpoints = declared::endpoints(&resources.http_endpoints, components.values(), &live).await;
 
     // What requests pass on their way in, and on their way to the app.
-    let api_pipeline = pipelines::build("server", configuration.api_pipeline.clone(), &live.middlewares);
-    let app_pipeline = pipelines::build("app", configuration.app_pipeline.clone(), &live.middlewares);
+    let api_pipeline =
+        pipelines::build("server", declared::pipeline(configuration.http_pipeline.as_ref()), &live.middlewares);
+    let app_pipeline =
+        pipelines::build("app", declared::pipeline(configuration.app_http_pipeline.as_ref()), &live.middlewares);
 
     // How calls are tried again, and when they are not even tried.
     let resiliency = Resiliency::new(Policies::load(&resources.resiliencies, &metrics));
@@ -88,11 +93,11 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let app_options = app::options(options, &app_pipeline, metrics.clone());
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
-    let invoke = invoke.with_endpoints(resources.http_endpoints.clone(), app_pipeline);
+    let invoke = invoke.with_endpoints(http_endpoints, app_pipeline);
     let invoke = Arc::new(invoke.with_resiliency(resiliency.clone()));
     let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
     let state = Arc::new(state.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
-    let secret = block_secret::Service::new(live.secrets.clone(), configuration.secret_scopes);
+    let secret = block_secret::Service::new(live.secrets.clone(), declared::secret_scopes(&configuration));
     let secret = Arc::new(secret.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
     let configuration_items =
@@ -106,7 +111,8 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     let pubsub = Arc::new(pubsub.with_resiliency(resiliency).with_metrics(metrics.clone()));
     let ask_app = block_pubsub::Options { ask_app: options.app.ask_subscriptions };
     let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), app.clone(), ask_app, &drains.background);
-    for declared in resources.subscriptions {
+    for resource in &resources.subscriptions {
+        let declared = declared::subscription(resource);
         subscriber.declare(declared).context("failed to load declarative subscriptions")?;
     }
     let binding = block_binding::Service::new(live.bindings.clone());
@@ -118,28 +124,17 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
         bindings::options(options.app.binding_patience),
         &drains.background,
     );
-    let sources = Sources {
-        live: live.clone(),
-        subscriber: Arc::clone(&subscriber),
-        http_endpoints: resources.http_endpoints.keys().cloned().collect(),
-        resiliencies: resources.resiliencies.into_iter().map(|resource| resource.metadata.name).collect(),
-    };
-    let about = About {
-        app_id: app_id.clone(),
-        version: DAPR_VERSION,
-        features: configuration.features.clone(),
-        app: app::described(options),
-    };
-    let stop = ByApi::new(asked.clone(), drains.background.clone());
+    let sources = Sources { live: live.clone(), subscriber: Arc::clone(&subscriber), current: current.clone() };
+    let about = About { app_id: app_id.clone(), version: DAPR_VERSION, features, app: app::described(options) };
+    let stop = ByApi::new(ending.clone(), drains.background.clone());
     let host = block_host::Service::new(about, health, outbound, Arc::new(sources), Arc::new(stop));
     let host = Arc::new(host);
     let owner = Arc::new(Owner { app_id: app_id.clone(), namespace });
 
     // The API.
     let token = environment.api_token().map(Token::new);
-    let log = options.api_logging.unwrap_or(configuration.log_calls).then_some(configuration.call_log);
-    let observer = Observer { log, metrics };
-    let access = configuration.access;
+    let observer = Observer { log: declared::call_log(&configuration, options.api_logging), metrics };
+    let access = declared::access(&configuration);
     let settings = Settings {
         token: token.clone(),
         cors: Cors::new(&options.allowed_origins),
@@ -191,6 +186,13 @@ pub(crate) async fn assemble(options: &Options, asked: &CancellationToken) -> an
     servers::internal(options, internal, grpc::Internal::new(invoke, observer), &drains.api);
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
+
+    // Resources that change from now on.
+    if let Some(targets) = reload_targets {
+        let (options, ending) = (options.clone(), ending.clone());
+        let followers = Followers { subscriber: Arc::clone(&subscriber), reader: Arc::clone(&reader) };
+        Reloader { options, components, followers, current, ending, targets }.start(&drains.reload);
+    }
     Ok(Sidecar {
         app_options,
         app,

@@ -1,18 +1,19 @@
 //! What the metadata document says of this sidecar.
 use crate::components::Live;
+use crate::resources::Current;
 use block_binding::Direction;
 use block_host::{Component, Facts, Rule, Subscription};
 use block_pubsub::{Kind, Listed, Subscriber};
 use component_api::binding::Binding;
 use component_api::{Instance, pubsub, secret, state};
+use foundation_resources::Resource;
 use std::sync::Arc;
 
 /// Where the document is read from.
 pub(crate) struct Sources {
     pub(crate) live: Live,
     pub(crate) subscriber: Arc<Subscriber>,
-    pub(crate) http_endpoints: Vec<String>,
-    pub(crate) resiliencies: Vec<String>,
+    pub(crate) current: Current,
 }
 
 impl Facts for Sources {
@@ -34,12 +35,24 @@ impl Facts for Sources {
     }
 
     fn http_endpoints(&self) -> Vec<String> {
-        self.http_endpoints.clone()
+        names(&self.current.get().resources.http_endpoints)
     }
 
     fn resiliencies(&self) -> Vec<String> {
-        self.resiliencies.clone()
+        names(&self.current.get().resources.resiliencies)
     }
+
+    fn mcp_servers(&self) -> Vec<String> {
+        names(&self.current.get().resources.mcp_servers)
+    }
+
+    fn workflow_access_policies(&self) -> Vec<String> {
+        names(&self.current.get().resources.workflow_access_policies)
+    }
+}
+
+fn names<T: Resource>(resources: &[T]) -> Vec<String> {
+    resources.iter().map(|resource| resource.metadata().name.clone()).collect()
 }
 
 fn listed<T: ?Sized>(

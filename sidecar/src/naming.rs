@@ -1,10 +1,11 @@
 //! The name resolver: the configured one, else multicast DNS (surface.md 6.2).
-use crate::resources::Naming;
+use crate::declared::resolver_settings;
 use async_trait::async_trait;
 use component_api::naming::{Registration, Resolver, Target};
 use component_api::{Config, Error, Kind, Lookup, Registry, Result};
 use foundation_drain::Drain;
 use foundation_peer::{Own, Peers};
+use foundation_resources::NameResolution;
 use std::sync::Arc;
 
 const SCOPE: &str = "dapr.runtime";
@@ -17,8 +18,9 @@ pub(crate) struct Found {
 }
 
 /// Makes the resolver. Where that fails it is logged, and no other app is found.
-pub(crate) async fn resolver(registry: &Registry, wanted: Option<&Naming>, own: &Own) -> Found {
-    let name = wanted.map_or(DEFAULT, |naming| naming.component.as_str()).to_owned();
+pub(crate) async fn resolver(registry: &Registry, wanted: Option<&NameResolution>, own: &Own) -> Found {
+    let wanted = wanted.filter(|resolution| !resolution.component.is_empty());
+    let name = wanted.map_or(DEFAULT, |resolution| resolution.component.as_str()).to_owned();
     let made = make(registry, &name, wanted, own).await;
     let resolver = made.unwrap_or_else(|reason| {
         tracing::error!(target: SCOPE, "{reason}");
@@ -40,10 +42,11 @@ pub(crate) fn register(peers: Arc<Peers>, resolver: String, http_port: u16, drai
 async fn make(
     registry: &Registry,
     name: &str,
-    wanted: Option<&Naming>,
+    wanted: Option<&NameResolution>,
     own: &Own,
 ) -> std::result::Result<Arc<dyn Resolver>, String> {
-    let version = wanted.map(|naming| naming.version.as_str()).filter(|version| !version.is_empty()).unwrap_or("v1");
+    let version =
+        wanted.map(|resolution| resolution.version.as_str()).filter(|version| !version.is_empty()).unwrap_or("v1");
     let Lookup::Found(factory) = registry.naming.find(name, version) else {
         let reason = format!("couldn't find name resolver nameresolution.{name}/{version}");
         return Err(format!(
@@ -55,7 +58,7 @@ async fn make(
         app_id: own.app_id.clone(),
         namespace: own.namespace.clone(),
         version: version.to_owned(),
-        properties: wanted.into_iter().flat_map(|naming| naming.configuration.clone()).collect(),
+        properties: wanted.into_iter().flat_map(resolver_settings).collect(),
     };
     let failed = |error: Error| {
         format!("[INIT_COMPONENT_FAILURE]: initialization error occurred for nr ({name}/{version}): {error}")

@@ -2,12 +2,11 @@
 use crate::assemble::assemble;
 use crate::options::{Command, DAPR_VERSION, Environment, Failure, Options};
 use crate::running::Sidecar;
-use crate::stopping::{Reason, Signals};
+use crate::stopping::{Ending, Reason, Signals};
 use crate::{telemetry, wait};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tokio_util::sync::CancellationToken;
 
 const SCOPE: &str = "dapr.runtime";
 const MISUSE: u8 = 2;
@@ -82,24 +81,21 @@ async fn run_once(options: &Options, signals: &mut Signals) -> anyhow::Result<Re
     let start = Instant::now();
     tracing::info!(target: SCOPE, "standalone mode configured");
     tracing::info!(target: SCOPE, "app id: {}", options.app_id);
-    let asked = CancellationToken::new();
+    let ending = Ending::default();
     let sidecar = tokio::select! {
-        sidecar = assemble(options, &asked) => sidecar?,
+        sidecar = assemble(options, &ending) => sidecar?,
         reason = signals.next() => return Ok(reason),
     };
-    let reason = work(&sidecar, options, signals, &asked, start).await;
-    end(&sidecar, options, signals, reason).await?;
-    Ok(reason)
+    let reason = work(&sidecar, options, signals, &ending, start).await;
+    end(&sidecar, options, signals, &reason).await?;
+    match reason {
+        Reason::Failed(reason) => Err(anyhow::anyhow!(reason)),
+        reason => Ok(reason),
+    }
 }
 
 /// Returns why the sidecar is to end.
-async fn work(
-    sidecar: &Sidecar,
-    options: &Options,
-    signals: &mut Signals,
-    asked: &CancellationToken,
-    start: Instant,
-) -> Reason {
+async fn work(sidecar: &Sidecar, options: &Options, signals: &mut Signals, ending: &Ending, start: Instant) -> Reason {
     let ready = async {
         sidecar.get_ready(options).await;
         let elapsed = start.elapsed().as_millis();
@@ -109,14 +105,14 @@ async fn work(
     tokio::select! {
         reason = ready => reason,
         reason = signals.next() => reason,
-        () = asked.cancelled() => Reason::Asked,
+        reason = ending.said() => reason,
     }
 }
 
 /// Ends within the grace; a second signal ends at once.
-async fn end(sidecar: &Sidecar, options: &Options, signals: &mut Signals, reason: Reason) -> anyhow::Result<()> {
+async fn end(sidecar: &Sidecar, options: &Options, signals: &mut Signals, reason: &Reason) -> anyhow::Result<()> {
     let steps = async {
-        if let Some(duration) = options.block_shutdown.filter(|_| reason != Reason::Asked) {
+        if let Some(duration) = options.block_shutdown.filter(|_| matches!(reason, Reason::Signal | Reason::Reload)) {
             sidecar.block_end(duration).await;
         }
         within(options.grace, sidecar.end()).await

@@ -1,204 +1,111 @@
-//! Resources from files: the part of their fields that this build reads (surface.md 3.1 to 3.4).
-mod configuration;
-mod document;
-mod metrics;
+//! The resources of this sidecar: loaded, and kept as they are now.
+use crate::options::Options;
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use foundation_resources::{
+    Configuration, ConfigurationSpec, Diff, Error, Loaded, McpServer, Problem, Reader, Resource, WorkflowAccessPolicy,
+    load as load_files,
+};
+use std::mem;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-pub use configuration::{Configuration, Naming};
+const LOADER: &str = "dapr.runtime.loader.disk";
+const PROCESSOR: &str = "dapr.runtime.processor";
 
-use block_invoke::HttpEndpoint;
-use block_pubsub::Declared;
-use document::Document;
-use foundation_app::{BulkSubscribe, Rule, Subscription};
-use foundation_resources::Resiliency;
-use http::{HeaderName, HeaderValue};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+/// The resources that are in force. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Current(Arc<ArcSwap<Loaded>>);
 
-const INIT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// All resources that are meant for this app.
-#[derive(Clone, Debug, Default)]
-pub struct Resources {
-    pub components: Vec<Component>,
-    pub subscriptions: Vec<Declared>,
-    pub http_endpoints: BTreeMap<String, HttpEndpoint>,
-    pub resiliencies: Vec<Resiliency>,
-}
-
-/// A Component resource.
-#[derive(Clone, Debug, Default)]
-pub struct Component {
-    pub name: String,
-    pub namespace: String,
-    /// Full type, such as `state.redis`.
-    pub kind: String,
-    pub version: String,
-    pub ignore_errors: bool,
-    pub init_timeout: Duration,
-    pub secret_store: String,
-    pub metadata: Vec<Item>,
-}
-
-/// A pair of a component's metadata, and where its value comes from.
-#[derive(Clone, Debug, Default)]
-pub struct Item {
-    pub name: String,
-    pub value: Option<String>,
-    /// Name and key in the secret store.
-    pub secret: Option<(String, String)>,
-    pub environment: Option<String>,
-}
-
-/// Who reads resources.
-#[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
-    pub app_id: &'a str,
-    /// Empty takes resources of all namespaces.
-    pub namespace: &'a str,
-}
-
-impl Component {
-    /// The component as log lines name it.
-    pub fn log_name(&self) -> String {
-        format!("{} ({}/{})", self.name, self.kind, self.version)
-    }
-}
-
-impl Resources {
-    /// Reads all folders.
+impl Current {
+    /// What a sidecar starts with.
     ///
     /// # Errors
-    /// A folder that cannot be read, or two components of one name.
-    pub fn load(folders: &[PathBuf], reader: Reader<'_>) -> Result<Self, String> {
-        let mut resources = Self::default();
-        let mut taken: BTreeMap<(&'static str, String), String> = BTreeMap::new();
-        let mut twice = Vec::new();
-        for document in documents(folders)? {
-            if !document.is_for(reader) {
+    /// A folder that cannot be read, two resources of one kind with one name, or a server that cannot be used.
+    pub(crate) fn first(options: &Options) -> anyhow::Result<Self> {
+        let mut loaded = load(options, &Loaded::default()).context("failed to load components")?;
+        let resources = &mut loaded.resources;
+        resources.mcp_servers = usable_servers(&[], mem::take(&mut resources.mcp_servers))?;
+        resources.workflow_access_policies = usable_policies(mem::take(&mut resources.workflow_access_policies));
+        let current = Self::default();
+        current.set(loaded);
+        Ok(current)
+    }
+
+    pub(crate) fn get(&self) -> Arc<Loaded> {
+        self.0.load_full()
+    }
+
+    pub(crate) fn set(&self, loaded: Loaded) {
+        self.0.store(Arc::new(loaded));
+    }
+}
+
+/// Reads the configuration files.
+///
+/// # Errors
+/// A file that cannot be read or is no configuration, or a configuration that contradicts itself.
+pub(crate) fn configuration(options: &Options) -> Result<ConfigurationSpec, Error> {
+    let files: Vec<_> = options.configurations.iter().map(PathBuf::from).collect();
+    Configuration::load(&files, &|name| options.environment.get(name)).map(|configuration| configuration.spec)
+}
+
+/// Reads the resource files. Documents that cannot be read are logged unless they were known `before`, and what they
+/// declared then is kept.
+///
+/// # Errors
+/// A folder that cannot be read, or two resources of one kind with one name.
+pub(crate) fn load(options: &Options, before: &Loaded) -> Result<Loaded, Error> {
+    let reader = Reader { app_id: &options.app_id, namespace: options.environment.given_namespace() };
+    let loaded = load_files(&options.resources, reader)?;
+    let is_new = |problem: &&Problem| !before.problems.contains(problem);
+    for problem in loaded.problems.iter().filter(is_new) {
+        tracing::warn!(target: LOADER, "error loading resource, it is left out: {problem}");
+    }
+    Ok(loaded.keeping(before))
+}
+
+/// The servers that can be used; those that are new or another are checked and logged.
+///
+/// # Errors
+/// A server that cannot be used and is not to be ignored.
+pub(crate) fn usable_servers(before: &[McpServer], now: Vec<McpServer>) -> anyhow::Result<Vec<McpServer>> {
+    let changes = Diff::between(before, &now);
+    let mut usable = Vec::with_capacity(now.len());
+    for server in now {
+        let is_changed = changes.added.contains(&server) || changes.changed.contains(&server);
+        match is_changed.then(|| check(&server)).unwrap_or(Ok(())) {
+            Ok(()) if is_changed => tracing::info!(target: PROCESSOR, "MCPServer loaded: {}", server.log_name()),
+            Ok(()) => {}
+            Err(reason) if server.spec.ignore_errors => {
+                tracing::error!(target: PROCESSOR, "Ignoring error processing MCPServer: {reason}");
                 continue;
             }
-            let Some(kind) = resources.kind(&document) else { continue };
-            let (name, log_name) = (document.name(), document.log_name());
-            if let Some(known) = taken.get(&(kind, name.clone())) {
-                twice.push(format!("duplicate definition of {kind} name {log_name} with existing {known}"));
-            } else if document.is_scoped_to(reader.app_id) {
-                taken.insert((kind, name), log_name);
-                resources.take(kind, &document);
+            Err(reason) => {
+                tracing::warn!(target: PROCESSOR, "Error processing MCPServer, daprd will exit gracefully: {reason}");
+                bail!(reason);
             }
         }
-        if twice.is_empty() { Ok(resources) } else { Err(twice.join("\n")) }
+        usable.push(server);
     }
-
-    fn kind(&self, document: &Document) -> Option<&'static str> {
-        let known = ["Component", "Subscription", "HTTPEndpoint", "Resiliency"];
-        known.into_iter().find(|kind| document.kind() == *kind)
-    }
-
-    fn take(&mut self, kind: &str, document: &Document) {
-        match kind {
-            "Component" => self.components.push(component(document)),
-            "Subscription" => self.subscriptions.extend(subscription(document)),
-            "HTTPEndpoint" => drop(self.http_endpoints.insert(document.name(), endpoint(document))),
-            _ => self.resiliencies.extend(resiliency(document)),
-        }
-    }
+    Ok(usable)
 }
 
-fn documents(folders: &[PathBuf]) -> Result<Vec<Document>, String> {
-    let mut all = Vec::new();
-    for folder in folders {
-        for file in files(folder).map_err(|error| format!("{}: {error}", folder.display()))? {
-            match std::fs::read_to_string(&file) {
-                Ok(text) => all.extend(Document::parse(&text, &file)),
-                Err(error) => tracing::warn!(target: "dapr.runtime", "error reading {}: {error}", file.display()),
-            }
-        }
-    }
-    Ok(all)
+fn check(server: &McpServer) -> Result<(), String> {
+    let name = &server.metadata.name;
+    server.check().map_err(|reason| format!("MCPServer {name:?} failed validation: {reason}"))?;
+    server.check_security(false).map_err(|reason| format!("MCPServer {name:?} failed security validation: {reason}"))
 }
 
-fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let paths = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-    let mut files: Vec<_> = paths.filter(yaml).collect();
-    files.sort();
-    Ok(files)
-}
-
-fn component(document: &Document) -> Component {
-    let spec = document.spec();
-    let item = |item: Document| {
-        let secret = item.get("secretKeyRef");
-        let (name, key) = (secret.text("name"), secret.text("key"));
-        let key = if key.is_empty() { name.clone() } else { key };
-        Item {
-            name: item.text("name"),
-            value: item.scalar("value"),
-            secret: (!name.is_empty()).then_some((name, key)),
-            environment: Some(item.text("envRef")).filter(|name| !name.is_empty()),
+/// The policies that can be used; what is wrong with others is logged.
+pub(crate) fn usable_policies(policies: Vec<WorkflowAccessPolicy>) -> Vec<WorkflowAccessPolicy> {
+    let usable = |policy: &WorkflowAccessPolicy| match policy.check() {
+        Ok(()) => true,
+        Err(reason) => {
+            let name = &policy.metadata.name;
+            tracing::warn!(target: "dapr.runtime", "WorkflowAccessPolicy {name:?} failed validation, skipping: {reason}");
+            false
         }
     };
-    Component {
-        name: document.name(),
-        namespace: document.namespace(),
-        kind: spec.text("type"),
-        version: spec.text("version"),
-        ignore_errors: spec.bool("ignoreErrors"),
-        init_timeout: foundation_metadata::duration::parse(&spec.text("initTimeout")).unwrap_or(INIT_TIMEOUT),
-        secret_store: document.get("auth").text("secretStore"),
-        metadata: spec.list("metadata").into_iter().map(item).collect(),
-    }
-}
-
-fn subscription(document: &Document) -> Option<Declared> {
-    let spec = document.spec();
-    let bulk = spec.get("bulkSubscribe");
-    let old = document.text("apiVersion").ends_with("v1alpha1");
-    let rules = if old { vec![rule("", spec.text("route"))] } else { rules(&spec.get("routes")) };
-    let subscription = Subscription {
-        pubsub: spec.text("pubsubname"),
-        topic: spec.text("topic"),
-        dead_letter_topic: spec.text("deadLetterTopic"),
-        metadata: spec.texts("metadata"),
-        rules,
-        bulk: bulk.bool("enabled").then(|| BulkSubscribe {
-            enabled: true,
-            max_messages_count: bulk.int("maxMessagesCount"),
-            max_await_duration_ms: bulk.int("maxAwaitDurationMs"),
-        }),
-    };
-    Some(Declared { name: document.name(), subscription })
-}
-
-fn rules(routes: &Document) -> Vec<Rule> {
-    let written = |one: Document| rule(&one.text("match"), one.text("path"));
-    let mut rules: Vec<_> = routes.list("rules").into_iter().map(written).collect();
-    let default = Some(routes.text("default")).filter(|path| !path.is_empty());
-    rules.extend(default.map(|path| rule("", path)));
-    rules
-}
-
-fn rule(expression: &str, path: String) -> Rule {
-    let expression = Some(expression.trim()).filter(|expression| !expression.is_empty());
-    Rule { expression: expression.map(str::to_owned), path }
-}
-
-fn resiliency(document: &Document) -> Option<Resiliency> {
-    let failed = |error: &foundation_resources::DecodeError| {
-        tracing::error!(target: "dapr.runtime", "Could not parse resiliency file {}: {error}", document.name());
-    };
-    foundation_resources::decode(document.value()).inspect_err(failed).ok()
-}
-
-fn endpoint(document: &Document) -> HttpEndpoint {
-    let spec = document.spec();
-    let header = |item: Document| {
-        let name = HeaderName::try_from(item.text("name")).ok()?;
-        Some((name, HeaderValue::try_from(item.scalar("value")?).ok()?))
-    };
-    HttpEndpoint {
-        base_url: spec.text("baseUrl"),
-        headers: spec.list("headers").into_iter().filter_map(header).collect(),
-    }
+    policies.into_iter().filter(usable).collect()
 }

@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub(crate) struct Drains {
     pub(crate) api: Drain,
     pub(crate) background: Drain,
+    pub(crate) reload: Drain,
 }
 
 /// The parts that have to be ready (surface.md 5.4).
@@ -130,6 +131,7 @@ impl Sidecar {
     /// Ends all parts: first what comes in, then the servers when their calls are answered, then what both needed.
     pub(crate) async fn end(&self) {
         tracing::info!(target: SCOPE, "Dapr is shutting down");
+        self.drains.reload.close(PATIENCE).await;
         self.end_intake().await;
         self.configuration.end();
         self.targets.grpc.not_ready();

@@ -3,23 +3,52 @@ use block_host::Stop;
 use foundation_drain::Drain;
 use std::io;
 use std::process::exit;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 const SCOPE: &str = "dapr.signals";
 /// So that the answer to the one who asked gets out.
 const FORCE_AFTER: Duration = Duration::from_millis(100);
 
 /// Why a sidecar ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// SIGINT or SIGTERM.
     Signal,
-    /// SIGHUP: it is to start again with fresh resources.
+    /// SIGHUP or changed resources: it is to start again with fresh ones.
     Reload,
     /// The shutdown API.
     Asked,
+    /// It cannot go on.
+    Failed(String),
+}
+
+/// The end of a sidecar, which any part of it can ask for; the first one is heard. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Ending(Arc<watch::Sender<Option<Reason>>>);
+
+impl Ending {
+    /// Asks for the end.
+    pub(crate) fn say(&self, reason: Reason) {
+        self.0.send_if_modified(|said| {
+            let first = said.is_none();
+            if first {
+                *said = Some(reason);
+            }
+            first
+        });
+    }
+
+    /// Resolves when the end was asked for.
+    pub(crate) async fn said(&self) -> Reason {
+        let mut words = self.0.subscribe();
+        match words.wait_for(Option::is_some).await.map(|said| said.clone()) {
+            Ok(Some(reason)) => reason,
+            _ => std::future::pending().await,
+        }
+    }
 }
 
 /// Signals of the process.
@@ -66,20 +95,20 @@ impl Signals {
 
 /// The shutdown API.
 pub(crate) struct ByApi {
-    asked: CancellationToken,
+    ending: Ending,
     drain: Drain,
 }
 
 impl ByApi {
-    /// Cancels `asked` when the process shall end.
-    pub(crate) fn new(asked: CancellationToken, drain: Drain) -> Self {
-        Self { asked, drain }
+    /// Asks for the end by `ending`.
+    pub(crate) fn new(ending: Ending, drain: Drain) -> Self {
+        Self { ending, drain }
     }
 }
 
 impl Stop for ByApi {
     fn gracefully(&self) {
-        self.asked.cancel();
+        self.ending.say(Reason::Asked);
     }
 
     fn by_force(&self) {

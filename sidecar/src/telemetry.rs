@@ -2,7 +2,8 @@
 use crate::address;
 use crate::options::{DAPR_VERSION, Options};
 use anyhow::Context;
-use foundation_telemetry::{LogError, LogSettings, Metrics, MetricsSettings};
+use foundation_resources::{ConfigurationSpec, MetricsRule};
+use foundation_telemetry::{HttpMetrics, LogError, LogSettings, Metrics, MetricsSettings, RewriteRule};
 
 /// Writes log lines from now on.
 pub(crate) fn start_log(options: &Options) -> Result<(), LogError> {
@@ -17,8 +18,84 @@ pub(crate) fn start_log(options: &Options) -> Result<(), LogError> {
 }
 
 /// Metrics of this sidecar; those that nobody can read, or that are switched off, are not kept.
-pub(crate) fn metrics(options: &Options, settings: Option<MetricsSettings>) -> anyhow::Result<Metrics> {
-    let Some(settings) = settings.filter(|_| options.listen.metrics.is_some()) else { return Ok(Metrics::disabled()) };
+pub(crate) fn metrics(options: &Options, configuration: &ConfigurationSpec) -> anyhow::Result<Metrics> {
+    let settings = settings(configuration).filter(|_| options.listen.metrics.is_some());
+    let Some(settings) = settings else { return Ok(Metrics::disabled()) };
     let (app_id, namespace) = (options.app_id.clone(), options.environment.given_namespace().to_owned());
     Metrics::new(&MetricsSettings { app_id, namespace, ..settings }).context("cannot set up metrics")
+}
+
+/// How metrics are kept; none when they are switched off. The app id and the namespace are left empty.
+fn settings(configuration: &ConfigurationSpec) -> Option<MetricsSettings> {
+    let wanted = configuration.merged_metrics();
+    if !wanted.is_enabled() {
+        return None;
+    }
+    let mut settings = MetricsSettings::new("", "");
+    let http = wanted.http.unwrap_or_default();
+    settings.http = HttpMetrics {
+        increased_cardinality: http.increased_cardinality != Some(false),
+        path_matching: http.path_matching,
+        exclude_verbs: http.exclude_verbs == Some(true),
+    };
+    settings.record_error_codes = wanted.record_error_codes == Some(true);
+    settings.rules = wanted.rules.into_iter().flat_map(rules).collect();
+    let buckets = wanted.latency_distribution_buckets.unwrap_or_default();
+    if !buckets.is_empty() {
+        #[allow(clippy::cast_precision_loss)] // Milliseconds: far below 2^53.
+        let buckets = buckets.into_iter().map(|milliseconds| milliseconds as f64);
+        settings.latency_buckets = buckets.collect();
+    }
+    Some(settings)
+}
+
+fn rules(rule: MetricsRule) -> Vec<RewriteRule> {
+    let metric = rule.name;
+    let of_label = |label: foundation_resources::MetricsLabel| {
+        let (metric, name) = (metric.clone(), label.name);
+        let rewrite = move |(replacement, pattern)| RewriteRule {
+            metric: metric.clone(),
+            label: name.clone(),
+            pattern,
+            replacement,
+        };
+        label.regex.into_iter().map(rewrite).collect::<Vec<_>>()
+    };
+    rule.labels.into_iter().flat_map(of_label).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<MetricsSettings> {
+        settings(&foundation_resources::decode(&serde_json::from_str(text).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn metrics_can_be_switched_off() {
+        assert!(read(r#"{"metric": {"enabled": false}}"#).is_none());
+        assert!(read("{}").is_some());
+    }
+
+    #[test]
+    fn the_newer_section_wins_member_by_member() {
+        let text = r#"{
+            "metric": {"enabled": false, "recordErrorCodes": true},
+            "metrics": {"enabled": true, "http": {"increasedCardinality": false, "pathMatching": ["/m"]}}
+        }"#;
+        let settings = read(text).unwrap();
+        assert!(settings.record_error_codes && !settings.http.increased_cardinality);
+        assert_eq!(settings.http.path_matching, ["/m"]);
+    }
+
+    #[test]
+    fn buckets_and_rules_are_read() {
+        let label = r#"{"name": "method", "regex": {"VERB": "GET|POST"}}"#;
+        let rule = format!(r#"{{"name": "m", "labels": [{label}]}}"#);
+        let text = format!(r#"{{"metrics": {{"latencyDistributionBuckets": [5, 50], "rules": [{rule}]}}}}"#);
+        let settings = read(&text).unwrap();
+        assert_eq!(settings.latency_buckets, [5.0, 50.0]);
+        assert_eq!((settings.rules[0].pattern.as_str(), settings.rules[0].replacement.as_str()), ("GET|POST", "VERB"));
+    }
 }

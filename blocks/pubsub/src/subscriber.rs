@@ -46,6 +46,8 @@ pub struct Subscriber {
     /// The last event has its verdict.
     ended: CancellationToken,
     wishes: Mutex<Wishes>,
+    /// Held while the app is asked, so that it is asked once.
+    asking: tokio::sync::Mutex<()>,
     state: tokio::sync::Mutex<State>,
 }
 
@@ -78,8 +80,16 @@ struct State {
 impl Subscriber {
     /// `app` is none for a sidecar without an app. Background work ends with the drain.
     pub fn new(service: Arc<Service>, app: Option<Arc<dyn Channel>>, options: Options, drain: &Drain) -> Arc<Self> {
-        let (wishes, state) = (Mutex::default(), tokio::sync::Mutex::default());
-        Arc::new(Self { service, app, options, drain: drain.child(), ended: CancellationToken::new(), wishes, state })
+        Arc::new(Self {
+            service,
+            app,
+            options,
+            drain: drain.child(),
+            ended: CancellationToken::new(),
+            wishes: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+            state: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Adds a Subscription resource, or replaces the one of that name; [`Subscriber::reconcile`] makes it work.
@@ -97,7 +107,6 @@ impl Subscriber {
 
     /// Starts all subscriptions. To be called when the app is ready, and when it is healthy again.
     pub async fn start(self: &Arc<Self>) {
-        self.ask_app().await;
         self.state.lock().await.active = true;
         self.reconcile().await;
     }
@@ -136,8 +145,12 @@ impl Subscriber {
     }
 
     /// Brings the subscriptions at work in step with the brokers and the resources as they are now. Where a broker fails
-    /// it is tried again in the background.
+    /// it is tried again in the background. The app is asked if there was no broker until now.
     pub async fn reconcile(self: &Arc<Self>) {
+        let active = self.state.lock().await.active;
+        if active {
+            self.ask_app().await;
+        }
         if !self.try_reconcile().await {
             self.retry_in_background().await;
         }
@@ -198,12 +211,16 @@ impl Subscriber {
     async fn try_reconcile(&self) -> bool {
         let mut state = self.state.lock().await;
         let mut wanted = self.wanted(&state);
+        let at_work = state.active && !state.ended;
         let mut stale = Vec::new();
         for (key, running) in std::mem::take(&mut state.running) {
             let fits = wanted.get(&key).is_some_and(|wanted| running.fits(&wanted.wish, &wanted.broker));
             if fits {
                 wanted.remove(&key);
                 state.running.insert(key, running);
+            } else if at_work && !wanted.contains_key(&key) {
+                // Nothing waits for the events of what is gone.
+                self.drain.spawn(running.stop());
             } else {
                 stale.push(running.stop());
             }
@@ -270,6 +287,7 @@ impl Subscriber {
     /// Asks the app once for its subscriptions, when there is a broker at all.
     async fn ask_app(&self) {
         let Some(app) = &self.app else { return };
+        let _alone = self.asking.lock().await;
         if self.wishes().app_was_asked() || self.service.brokers().is_empty() {
             return;
         }

@@ -1,17 +1,7 @@
 //! Allow and deny lists of the API (surface.md 2.2): which endpoints exist for the app.
 use foundation_endpoint::Endpoint;
+use foundation_resources::ApiAccessRule as Rule;
 use std::collections::HashSet;
-
-/// One entry of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
-    /// Group of endpoints, such as `state`.
-    pub name: String,
-    /// Such as `v1`, or `v1.0` over HTTP.
-    pub version: String,
-    /// `http` (in any case) or `grpc` (exactly); an entry without one counts for nothing.
-    pub protocol: String,
-}
 
 /// Both lists, for both protocols. Deny is tested first; an empty allow list allows everything.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +18,8 @@ struct Lists {
 }
 
 impl Access {
-    /// The lists as a Configuration has them.
+    /// The lists as a Configuration has them. The protocol of a rule is `http` in any case or `grpc` exactly; a rule without
+    /// one counts for nothing.
     pub fn new(allowed: &[Rule], denied: &[Rule]) -> Self {
         Self {
             http: Lists { allowed: http_keys(allowed), denied: http_keys(denied) },

@@ -1,22 +1,42 @@
-//! Values of metadata: secrets, environment variables, templates (surface.md 3.1).
+//! Values of resources: secrets, environment variables, templates (surface.md 3.1).
 use crate::options::Environment;
-use crate::resources::{Component, Item};
 use component_api::{Live, Metadata, Properties, secret};
+use foundation_resources::{Component, HttpEndpoint, NameValue, Resource, SecretKeyRef};
 use std::collections::HashMap;
 
 const SCOPE: &str = "dapr.runtime.processor.secret";
 
-/// What values of metadata may refer to.
+/// What values of resources may refer to.
 #[derive(Clone, Debug)]
 pub struct Values {
     app_id: String,
     environment: Environment,
 }
 
-type Secrets = HashMap<String, secret::Secret>;
+/// The name of a secret store that does not run (yet).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unready(pub(crate) String);
+
+/// A resource that has values.
+struct Owner<'a> {
+    kind: &'static str,
+    name: &'a str,
+    namespace: &'a str,
+    /// Name of its secret store; empty is none.
+    store: &'a str,
+}
+
+impl<'a> Owner<'a> {
+    fn of<T: Resource>(resource: &'a T, store: &'a str) -> Self {
+        let metadata = resource.metadata();
+        Self { kind: T::KIND, name: &metadata.name, namespace: &metadata.namespace, store }
+    }
+}
+
+type Stores = Live<dyn secret::Store>;
 
 impl Values {
-    /// For components of this app.
+    /// For resources of this app.
     pub fn new(app_id: &str, environment: Environment) -> Self {
         Self { app_id: app_id.to_owned(), environment }
     }
@@ -29,19 +49,23 @@ impl Values {
         self.environment.namespace()
     }
 
-    /// The metadata of a component with secrets and environment variables; none when its secret store does not run, for
-    /// which Dapr waits.
-    pub(crate) async fn resolve(&self, component: &Component, stores: &Live<dyn secret::Store>) -> Option<Properties> {
-        let mut known = Secrets::new();
-        let mut pairs = Vec::with_capacity(component.metadata.len());
-        for item in &component.metadata {
-            let value = match &item.secret {
-                Some(reference) => self.secret(component, reference, stores, &mut known).await?,
-                None => self.plain(component, item),
-            };
-            pairs.push((item.name.clone(), value));
-        }
-        Some(pairs.into_iter().collect())
+    /// The metadata of a component with secrets and environment variables.
+    ///
+    /// # Errors
+    /// Its secret store does not run, for which Dapr waits.
+    pub(crate) async fn of_component(&self, component: &Component, stores: &Stores) -> Result<Properties, Unready> {
+        let owner = Owner::of(component, &component.auth.secret_store);
+        let pairs = self.resolve(&owner, &component.spec.metadata, stores).await?;
+        Ok(pairs.into_iter().collect())
+    }
+
+    /// The headers of an endpoint; those whose secret cannot be had are empty.
+    pub(crate) async fn of_endpoint(&self, endpoint: &HttpEndpoint, stores: &Stores) -> Vec<(String, String)> {
+        let owner = Owner::of(endpoint, &endpoint.auth.secret_store);
+        let headers = &endpoint.spec.headers;
+        let empty = |header: &NameValue| (header.name.clone(), header.text().unwrap_or_default());
+        let resolved = self.resolve(&owner, headers, stores).await;
+        resolved.unwrap_or_else(|_| headers.iter().map(empty).collect())
     }
 
     /// The same metadata with templates filled in.
@@ -50,37 +74,32 @@ impl Values {
         pairs.collect::<Result<Vec<_>, String>>().map(|pairs| pairs.into_iter().collect())
     }
 
-    fn plain(&self, component: &Component, item: &Item) -> String {
-        let own = item.value.clone().unwrap_or_default();
-        let Some(name) = item.environment.as_deref().filter(|_| own.is_empty()) else { return own };
-        if self.is_allowed(name) {
-            return self.environment.get(name).unwrap_or_default().to_owned();
+    async fn resolve(
+        &self,
+        owner: &Owner<'_>,
+        values: &[NameValue],
+        stores: &Stores,
+    ) -> Result<Vec<(String, String)>, Unready> {
+        let mut known = HashMap::new();
+        let mut pairs = Vec::with_capacity(values.len());
+        for item in values {
+            let value = match item.secret() {
+                _ if item.value.is_none() && !item.env_ref.is_empty() => self.variable(owner, &item.env_ref),
+                Some(reference) => secret(owner, reference, stores, &mut known).await?.or_else(|| item.text()),
+                None => item.text(),
+            };
+            pairs.push((item.name.clone(), value.unwrap_or_default()));
         }
-        let component = &component.name;
-        tracing::warn!(target: SCOPE, "Component {component} references an env variable that isn't allowed: {name}");
-        own
+        Ok(pairs)
     }
 
-    async fn secret(
-        &self,
-        component: &Component,
-        (name, key): &(String, String),
-        stores: &Live<dyn secret::Store>,
-        known: &mut Secrets,
-    ) -> Option<String> {
-        let Some(store) = stores.get(&component.secret_store) else {
-            let (component, store) = (&component.name, &component.secret_store);
-            tracing::warn!(target: SCOPE, "Component {component} references a secret store that isn't loaded: {store}");
-            return None;
-        };
-        if !known.contains_key(name) {
-            let metadata = Metadata::from([("namespace".to_owned(), component.namespace.clone())]);
-            match store.component.get(name, &metadata).await {
-                Ok(secret) => drop(known.insert(name.clone(), secret)),
-                Err(error) => tracing::error!(target: SCOPE, "Error getting secret: {error}"),
-            }
+    fn variable(&self, owner: &Owner<'_>, variable: &str) -> Option<String> {
+        if self.is_allowed(variable) {
+            return self.environment.get(variable).map(str::to_owned);
         }
-        Some(known.get(name).and_then(|secret| secret.get(key)).cloned().unwrap_or_default())
+        let Owner { kind, name, .. } = owner;
+        tracing::warn!(target: SCOPE, "{kind} {name} references an env variable that isn't allowed: {variable}");
+        None
     }
 
     fn is_allowed(&self, name: &str) -> bool {
@@ -108,3 +127,28 @@ impl Values {
         Ok(value.replace("{namespace}", &namespace).replace("{appID}", &self.app_id))
     }
 }
+
+/// The value of a secret; none when it cannot be had. Each secret is asked for once.
+async fn secret(
+    owner: &Owner<'_>,
+    reference: &SecretKeyRef,
+    stores: &Stores,
+    known: &mut HashMap<String, secret::Secret>,
+) -> Result<Option<String>, Unready> {
+    let Owner { kind, name, namespace, store } = owner;
+    let Some(found) = stores.get(store) else {
+        tracing::warn!(target: SCOPE, "{kind} {name} references a secret store that isn't loaded: {store}");
+        return if store.is_empty() { Ok(None) } else { Err(Unready((*store).to_owned())) };
+    };
+    if !known.contains_key(&reference.name) {
+        let metadata = Metadata::from([("namespace".to_owned(), (*namespace).to_owned())]);
+        match found.component.get(&reference.name, &metadata).await {
+            Ok(secret) => drop(known.insert(reference.name.clone(), secret)),
+            Err(error) => tracing::error!(target: SCOPE, "Error getting secret: {error}"),
+        }
+    }
+    Ok(known.get(&reference.name).and_then(|secret| secret.get(reference.key())).cloned())
+}
+
+#[cfg(test)]
+mod tests;

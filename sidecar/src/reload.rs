@@ -1,0 +1,235 @@
+//! Hot reload: resources that change while the sidecar runs (protocols.md 8.2, suite.md 5.1).
+//!
+//! Components, Subscriptions, MCPServers and WorkflowAccessPolicies change in place; a changed Configuration, HTTPEndpoint
+//! or Resiliency starts the sidecar again within the process.
+use crate::components::Components;
+use crate::declared;
+use crate::options::Options;
+use crate::resources::{Current, load, usable_policies, usable_servers};
+use crate::stopping::{Ending, Reason};
+use crate::watch::Watch;
+use block_binding::Reader;
+use block_host::{Health, Target};
+use block_pubsub::Subscriber;
+use foundation_drain::Drain;
+use foundation_resources::{Component, Diff, Error, Loaded, Resource, Resources, Subscription};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, interval_at};
+
+const SCOPE: &str = "dapr.runtime.hotreload";
+const RECONCILER: &str = "dapr.runtime.hotreload.reconciler";
+/// The feature that switches hot reload on, which it is unless it is switched off.
+pub(crate) const FEATURE: &str = "HotReload";
+const IN_PLACE: [&str; 4] = ["Component", "Subscription", "MCPServer", "WorkflowAccessPolicy"];
+const BY_RESTART: [&str; 3] = ["Configuration", "HTTPEndpoint", "Resiliency"];
+const TARGETS: [&str; 7] = [
+    "component-reconciler",
+    "subscription-reconciler",
+    "mcpserver-reconciler",
+    "workflowaccesspolicy-reconciler",
+    "configuration-sighup-reconciler",
+    "httpendpoint-sighup-reconciler",
+    "resiliency-sighup-reconciler",
+];
+/// Pause between two looks at the files though no change was told of, when the flag says 0.
+const INTERVAL: Duration = Duration::from_secs(60);
+const ACTOR_STATE_STORE: &str = "actorStateStore";
+
+/// The parts that have to be ready when resources are reloaded (surface.md 5.4).
+pub(crate) fn targets(health: &Health) -> Vec<Target> {
+    TARGETS.iter().map(|name| health.target(name)).collect()
+}
+
+/// Who follows what components there are.
+pub(crate) struct Followers {
+    pub(crate) subscriber: Arc<Subscriber>,
+    pub(crate) reader: Arc<Reader>,
+}
+
+impl Followers {
+    async fn reconcile(&self) {
+        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile());
+    }
+}
+
+/// Keeps a sidecar in step with its resource files.
+pub(crate) struct Reloader {
+    pub(crate) options: Options,
+    pub(crate) components: Components,
+    pub(crate) followers: Followers,
+    pub(crate) current: Current,
+    pub(crate) ending: Ending,
+    pub(crate) targets: Vec<Target>,
+}
+
+impl Reloader {
+    /// Watches the files until the drain stops, or until the sidecar has to end.
+    pub(crate) fn start(self, drain: &Drain) {
+        tracing::info!(target: SCOPE, "Hot reloading enabled. Daprd will reload 'Component', 'Subscription', 'MCPServer', 'Configuration', 'HTTPEndpoint', 'Resiliency' and 'WorkflowAccessPolicy' resources when they are added, updated or deleted.");
+        drain.spawn_until_stopped(async move {
+            let reason = self.run().await;
+            self.ending.say(reason);
+        });
+    }
+
+    /// Returns why the sidecar has to end.
+    async fn run(&self) -> Reason {
+        let watch = self.watch();
+        let interval = Some(self.options.reconcile_interval).filter(|interval| !interval.is_zero()).unwrap_or(INTERVAL);
+        let mut ticks = interval_at(Instant::now() + interval, interval);
+        loop {
+            // The first look is for what changed before the watch began.
+            if let Some(reason) = self.reload().await {
+                return reason;
+            }
+            self.targets.iter().for_each(Target::ready);
+            tokio::select! {
+                () = changed(watch.as_ref()) => {}
+                _ = ticks.tick() => {
+                    IN_PLACE.iter().for_each(|kind| tracing::debug!(target: RECONCILER, "Running scheduled {kind} reconcile"));
+                }
+            }
+        }
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let folders = &self.options.resources;
+        let shown = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
+        tracing::info!(target: SCOPE, "Watching directories: [{shown}]");
+        let failed = |error: &notify::Error| {
+            tracing::error!(target: SCOPE, "cannot watch directories, changes are found with delay; check the limits of inotify: {error}");
+        };
+        let watch = Watch::start(folders).inspect_err(failed).ok();
+        IN_PLACE.iter().for_each(|kind| tracing::info!(target: RECONCILER, "Starting to watch {kind} updates"));
+        BY_RESTART
+            .iter()
+            .for_each(|kind| tracing::info!(target: RECONCILER, "Starting to watch {kind} updates for SIGHUP reload"));
+        watch
+    }
+
+    /// Brings everything in step with the files as they are now; returns why that is impossible.
+    async fn reload(&self) -> Option<Reason> {
+        let before = self.current.get();
+        let now = match load(&self.options, &before) {
+            Ok(now) => now,
+            Err(error @ Error::Duplicates(_)) => {
+                return Some(Reason::Failed(format!("failed to load resources from disk: {error}")));
+            }
+            Err(error) => {
+                tracing::error!(target: SCOPE, "cannot load resources, they stay as they are: {error}");
+                return None;
+            }
+        };
+        if needs_restart(&before.resources, &now.resources) {
+            return Some(Reason::Reload);
+        }
+        self.apply(&before, now).await.map_err(|error| Reason::Failed(format!("{error:#}"))).err()
+    }
+
+    async fn apply(&self, before: &Loaded, mut now: Loaded) -> anyhow::Result<()> {
+        let resources = &mut now.resources;
+        resources.components = with_one_actor_store(&before.resources.components, &resources.components);
+        let changes = self.component_changes(&before.resources.components, &resources.components).await;
+        announce(&changes);
+        self.components.apply(&changes).await?;
+        changes
+            .changed
+            .iter()
+            .for_each(|one| tracing::info!(target: RECONCILER, "Component updated: {}", one.log_name()));
+        let subscriptions = self.declare(&before.resources.subscriptions, &mut resources.subscriptions);
+        if subscriptions || !changes.is_empty() {
+            self.followers.reconcile().await;
+        }
+        announce(&Diff::between(&before.resources.mcp_servers, &resources.mcp_servers));
+        let servers = std::mem::take(&mut resources.mcp_servers);
+        resources.mcp_servers = usable_servers(&before.resources.mcp_servers, servers)?;
+        announce(&Diff::between(&before.resources.workflow_access_policies, &resources.workflow_access_policies));
+        resources.workflow_access_policies = usable_policies(std::mem::take(&mut resources.workflow_access_policies));
+        self.current.set(now);
+        Ok(())
+    }
+
+    /// What changes: other content, or the same with secrets that have become others.
+    async fn component_changes(&self, before: &[Component], now: &[Component]) -> Diff<Component> {
+        let mut changes = Diff::between(before, now);
+        for component in now {
+            let known = changes.added.contains(component) || changes.changed.contains(component);
+            if !known && self.components.is_outdated(component).await {
+                changes.changed.push(component.clone());
+            }
+        }
+        changes
+    }
+
+    /// Declares subscriptions; one that cannot be used is logged and stays as it was. Returns whether any was changed.
+    fn declare(&self, before: &[Subscription], now: &mut Vec<Subscription>) -> bool {
+        let changes = Diff::between(before, now);
+        announce(&changes);
+        changes.removed.iter().for_each(|gone| self.followers.subscriber.undeclare(&gone.metadata.name));
+        for changed in changes.changed.iter().chain(&changes.added) {
+            let name = &changed.metadata.name;
+            match self.followers.subscriber.declare(declared::subscription(changed)) {
+                Ok(()) => tracing::info!(target: RECONCILER, "Subscription updated: {name}"),
+                Err(error) => {
+                    tracing::error!(target: RECONCILER, "Subscription {name} cannot be used and stays as it was: {error}");
+                    now.retain(|one| one.metadata.name != *name);
+                    now.extend(before.iter().find(|one| one.metadata.name == *name).cloned());
+                }
+            }
+        }
+        !changes.is_empty()
+    }
+}
+
+async fn changed(watch: Option<&Watch>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether something has changed that cannot change in place.
+fn needs_restart(before: &Resources, now: &Resources) -> bool {
+    let configuration = announce_restart(&Diff::between(&before.configurations, &now.configurations));
+    let endpoints = announce_restart(&Diff::between(&before.http_endpoints, &now.http_endpoints));
+    let resiliencies = announce_restart(&Diff::between(&before.resiliencies, &now.resiliencies));
+    configuration || endpoints || resiliencies
+}
+
+fn announce_restart<T: Resource>(changes: &Diff<T>) -> bool {
+    for (event, one) in changes.events() {
+        let name = one.log_name();
+        tracing::info!(target: RECONCILER, "Received {} {event} event: {name} - triggering SIGHUP reload", T::KIND);
+    }
+    !changes.is_empty()
+}
+
+fn announce<T: Resource>(changes: &Diff<T>) {
+    for (event, one) in changes.events() {
+        tracing::debug!(target: RECONCILER, "Received {} event {event}: {}", T::KIND, one.log_name());
+    }
+}
+
+/// The components without those that would become a second actor state store: they stay as they were.
+fn with_one_actor_store(before: &[Component], now: &[Component]) -> Vec<Component> {
+    let old = |one: &Component| before.iter().find(|old| old.metadata.name == one.metadata.name);
+    let holder = now.iter().find(|one| is_actor_store(one) && old(one).is_some_and(is_actor_store));
+    let Some(holder) = holder.map(|one| &one.metadata.name) else { return now.to_vec() };
+    let allowed = |one: &Component| {
+        if !is_actor_store(one) || one.metadata.name == *holder || old(one).is_some_and(is_actor_store) {
+            return Some(one.clone());
+        }
+        tracing::error!(target: RECONCILER, "Skipping hot reload of {}: {holder} is already the actor state store, only one actor state store is allowed. The component will be applied if {holder} is removed", one.log_name());
+        old(one).cloned()
+    };
+    now.iter().filter_map(allowed).collect()
+}
+
+fn is_actor_store(component: &Component) -> bool {
+    let named = |item: &foundation_resources::NameValue| item.name.eq_ignore_ascii_case(ACTOR_STATE_STORE);
+    component.spec.kind.starts_with("state.") && component.spec.metadata.iter().any(named)
+}
+
+#[cfg(test)]
+mod tests;
