@@ -23,6 +23,11 @@ impl Task {
         Self { stopping, handle: Some(handle) }
     }
 
+    /// Whether the task has come to its end.
+    pub fn is_finished(&self) -> bool {
+        self.handle.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Asks the task to finish and waits for its end.
     pub async fn close(mut self) {
         self.stopping.cancel();

@@ -5,6 +5,11 @@ use http::{HeaderValue, StatusCode};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
+/// A status, with its own name as text.
+pub(crate) fn refusal(status: StatusCode) -> Response {
+    message(status, status.canonical_reason().unwrap_or_default())
+}
+
 /// A status with a text.
 pub(crate) fn message(status: StatusCode, text: &'static str) -> Response {
     let mut response = Response::new(Body::from(text));

@@ -14,6 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("component-pluggable", &["component-api", "foundation-metadata", "wire"]),
     // Schedules are one language for bindings and the scheduler.
     ("component-cron", &["component-api", "foundation-metadata", "foundation-schedule"]),
+    // What a token is worth is decided in one place, for middleware and certificate authority.
+    ("component-middleware", &["component-api", "foundation-metadata", "foundation-jwt"]),
     ("component-all", &["component-"]),
     ("component-", &["component-api", "foundation-metadata"]),
     ("control-", &["foundation-", "wire"]),
