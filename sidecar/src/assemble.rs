@@ -93,7 +93,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let app_options = app::options(options, &app_pipeline, metrics.clone());
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
-    let invoke = invoke.with_endpoints(http_endpoints, app_pipeline);
+    let invoke = invoke.with_endpoints(http_endpoints, app_pipeline)?;
     let invoke = Arc::new(invoke.with_resiliency(resiliency.clone()));
     let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
     let state = Arc::new(state.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
@@ -106,9 +106,10 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let conversation = Arc::new(conversation.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let lock = block_lock::Service::new(app_id.clone(), live.locks.clone());
     let lock = Arc::new(lock.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
-    let crypto = Arc::new(block_crypto::Service::new(live.cryptos.clone()).with_metrics(metrics.clone()));
+    let crypto = block_crypto::Service::new(live.cryptos.clone());
+    let crypto = Arc::new(crypto.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let pubsub = block_pubsub::Service::new(app_id.clone(), namespace.clone(), live.brokers.clone());
-    let pubsub = Arc::new(pubsub.with_resiliency(resiliency).with_metrics(metrics.clone()));
+    let pubsub = Arc::new(pubsub.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let ask_app = block_pubsub::Options { ask_app: options.app.ask_subscriptions };
     let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), app.clone(), ask_app, &drains.background);
     for resource in &resources.subscriptions {
@@ -116,7 +117,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         subscriber.declare(declared).context("failed to load declarative subscriptions")?;
     }
     let binding = block_binding::Service::new(live.bindings.clone());
-    let binding = Arc::new(binding.with_metrics(metrics.clone()));
+    let binding = Arc::new(binding.with_resiliency(resiliency).with_metrics(metrics.clone()));
     let reader = block_binding::Reader::new(
         Arc::clone(&binding),
         app.clone(),

@@ -2,18 +2,24 @@
 use crate::api::CallLog;
 use crate::api::access::Access;
 use crate::components::{Live, Values};
+use block_invoke::ClientTls;
 use block_pubsub::Declared;
 use block_secret::{Access as SecretAccess, Scope, Scopes};
 use component_api::middleware::Handler;
 use foundation_app::{BulkSubscribe, Rule, Subscription as Wanted};
 use foundation_resources::{
-    ApiLogging, ConfigurationSpec, HttpEndpoint, NameResolution, Pipeline, SecretScope, Subscription, SubscriptionSpec,
+    ApiLogging, ConfigurationSpec, HttpEndpoint, NameResolution, NameValue, Pipeline, SecretScope, Subscription,
+    SubscriptionSpec, TlsDocument,
 };
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 const SCOPE: &str = "dapr.runtime";
+/// Names of the documents of an endpoint's TLS.
+const ROOT: &str = "rootCA";
+const CERTIFICATE: &str = "certificate";
+const KEY: &str = "privateKey";
 
 /// Which parts of the API are there.
 pub(crate) fn access(configuration: &ConfigurationSpec) -> Access {
@@ -91,12 +97,30 @@ pub(crate) async fn endpoints(
     let mut endpoints = BTreeMap::new();
     for resource in resources {
         let name = &resource.metadata.name;
-        let headers = values.of_endpoint(resource, &live.secrets).await;
+        let headers = values.of_endpoint(resource, &resource.spec.headers, &live.secrets).await;
         let headers = headers.iter().filter_map(|(header, value)| usable(name, header, value)).collect();
         let base_url = resource.spec.base_url.clone();
-        endpoints.insert(name.clone(), block_invoke::HttpEndpoint { base_url, headers });
+        let tls = client_tls(resource, values, live).await;
+        endpoints.insert(name.clone(), block_invoke::HttpEndpoint { base_url, headers, tls });
     }
     endpoints
+}
+
+async fn client_tls(resource: &HttpEndpoint, values: &Values, live: &Live) -> Option<ClientTls> {
+    let tls = resource.spec.client_tls.as_ref()?;
+    let document = |(name, document): (&str, &Option<TlsDocument>)| {
+        let TlsDocument { value, secret_key_ref } = document.clone()?;
+        Some(NameValue { name: name.to_owned(), value, secret_key_ref, ..NameValue::default() })
+    };
+    let documents = [(ROOT, &tls.root_ca), (CERTIFICATE, &tls.certificate), (KEY, &tls.private_key)];
+    let documents: Vec<_> = documents.into_iter().filter_map(document).collect();
+    let resolved: BTreeMap<_, _> = values.of_endpoint(resource, &documents, &live.secrets).await.into_iter().collect();
+    let text = |name: &str| resolved.get(name).cloned();
+    let identity = match (text(CERTIFICATE), text(KEY)) {
+        (None, None) => None,
+        (certificate, key) => Some((certificate.unwrap_or_default(), key.unwrap_or_default())),
+    };
+    Some(ClientTls { root_ca: text(ROOT), identity })
 }
 
 fn usable(endpoint: &str, header: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {

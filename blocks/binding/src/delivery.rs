@@ -6,6 +6,8 @@ use component_api::binding::{Event, Handle, Request};
 use component_api::{Error, Metadata, Result};
 use foundation_app::{BindingAnswer, BindingEvent, Channel};
 use foundation_drain::Drain;
+use foundation_resiliency::{self as resiliency, ComponentKind};
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,9 +55,11 @@ impl Handle for Events {
         let (name, route) = (self.name.clone(), self.route.clone());
         let event = BindingEvent { name, route, data, metadata, ..BindingEvent::default() };
         let start = Instant::now();
-        let answer = self.delivery.app.binding_event(&event).await;
+        let policy = self.delivery.service.resiliency().inbound(&self.name, ComponentKind::Binding);
+        let attempt = || async { self.delivery.app.binding_event(&event).await.map_err(Refusal) };
+        let answer = policy.run(attempt).await;
         self.delivery.service.metrics().input_binding(&self.name, answer.is_ok(), start.elapsed());
-        let answer = answer.map_err(|error| Error::other(described(&error)))?;
+        let answer = answer.map_err(|error| Error::other(error.to_string()))?;
         let data = answer.data.clone();
         self.delivery.follow(answer).await;
         Ok(data)
@@ -113,11 +117,23 @@ impl Delivery {
     }
 }
 
-/// The app's own refusal speaks for itself.
-fn described(error: &foundation_app::Error) -> String {
-    match error {
-        foundation_app::Error::Rejected { message, .. } => message.clone(),
-        other => format!("error invoking app: {other}"),
+/// Why the app did not take an event.
+#[derive(Debug)]
+struct Refusal(foundation_app::Error);
+
+impl fmt::Display for Refusal {
+    /// The app's own refusal speaks for itself.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            foundation_app::Error::Rejected { message, .. } => f.write_str(message),
+            other => write!(f, "error invoking app: {other}"),
+        }
+    }
+}
+
+impl resiliency::Failure for Refusal {
+    fn code(&self) -> Option<i32> {
+        self.0.code()
     }
 }
 

@@ -5,6 +5,7 @@ use crate::scheme::{self, Cipher, FileKey, Header, KEY, KeyAlgorithm, Manifest, 
 use bytes::Bytes;
 use component_api::crypto::{DecryptRequest, EncryptRequest, Keys};
 use component_api::{Instance, Live};
+use foundation_resiliency::{ComponentKind, Resiliency};
 use foundation_telemetry::Metrics;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -24,13 +25,20 @@ pub type Output = BoxStream<'static, Result<Bytes, Error>>;
 /// Encrypts and decrypts with the keys of the configured providers.
 pub struct Service {
     providers: Live<dyn Keys>,
+    resiliency: Resiliency,
     metrics: Metrics,
 }
 
 impl Service {
     /// With the keys of these providers.
     pub fn new(providers: Live<dyn Keys>) -> Self {
-        Self { providers, metrics: Metrics::disabled() }
+        Self { providers, resiliency: Resiliency::default(), metrics: Metrics::disabled() }
+    }
+
+    /// The same, with policies for calls of providers.
+    #[must_use]
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
     }
 
     /// The same, which counts what it does.
@@ -95,7 +103,7 @@ impl Service {
         Ok(output(scheme::decrypted(input, first, key)))
     }
 
-    /// The one way to a provider: policy, span and metric of an operation belong here.
+    /// The one way to a provider: by the policy of its resource, and counted.
     pub(crate) async fn call<T, F, Fut>(
         &self,
         provider: &Provider,
@@ -107,9 +115,9 @@ impl Service {
         Fut: Future<Output = component_api::Result<T>>,
     {
         let start = Instant::now();
-        let done = attempt().await;
+        let done = self.resiliency.outbound(&provider.name, ComponentKind::Crypto).run(attempt).await;
         self.metrics.crypto(&provider.name, operation, done.is_ok(), start.elapsed());
-        done
+        Ok(done?)
     }
 
     async fn wrap(

@@ -1,18 +1,22 @@
 //! Calls of what is no app: HTTPEndpoint resources by name, and absolute URLs (protocols.md 6.5, surface.md 0.13).
+mod client;
+mod hop;
+
+pub use client::{ClientTls, InvalidTls};
+
 use crate::error::Error;
 use crate::url::path_and_query;
 use axum::body::Body;
 use bytes::Bytes;
+use client::{Client, Clients};
 use component_api::middleware::{self, Pipeline};
 use foundation_app::answer_to_http;
 use foundation_peer::{Answer, Head, Outcome, Payload};
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, REFERER};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body::Body as _;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hop::Hop;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Redirects that are followed before the call fails.
 const MOST_REDIRECTS: usize = 10;
@@ -23,141 +27,113 @@ pub struct HttpEndpoint {
     pub base_url: String,
     /// Replace headers of the caller.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Certificates, if there are any.
+    pub tls: Option<ClientTls>,
 }
 
-/// The HTTPEndpoint resources, and the client for them.
-#[derive(Debug)]
+/// An HTTPEndpoint that cannot be called.
+#[derive(Debug, thiserror::Error)]
+#[error("http endpoint {name}: {source}")]
+pub struct InvalidEndpoint {
+    pub name: String,
+    pub source: InvalidTls,
+}
+
+/// An endpoint that can be called.
+#[derive(Debug, Default)]
+pub(crate) struct Endpoint {
+    pub(crate) base_url: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// With certificates of its own.
+    client: Option<Client>,
+}
+
+/// The HTTPEndpoint resources, and the clients for them.
+#[derive(Debug, Default)]
 pub(crate) struct External {
-    endpoints: BTreeMap<String, HttpEndpoint>,
+    endpoints: BTreeMap<String, Arc<Endpoint>>,
     pipeline: Pipeline,
-    client: Client<HttpConnector, Body>,
+    clients: Clients,
+}
+
+impl Endpoint {
+    fn new(endpoint: HttpEndpoint) -> Result<Self, InvalidTls> {
+        let HttpEndpoint { base_url, headers, tls } = endpoint;
+        Ok(Self { base_url, headers, client: tls.as_ref().map(Client::new).transpose()? })
+    }
 }
 
 impl External {
     /// Requests pass `pipeline` on their way, as those to the own app do.
-    pub(crate) fn new(endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        Self { endpoints, pipeline, client: Client::builder(TokioExecutor::new()).build(connector) }
+    pub(crate) fn new(endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Result<Self, InvalidEndpoint> {
+        let endpoint = |(name, endpoint)| match Endpoint::new(endpoint) {
+            Ok(endpoint) => Ok((name, Arc::new(endpoint))),
+            Err(source) => Err(InvalidEndpoint { name, source }),
+        };
+        let endpoints = endpoints.into_iter().map(endpoint).collect::<Result<_, _>>()?;
+        Ok(Self { endpoints, pipeline, clients: Clients::default() })
     }
 
     /// The endpoint that a URL is.
-    pub(crate) fn of_url(&self, target: &str) -> Option<HttpEndpoint> {
-        absolute(target).map(|base_url| HttpEndpoint { base_url, headers: Vec::new() })
+    pub(crate) fn of_url(&self, target: &str) -> Option<Endpoint> {
+        absolute(target).map(|base_url| Endpoint { base_url, ..Endpoint::default() })
     }
 
     /// The HTTPEndpoint resource of that name.
-    pub(crate) fn named(&self, target: &str) -> Option<HttpEndpoint> {
+    pub(crate) fn named(&self, target: &str) -> Option<Arc<Endpoint>> {
         self.endpoints.get(target).cloned()
     }
 
     /// Calls an endpoint.
-    pub(crate) async fn call(&self, endpoint: HttpEndpoint, head: Head, payload: Payload) -> Result<Answer, Error> {
+    pub(crate) async fn call(&self, endpoint: &Endpoint, head: Head, payload: Payload) -> Result<Answer, Error> {
         let uri = format!("{}{}", endpoint.base_url, path_and_query(&head.method, &head.query)?);
         let hop = Hop {
             uri: uri.parse().map_err(|error| Error::External(format!("parse \"{uri}\": {error}")))?,
             method: head.verb.clone().unwrap_or(Method::POST),
             headers: headers(head, endpoint),
         };
+        let client = endpoint.client.as_ref();
         let response = if self.pipeline.is_empty() {
-            self.follow(hop, payload).await
+            self.follow(client, hop, payload).await
         } else {
-            self.pass_pipeline(hop, payload).await
+            self.pass_pipeline(client, hop, payload).await
         };
         Ok(answer(response?))
     }
 
-    async fn pass_pipeline(&self, hop: Hop, payload: Payload) -> Result<Response<Body>, Error> {
+    async fn pass_pipeline(
+        &self,
+        client: Option<&Client>,
+        hop: Hop,
+        payload: Payload,
+    ) -> Result<Response<Body>, Error> {
         let request = hop.request(payload.into_body()).map(middleware::Body::new);
-        Ok(self.pipeline.run(request, |request| self.leave_pipeline(request)).await?.map(Body::new))
+        Ok(self.pipeline.run(request, |request| self.leave_pipeline(client, request)).await?.map(Body::new))
     }
 
-    async fn leave_pipeline(&self, request: middleware::Request) -> Result<middleware::Response, Error> {
+    async fn leave_pipeline(
+        &self,
+        client: Option<&Client>,
+        request: middleware::Request,
+    ) -> Result<middleware::Response, Error> {
         let (hop, payload) = Hop::of(request).await?;
-        Ok(self.follow(hop, payload).await?.map(middleware::Body::new))
+        Ok(self.follow(client, hop, payload).await?.map(middleware::Body::new))
     }
 
     /// Sends a request, and those that redirects ask for as long as the body can be sent again.
-    async fn follow(&self, mut hop: Hop, payload: Payload) -> Result<Response<Body>, Error> {
+    async fn follow(&self, client: Option<&Client>, mut hop: Hop, payload: Payload) -> Result<Response<Body>, Error> {
         let mut payload = Some(payload);
         for _ in 0..MOST_REDIRECTS {
             let (body, again) = split(payload.take());
-            let response = self.send(&hop, body).await?;
+            let sent = self.clients.request(client, hop.request(body)).await;
+            let failed = |reason| Error::External(format!("{} \"{}\": {reason}", hop.method, hop.uri));
+            let response = sent.map_err(failed)?;
             match hop.next(&response, again.is_some()) {
                 Some(next) => (hop, payload) = (next, again.map(Payload::Whole)),
                 None => return Ok(response),
             }
         }
         Err(Error::External(format!("Get \"{}\": stopped after {MOST_REDIRECTS} redirects", hop.uri)))
-    }
-
-    async fn send(&self, hop: &Hop, body: Body) -> Result<Response<Body>, Error> {
-        let response = self.client.request(hop.request(body)).await;
-        let response =
-            response.map_err(|error| Error::External(format!("{} \"{}\": {}", hop.method, hop.uri, reason(&error))))?;
-        Ok(response.map(Body::new))
-    }
-}
-
-/// One request of several.
-struct Hop {
-    uri: Uri,
-    method: Method,
-    headers: HeaderMap,
-}
-
-impl Hop {
-    /// What came out of a pipeline. A body of known length can be sent again.
-    async fn of(request: middleware::Request) -> Result<(Self, Payload), Error> {
-        let (head, body) = request.into_parts();
-        let payload = match body.size_hint().exact() {
-            Some(_) => Payload::Whole(body.read(usize::MAX).await.map_err(|error| Error::Body(error.to_string()))?),
-            None => Payload::Stream(Body::new(body)),
-        };
-        Ok((Self { uri: head.uri, method: head.method, headers: head.headers }, payload))
-    }
-
-    fn request(&self, body: Body) -> Request<Body> {
-        let mut request = Request::new(body);
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
-
-    /// The request that a redirect asks for. 301 to 303 lose the body, as Go's client does it.
-    fn next(&self, response: &Response<Body>, replayable: bool) -> Option<Self> {
-        let location = response.headers().get(LOCATION)?.to_str().ok()?;
-        let keeps_body = match response.status() {
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => false,
-            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT if replayable => true,
-            _ => return None,
-        };
-        let uri = self.resolve(location)?;
-        let mut headers = self.headers.clone();
-        headers.insert(REFERER, HeaderValue::from_str(&self.uri.to_string()).ok()?);
-        if uri.authority() != self.uri.authority() {
-            [AUTHORIZATION, COOKIE].into_iter().for_each(|name| drop(headers.remove(name)));
-        }
-        if keeps_body {
-            return Some(Self { uri, method: self.method.clone(), headers });
-        }
-        [CONTENT_TYPE, CONTENT_LENGTH].into_iter().for_each(|name| drop(headers.remove(name)));
-        let method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
-        Some(Self { uri, method, headers })
-    }
-
-    fn resolve(&self, location: &str) -> Option<Uri> {
-        if location.contains("://") {
-            return location.parse().ok();
-        }
-        let mut parts = self.uri.clone().into_parts();
-        let path = match location.strip_prefix('/') {
-            Some(_) => location.to_owned(),
-            None => format!("{}/{location}", self.uri.path().rsplit_once('/')?.0),
-        };
-        parts.path_and_query = Some(path.parse().ok()?);
-        Uri::from_parts(parts).ok()
     }
 }
 
@@ -172,7 +148,7 @@ fn absolute(target: &str) -> Option<String> {
     )
 }
 
-fn headers(head: Head, endpoint: HttpEndpoint) -> HeaderMap {
+fn headers(head: Head, endpoint: &Endpoint) -> HeaderMap {
     let mut headers = head.headers;
     let length = headers.get(CONTENT_LENGTH).cloned();
     answer_to_http(&mut headers);
@@ -180,7 +156,7 @@ fn headers(head: Head, endpoint: HttpEndpoint) -> HeaderMap {
     headers.remove(CONTENT_TYPE);
     headers.extend(length.map(|length| (CONTENT_LENGTH, length)));
     headers.extend(head.content_type.map(|value| (CONTENT_TYPE, value)));
-    endpoint.headers.into_iter().for_each(|(name, value)| drop(headers.insert(name, value)));
+    endpoint.headers.iter().for_each(|(name, value)| drop(headers.insert(name, value.clone())));
     headers
 }
 
@@ -199,12 +175,6 @@ fn answer(response: Response<Body>) -> Answer {
     Answer { outcome: Outcome::Http(parts.status), headers: parts.headers, content_type, type_url: String::new(), body }
 }
 
-/// An error with its causes, which the library leaves out of its own text.
-fn reason(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.last().map_or_else(|| error.to_string(), ToString::to_string)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,21 +184,5 @@ mod tests {
         assert_eq!(absolute("http://host:80/base").as_deref(), Some("http://host:80/base"));
         assert_eq!(absolute("https:/host").as_deref(), Some("https://host"));
         assert_eq!(absolute("httpapp"), None);
-    }
-
-    #[test]
-    fn redirects_lose_body_and_credentials_of_another_host() {
-        let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("x"))]);
-        let hop = Hop { uri: "http://one/a/b".parse().unwrap(), method: Method::POST, headers };
-        let redirect = |status: u16, location: &str| {
-            Response::builder().status(status).header(LOCATION, location).body(Body::empty()).unwrap()
-        };
-        let next = hop.next(&redirect(302, "/m"), true).unwrap();
-        assert_eq!((next.method, next.uri.to_string()), (Method::GET, "http://one/m".to_owned()));
-        assert!(next.headers.contains_key(AUTHORIZATION));
-        let next = hop.next(&redirect(307, "http://two/m"), true).unwrap();
-        assert_eq!((next.method, next.headers.contains_key(AUTHORIZATION)), (Method::POST, false));
-        assert!(hop.next(&redirect(307, "/m"), false).is_none());
-        assert!(hop.next(&redirect(304, "/m"), true).is_none());
     }
 }

@@ -24,7 +24,7 @@ mod url;
 
 pub use attempt::Stop;
 pub use error::Error;
-pub use external::HttpEndpoint;
+pub use external::{ClientTls, HttpEndpoint, InvalidEndpoint, InvalidTls};
 pub use grpc::invoke_service;
 pub use http::{endpoints, invoke};
 pub use internal::internal_routes;

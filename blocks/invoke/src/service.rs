@@ -3,7 +3,7 @@ use crate::app::deliver;
 use crate::attempt::{Failure, judge, last};
 use crate::deadline::within;
 use crate::error::Error;
-use crate::external::{External, HttpEndpoint};
+use crate::external::{Endpoint, External, HttpEndpoint, InvalidEndpoint};
 use crate::path::normalise;
 use component_api::middleware::Pipeline;
 use foundation_app::Channel;
@@ -27,21 +27,27 @@ pub struct Service {
 enum Destination {
     OwnApp,
     OtherApp(Target),
-    Url(HttpEndpoint),
-    Endpoint(HttpEndpoint),
+    Url(Endpoint),
+    Endpoint(Arc<Endpoint>),
 }
 
 impl Service {
     /// `app` is none for a sidecar without an app; `max_message_size` is the limit of one gRPC message in bytes.
     pub fn new(peers: Arc<Peers>, app: Option<Arc<dyn Channel>>, max_message_size: usize) -> Self {
-        let external = External::new(BTreeMap::new(), Pipeline::default());
-        Self { peers, app, external, resiliency: Resiliency::default(), max_message_size }
+        let (external, resiliency) = (External::default(), Resiliency::default());
+        Self { peers, app, external, resiliency, max_message_size }
     }
 
     /// The same with HTTPEndpoint resources, by name; requests to them and to URLs pass `pipeline`.
-    #[must_use]
-    pub fn with_endpoints(self, endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Self {
-        Self { external: External::new(endpoints, pipeline), ..self }
+    ///
+    /// # Errors
+    /// An endpoint whose certificates cannot be used.
+    pub fn with_endpoints(
+        self,
+        endpoints: BTreeMap<String, HttpEndpoint>,
+        pipeline: Pipeline,
+    ) -> Result<Self, InvalidEndpoint> {
+        Ok(Self { external: External::new(endpoints, pipeline)?, ..self })
     }
 
     /// The same, with policies for calls of apps and endpoints.
@@ -79,9 +85,8 @@ impl Service {
                 deliver(app, head, payload.into_body()).await
             }
             Destination::OtherApp(target) => self.call_peer(target, &head, payload).await,
-            Destination::Url(endpoint) | Destination::Endpoint(endpoint) => {
-                self.external.call(endpoint.clone(), head, payload).await
-            }
+            Destination::Url(endpoint) => self.external.call(endpoint, head, payload).await,
+            Destination::Endpoint(endpoint) => self.external.call(endpoint, head, payload).await,
         }
     }
 

@@ -78,11 +78,10 @@ pub trait Channel: Send + Sync {
 /// A channel to the app. Connections and their tasks end when the drain stops.
 ///
 /// # Errors
-/// [`Error::Protocol`] for a protocol that is not there yet.
+/// [`Error::Tls`] when the app shall be called with TLS and its host is no name that TLS knows.
 pub fn connect(options: AppOptions, drain: &Drain) -> Result<Arc<dyn Channel>, Error> {
-    match options.protocol {
-        Protocol::Http | Protocol::H2c => Ok(Arc::new(HttpApp::new(options, drain))),
-        Protocol::Grpc => Ok(Arc::new(GrpcApp::new(options, drain))),
-        Protocol::Https | Protocol::Grpcs => Err(Error::Protocol(options.protocol)),
+    if options.protocol.is_grpc() {
+        return Ok(Arc::new(GrpcApp::new(options, drain)?));
     }
+    Ok(Arc::new(HttpApp::new(options, drain)?))
 }

@@ -1,18 +1,16 @@
 //! Connections to the app: dialled when needed, kept for the next call.
 mod answer;
+mod dialer;
 pub(crate) mod http1;
 pub(crate) mod http2;
 
-use crate::{AppOptions, Error};
+pub(crate) use dialer::{Dialer, tcp};
+
+use crate::Error;
 use foundation_drain::Drain;
 use std::future::Future;
 use std::io;
-use std::time::Duration;
-use tokio::net::TcpStream;
 use tonic::Status;
-
-/// Time for a new connection to stand.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -55,20 +53,6 @@ impl From<Broken> for Status {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// A TCP connection that sends small messages at once.
-pub(crate) async fn dial(options: &AppOptions, patience: Duration) -> io::Result<TcpStream> {
-    let host = options.host.trim_start_matches('[').trim_end_matches(']');
-    let connecting = TcpStream::connect((host, options.port));
-    let stream =
-        tokio::time::timeout(patience, connecting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
-async fn dial_for_calls(options: &AppOptions) -> Result<TcpStream, Broken> {
-    dial(options, DIAL_TIMEOUT).await.map_err(|error| Broken::Dial { address: options.authority(), error })
 }
 
 /// Runs the tasks of HTTP/2 connections under a drain.

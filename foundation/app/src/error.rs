@@ -1,5 +1,4 @@
 //! Why a call of the app brought no answer, or not the one hoped for.
-use crate::Protocol;
 use http::StatusCode;
 use tonic::Status;
 
@@ -9,8 +8,8 @@ pub enum Error {
     /// Health checks failed, or none has succeeded yet.
     #[error("app is not in a healthy state")]
     Unhealthy,
-    #[error("app protocol {0} is not in this build yet: use http, h2c or grpc")]
-    Protocol(Protocol),
+    #[error("cannot set up TLS for the app: {0}")]
+    Tls(String),
     /// No connection, or it broke off before an answer.
     #[error("cannot call the app at {address}: {message}")]
     Unreachable { address: String, message: String },
@@ -62,7 +61,7 @@ impl From<Error> for Status {
             Error::Verb => Self::invalid_argument(message),
             Error::Unreachable { .. } => Self::unavailable(message),
             Error::Rejected { status, .. } => Self::new(crate::code_of(status), message),
-            Error::Protocol(_) | Error::Body(_) | Error::Malformed(_) => Self::unknown(message),
+            Error::Tls(_) | Error::Body(_) | Error::Malformed(_) => Self::unknown(message),
         }
     }
 }

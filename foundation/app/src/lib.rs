@@ -1,4 +1,4 @@
-//! How the sidecar calls the user's app: over HTTP/1.1, HTTP/2 without TLS, or gRPC.
+//! How the sidecar calls the user's app: over HTTP/1.1, HTTP/2 or gRPC, with TLS or without.
 //!
 //! [`connect`] gives a [`Channel`]; nothing is dialled before the first call. Every call waits for its turn
 //! (`--app-max-concurrency`), carries the app's token, and fails while the app is not healthy. Deadlines and retries are

@@ -1,7 +1,8 @@
 //! Waiting for the app to open its port.
 use crate::AppOptions;
-use crate::connection::dial;
+use crate::connection::tcp;
 use std::time::Duration;
+use tokio::time::timeout;
 
 const DIAL_TIMEOUT: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -10,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub async fn wait_until_listening(options: &AppOptions) {
     let port = options.port;
     let mut attempts = 0_u64;
-    while dial(options, DIAL_TIMEOUT).await.is_err() {
+    while !matches!(timeout(DIAL_TIMEOUT, tcp(options)).await, Ok(Ok(_))) {
         attempts += 1;
         tokio::time::sleep(PAUSE).await;
         if attempts.is_multiple_of(100) {

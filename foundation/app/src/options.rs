@@ -26,6 +26,11 @@ impl Protocol {
         matches!(self, Self::Grpc | Self::Grpcs)
     }
 
+    /// Whether the app is called with TLS.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
+    }
+
     /// The name of the flag's value.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -109,6 +114,11 @@ impl fmt::Debug for AppOptions {
 }
 
 impl AppOptions {
+    /// The host without the brackets that a URI puts around an IPv6 address.
+    pub(crate) fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Host and port as they stand in a URI.
     pub(crate) fn authority(&self) -> String {
         let Self { host, port, .. } = self;

@@ -9,6 +9,7 @@ mod questions;
 pub use connection::GrpcConnection;
 pub use envelopes::topic_event as topic_event_request;
 
+use crate::connection::Dialer;
 use crate::turn::Turns;
 use crate::{
     AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, Health, Protocol, Subscription,
@@ -31,20 +32,24 @@ pub(crate) struct GrpcApp {
 
 /// What it takes to call the app.
 struct Caller {
+    protocol: Protocol,
     connection: GrpcConnection,
     turns: Turns,
     max_message_size: usize,
 }
 
 impl GrpcApp {
-    pub(crate) fn new(options: AppOptions, drain: &Drain) -> Self {
-        let options = Arc::new(options);
+    pub(crate) fn new(options: AppOptions, drain: &Drain) -> Result<Self, Error> {
+        let dialer = Dialer::new(Arc::new(options))?;
+        let options = dialer.options();
+        let health = Health::new(options.health.clone());
         let caller = Caller {
-            connection: GrpcConnection::new(Arc::clone(&options), drain),
+            protocol: options.protocol,
             turns: Turns::new(options.max_concurrency),
             max_message_size: options.max_body_size,
+            connection: GrpcConnection::new(dialer, drain),
         };
-        Self { caller: Arc::new(caller), health: Health::new(options.health.clone()) }
+        Ok(Self { caller: Arc::new(caller), health })
     }
 }
 
@@ -63,7 +68,7 @@ impl Caller {
 #[async_trait]
 impl Channel for GrpcApp {
     fn protocol(&self) -> Protocol {
-        Protocol::Grpc
+        self.caller.protocol
     }
 
     async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {

@@ -5,7 +5,7 @@ mod events;
 mod invoke;
 mod questions;
 
-use crate::connection::{Broken, http1, http2};
+use crate::connection::{Broken, Dialer, http1, http2};
 use crate::turn::{MOST_CONNECTIONS, Turn, Turns};
 use crate::{
     AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, GrpcConnection, Health, Protocol,
@@ -42,22 +42,23 @@ enum Connections {
 }
 
 impl HttpApp {
-    pub(crate) fn new(options: AppOptions, drain: &Drain) -> Self {
+    pub(crate) fn new(options: AppOptions, drain: &Drain) -> Result<Self, Error> {
         let options = Arc::new(options);
-        let grpc = GrpcConnection::new(Arc::clone(&options), drain);
+        let dialer = Dialer::new(Arc::clone(&options))?;
+        let grpc = GrpcConnection::new(dialer.clone(), drain);
         let health = Health::new(options.health.clone());
-        Self { caller: Arc::new(Caller::new(options, drain)), health, grpc }
+        Ok(Self { caller: Arc::new(Caller::new(options, dialer, drain)), health, grpc })
     }
 }
 
 impl Caller {
-    fn new(options: Arc<AppOptions>, drain: &Drain) -> Self {
+    fn new(options: Arc<AppOptions>, dialer: Dialer, drain: &Drain) -> Self {
         let value = |text: &str| HeaderValue::try_from(text).ok();
         let (connections, most) = if options.protocol == Protocol::H2c {
-            (Connections::Http2(http2::Pool::new(Arc::clone(&options), drain.clone())), options.max_concurrency)
+            (Connections::Http2(http2::Pool::new(dialer, drain.clone())), options.max_concurrency)
         } else {
             let most = if options.max_concurrency == 0 { MOST_CONNECTIONS } else { options.max_concurrency };
-            (Connections::Http1(http1::Pool::new(Arc::clone(&options), drain.clone())), most.min(MOST_CONNECTIONS))
+            (Connections::Http1(http1::Pool::new(dialer, drain.clone())), most.min(MOST_CONNECTIONS))
         };
         Self {
             host: value(&options.authority()).unwrap_or_else(|| HeaderValue::from_static("")),

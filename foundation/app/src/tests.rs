@@ -2,6 +2,7 @@
 mod grpc;
 mod http1;
 mod pipeline;
+mod tls;
 
 use crate::{AppOptions, Channel, Protocol, connect};
 use axum::Router;

@@ -59,13 +59,17 @@ impl Values {
         Ok(pairs.into_iter().collect())
     }
 
-    /// The headers of an endpoint; those whose secret cannot be had are empty.
-    pub(crate) async fn of_endpoint(&self, endpoint: &HttpEndpoint, stores: &Stores) -> Vec<(String, String)> {
+    /// Values of an endpoint, such as its headers; those whose secret cannot be had are what is written, or empty.
+    pub(crate) async fn of_endpoint(
+        &self,
+        endpoint: &HttpEndpoint,
+        values: &[NameValue],
+        stores: &Stores,
+    ) -> Vec<(String, String)> {
         let owner = Owner::of(endpoint, &endpoint.auth.secret_store);
-        let headers = &endpoint.spec.headers;
-        let empty = |header: &NameValue| (header.name.clone(), header.text().unwrap_or_default());
-        let resolved = self.resolve(&owner, headers, stores).await;
-        resolved.unwrap_or_else(|_| headers.iter().map(empty).collect())
+        let written = |value: &NameValue| (value.name.clone(), value.text().unwrap_or_default());
+        let resolved = self.resolve(&owner, values, stores).await;
+        resolved.unwrap_or_else(|_| values.iter().map(written).collect())
     }
 
     /// The same metadata with templates filled in.

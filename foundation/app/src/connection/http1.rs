@@ -1,7 +1,6 @@
 //! HTTP/1.1 connections: one call at a time each, the last used first.
 use super::answer::{Held, answer};
-use super::{Broken, dial_for_calls};
-use crate::AppOptions;
+use super::{Broken, Dialer};
 use crate::turn::Turn;
 use axum::body::Body;
 use foundation_drain::Drain;
@@ -19,7 +18,7 @@ type Idle = Arc<Mutex<Vec<SendRequest<Body>>>>;
 /// The connections to one app.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    options: Arc<AppOptions>,
+    dialer: Dialer,
     idle: Idle,
     drain: Drain,
 }
@@ -55,8 +54,8 @@ fn keep(idle: &Idle, requests: SendRequest<Body>) {
 }
 
 impl Pool {
-    pub(crate) fn new(options: Arc<AppOptions>, drain: Drain) -> Self {
-        Self { options, idle: Idle::default(), drain }
+    pub(crate) fn new(dialer: Dialer, drain: Drain) -> Self {
+        Self { dialer, idle: Idle::default(), drain }
     }
 
     /// Sends a request whose URI is a path, with the `Host` header set. A kept connection that turns out to be closed is
@@ -104,10 +103,10 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<SendRequest<Body>, Broken> {
-        let stream = dial_for_calls(&self.options).await?;
+        let stream = self.dialer.dial().await?;
         let mut builder = http1::Builder::new();
-        if self.options.read_buffer_size > 400 << 10 {
-            builder.max_buf_size(self.options.read_buffer_size);
+        if self.dialer.options().read_buffer_size > 400 << 10 {
+            builder.max_buf_size(self.dialer.options().read_buffer_size);
         }
         let (requests, connection) =
             builder.handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
@@ -118,7 +117,7 @@ impl Pool {
     }
 
     fn broken(&self, error: hyper::Error) -> Broken {
-        Broken::Exchange { address: self.options.authority(), error }
+        Broken::Exchange { address: self.dialer.options().authority(), error }
     }
 }
 

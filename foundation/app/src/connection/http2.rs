@@ -1,7 +1,7 @@
-//! HTTP/2 connections without TLS: many calls at a time each, and as many connections as the calls need.
+//! HTTP/2 connections: many calls at a time each, and as many connections as the calls need.
 use super::answer::{Held, answer};
-use super::{Broken, DIAL_TIMEOUT, Spawner, dial_for_calls};
-use crate::AppOptions;
+use super::dialer::{Dialer, Stream, TIMEOUT};
+use super::{Broken, Spawner};
 use crate::turn::Turn;
 use axum::body::Body;
 use foundation_drain::Drain;
@@ -14,7 +14,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -28,14 +27,14 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 /// The connections to one app.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    options: Arc<AppOptions>,
+    dialer: Dialer,
     connections: Mutex<Vec<Connection>>,
     /// One connection is made at a time: calls that wait for it may find room in it.
     dialling: Semaphore,
     drain: Drain,
 }
 
-type Running = hyper::client::conn::http2::Connection<TokioIo<TcpStream>, Body, Spawner>;
+type Running = hyper::client::conn::http2::Connection<TokioIo<Stream>, Body, Spawner>;
 
 #[derive(Clone, Debug)]
 struct Connection {
@@ -45,8 +44,8 @@ struct Connection {
 }
 
 impl Pool {
-    pub(crate) fn new(options: Arc<AppOptions>, drain: Drain) -> Self {
-        Self { options, connections: Mutex::default(), dialling: Semaphore::new(1), drain }
+    pub(crate) fn new(dialer: Dialer, drain: Drain) -> Self {
+        Self { dialer, connections: Mutex::default(), dialling: Semaphore::new(1), drain }
     }
 
     /// Sends a request whose URI names scheme and authority. A connection that closed before anything was sent is
@@ -83,7 +82,7 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Connection, Broken> {
-        let stream = dial_for_calls(&self.options).await?;
+        let stream = self.dialer.dial().await?;
         let mut builder = Builder::new(Spawner(self.drain.clone()));
         builder.timer(TokioTimer::new()).initial_stream_window_size(STREAM_WINDOW);
         builder.initial_connection_window_size(CONNECTION_WINDOW).max_header_list_size(self.header_list());
@@ -92,7 +91,7 @@ impl Pool {
             builder.handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
         let streams = Arc::new(AtomicUsize::new(0));
         let settled = self.run(connection, Arc::clone(&streams));
-        match timeout(DIAL_TIMEOUT, settled).await {
+        match timeout(TIMEOUT, settled).await {
             Ok(Ok(Ok(()))) => Ok(Connection { requests, streams }),
             Ok(Ok(Err(error))) => Err(self.broken(error)),
             Ok(Err(_)) => Err(self.unsettled(io::ErrorKind::UnexpectedEof)),
@@ -126,11 +125,11 @@ impl Pool {
     }
 
     fn unsettled(&self, kind: io::ErrorKind) -> Broken {
-        Broken::Dial { address: self.options.authority(), error: kind.into() }
+        Broken::Dial { address: self.dialer.options().authority(), error: kind.into() }
     }
 
     fn header_list(&self) -> u32 {
-        u32::try_from(self.options.read_buffer_size).unwrap_or(u32::MAX).max(16 << 10)
+        u32::try_from(self.dialer.options().read_buffer_size).unwrap_or(u32::MAX).max(16 << 10)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -138,7 +137,7 @@ impl Pool {
     }
 
     fn broken(&self, error: hyper::Error) -> Broken {
-        Broken::Exchange { address: self.options.authority(), error }
+        Broken::Exchange { address: self.dialer.options().authority(), error }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Raw gRPC connections to the app, and the same for generated clients.
-use crate::AppOptions;
+use crate::connection::Dialer;
 use crate::connection::http2::Pool;
 use crate::headers::TOKEN;
 use crate::turn::Turn;
@@ -40,11 +40,13 @@ impl std::fmt::Debug for Token {
 }
 
 impl GrpcConnection {
-    pub(crate) fn new(options: Arc<AppOptions>, drain: &Drain) -> Self {
-        let origin = Uri::builder().scheme("http").authority(options.authority()).path_and_query("/").build();
+    pub(crate) fn new(dialer: Dialer, drain: &Drain) -> Self {
+        let options = dialer.options();
+        let scheme = if options.protocol.is_tls() { "https" } else { "http" };
+        let origin = Uri::builder().scheme(scheme).authority(options.authority()).path_and_query("/").build();
         let token = options.token.as_deref().and_then(|token| HeaderValue::try_from(token).ok()).map(Token);
         let (origin, metrics) = (origin.unwrap_or_default(), options.metrics.clone());
-        Self(Arc::new(Shared { pool: Pool::new(options, drain.clone()), origin, token, metrics }))
+        Self(Arc::new(Shared { pool: Pool::new(dialer, drain.clone()), origin, token, metrics }))
     }
 
     /// Scheme and authority of the app, for generated clients.

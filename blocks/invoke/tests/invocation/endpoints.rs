@@ -1,0 +1,118 @@
+//! HTTPEndpoint resources with certificates of their own.
+use crate::world::{get, http_app, json_of, sidecar};
+use block_invoke::{ClientTls, HttpEndpoint, Service};
+use component_api::middleware::Pipeline;
+use foundation_drain::Drain;
+use http_body_util::BodyExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// A certificate authority.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate with its key.
+struct Leaf {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn issue(&self) -> Leaf {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        Leaf { certificate: params.signed_by(&key, &self.0).unwrap(), key }
+    }
+}
+
+impl Leaf {
+    fn identity(&self) -> Option<(String, String)> {
+        Some((self.certificate.pem(), self.key.serialize_pem()))
+    }
+}
+
+/// A server that only talks to clients with a certificate of the authority; returns its URL.
+async fn serve(authority: &Authority) -> String {
+    let provider = Arc::new(default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.0.der().clone()).unwrap();
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+    let Leaf { certificate, key } = authority.issue();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_client_cert_verifier(clients).with_single_cert(vec![certificate.der().clone()], key);
+    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    Drain::new().spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let service = TowerToHyperService::new(http_app());
+            Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await.ok();
+        }
+    });
+    format!("https://localhost:{port}")
+}
+
+fn with_endpoint(base_url: String, tls: ClientTls) -> Result<Arc<Service>, block_invoke::InvalidEndpoint> {
+    let endpoint = HttpEndpoint { base_url, tls: Some(tls), ..HttpEndpoint::default() };
+    let service = Arc::into_inner(sidecar("golden", 0, None)).unwrap();
+    let service = service.with_endpoints(BTreeMap::from([("secure".to_owned(), endpoint)]), Pipeline::default())?;
+    Ok(Arc::new(service))
+}
+
+async fn refusal(service: &Arc<Service>) -> String {
+    let response = get(service, "/v1.0/invoke/secure/method/m").await;
+    assert_eq!(response.status(), 500);
+    String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn an_endpoint_is_called_with_its_certificates() {
+    let authority = Authority::new();
+    let tls = ClientTls { root_ca: Some(authority.pem()), identity: authority.issue().identity() };
+    let service = with_endpoint(serve(&authority).await, tls).unwrap();
+    assert_eq!(json_of(get(&service, "/v1.0/invoke/secure/method/m").await).await["path"], "/m");
+}
+
+#[tokio::test]
+async fn certificates_of_others_are_refused_on_both_sides() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let url = serve(&authority).await;
+    let tls = ClientTls { root_ca: Some(stranger.pem()), identity: authority.issue().identity() };
+    let refused = refusal(&with_endpoint(url.clone(), tls).unwrap()).await;
+    assert!(refused.contains("tls: failed to verify certificate"), "{refused}");
+    let tls = ClientTls { root_ca: Some(authority.pem()), identity: stranger.issue().identity() };
+    let refused = refusal(&with_endpoint(url, tls).unwrap()).await;
+    assert!(refused.contains("ERR_DIRECT_INVOKE"), "{refused}");
+}
+
+#[tokio::test]
+async fn certificates_that_are_none_are_refused_at_the_start() {
+    for tls in [
+        ClientTls { root_ca: Some("nothing".to_owned()), identity: None },
+        ClientTls { root_ca: None, identity: Some(("nothing".to_owned(), "nothing".to_owned())) },
+    ] {
+        let refused = with_endpoint("https://localhost".to_owned(), tls).err().unwrap().to_string();
+        assert!(refused.starts_with("http endpoint secure: "), "{refused}");
+    }
+}
