@@ -102,7 +102,9 @@ async fn headers_of_an_endpoint_are_empty_without_their_secret() {
     let mut endpoint = HttpEndpoint::default();
     endpoint.auth.secret_store = "vault".to_owned();
     endpoint.spec.headers = vec![item("a", None, Some(("known", "")), ""), item("b", Some("x"), None, "")];
-    let pairs = |endpoint: HttpEndpoint| async move { values().of_endpoint(&endpoint, &stores()).await };
+    let pairs = |endpoint: HttpEndpoint| async move {
+        values().of_endpoint(&endpoint, &endpoint.spec.headers, &stores()).await
+    };
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(pairs(endpoint.clone()).await, [pair("a", "hush"), pair("b", "x")]);
     endpoint.auth.secret_store = "other".to_owned();
