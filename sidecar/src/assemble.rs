@@ -8,6 +8,7 @@ use crate::declared;
 use crate::facts::Sources;
 use crate::naming::{self, Found};
 use crate::options::{DAPR_VERSION, Mode, Options};
+use crate::outbox::Pubsub;
 use crate::reload::{self, Followers, Reloader};
 use crate::resources::{self, Current};
 use crate::running::{Drains, Sidecar, Targets};
@@ -95,8 +96,6 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
     let invoke = invoke.with_endpoints(http_endpoints, app_pipeline)?;
     let invoke = Arc::new(invoke.with_resiliency(resiliency.clone()));
-    let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
-    let state = Arc::new(state.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let secret = block_secret::Service::new(live.secrets.clone(), declared::secret_scopes(&configuration));
     let secret = Arc::new(secret.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
@@ -110,6 +109,12 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let crypto = Arc::new(crypto.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let pubsub = block_pubsub::Service::new(app_id.clone(), namespace.clone(), live.brokers.clone());
     let pubsub = Arc::new(pubsub.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
+    let outbox = Arc::new(Pubsub(Arc::clone(&pubsub)));
+    let outbox = block_state::Outbox::new(app_id.clone(), namespace.clone(), live.state.clone(), outbox);
+    let outbox = Arc::new(outbox);
+    let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
+    let state = state.with_resiliency(resiliency.clone()).with_metrics(metrics.clone());
+    let state = Arc::new(state.with_outbox(Arc::clone(&outbox)));
     let ask_app = block_pubsub::Options { ask_app: options.app.ask_subscriptions };
     let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), app.clone(), ask_app, &drains.background);
     for resource in &resources.subscriptions {
@@ -191,7 +196,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     // Resources that change from now on.
     if let Some(targets) = reload_targets {
         let (options, ending) = (options.clone(), ending.clone());
-        let followers = Followers { subscriber: Arc::clone(&subscriber), reader: Arc::clone(&reader) };
+        let followers =
+            Followers { subscriber: Arc::clone(&subscriber), reader: Arc::clone(&reader), outbox: Arc::clone(&outbox) };
         Reloader { options, components, followers, current, ending, targets }.start(&drains.reload);
     }
     Ok(Sidecar {
@@ -199,6 +205,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         app,
         subscriber,
         reader,
+        outbox,
         configuration: configuration_items,
         live,
         peers,

@@ -9,6 +9,7 @@ mod declared;
 mod facts;
 mod naming;
 pub mod options;
+mod outbox;
 mod pipelines;
 mod process;
 mod reload;

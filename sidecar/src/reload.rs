@@ -11,6 +11,7 @@ use crate::watch::Watch;
 use block_binding::Reader;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
+use block_state::Outbox;
 use foundation_drain::Drain;
 use foundation_resources::{Component, Diff, Error, Loaded, Resource, Resources, Subscription};
 use std::sync::Arc;
@@ -45,11 +46,12 @@ pub(crate) fn targets(health: &Health) -> Vec<Target> {
 pub(crate) struct Followers {
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
+    pub(crate) outbox: Arc<Outbox>,
 }
 
 impl Followers {
     async fn reconcile(&self) {
-        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile());
+        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile());
     }
 }
 

@@ -5,6 +5,7 @@ use crate::options::Options;
 use block_binding::Reader;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
+use block_state::Outbox;
 use foundation_app::{AppOptions, Channel};
 use foundation_drain::Drain;
 use foundation_metadata::duration::format;
@@ -63,6 +64,7 @@ pub(crate) struct Sidecar {
     pub(crate) app: Option<Arc<dyn Channel>>,
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
+    pub(crate) outbox: Arc<Outbox>,
     pub(crate) configuration: Arc<block_configuration::Service>,
     pub(crate) live: Live,
     pub(crate) peers: Arc<Peers>,
@@ -78,6 +80,7 @@ impl Sidecar {
             app::wait(app_options).await;
             self.attach(Arc::clone(app), options).await;
         }
+        self.outbox.reconcile().await;
         self.targets.runtime.ready();
     }
 
@@ -136,6 +139,7 @@ impl Sidecar {
         self.configuration.end();
         self.targets.grpc.not_ready();
         self.drains.api.close(PATIENCE).await;
+        self.outbox.end().await;
         if let Err(error) = self.peers.close().await {
             tracing::warn!(target: SCOPE, "error closing the name resolver: {error}");
         }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::put;
 use foundation_endpoint::Endpoints;
 use foundation_fault::Fault;
+use foundation_metadata::is_truthy;
 use futures_util::{StreamExt, TryStreamExt};
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -62,10 +63,6 @@ fn required(headers: &HeaderMap, name: &str) -> Result<String, Error> {
     Some(header(headers, name))
         .filter(|value| !value.is_empty())
         .ok_or_else(|| Error::Invalid(format!("missing header '{name}'")))
-}
-
-fn is_truthy(text: &str) -> bool {
-    matches!(text.trim().to_lowercase().as_str(), "y" | "yes" | "true" | "t" | "on" | "1")
 }
 
 fn input(body: Body) -> Input {

@@ -47,6 +47,9 @@ pub enum Error {
     TooManyOperations { store: String, count: usize, limit: usize },
     #[error("error while executing state transaction: {0}")]
     Transaction(Failure),
+    /// The events of a transaction could not be published, so that it was not tried.
+    #[error("error while publishing outbox message: {reason}")]
+    Outbox { app_id: String, reason: String },
     #[error("state store does not support querying")]
     NoQueries { store: String },
     #[error("state store {store} query failed: {reason}")]
@@ -93,6 +96,7 @@ static UNKNOWN_OPERATION: Row = plain(BAD_REQUEST, Code::Unimplemented, "ERR_NOT
 static TOO_MANY: Row =
     rich(BAD_REQUEST, INVALID, "ERR_STATE_STORE_TOO_MANY_TRANSACTIONS", "DAPR_STATE_TOO_MANY_TRANSACTIONS");
 static TRANSACTION: Row = plain(FAILED, Code::Internal, "ERR_STATE_TRANSACTION");
+static OUTBOX: Row = Row::rich(FAILED, Code::Internal, "ERR_PUBLISH_OUTBOX", "DAPR_PUBSUB_OUTBOX", Category::Pubsub);
 static NO_QUERIES: Row =
     rich(FAILED, Code::Internal, "ERR_STATE_STORE_NOT_SUPPORTED", "DAPR_STATE_QUERYING_NOT_SUPPORTED");
 static QUERY: Row = rich(FAILED, Code::Internal, "ERR_STATE_QUERY", "DAPR_STATE_QUERY_FAILED");
@@ -125,6 +129,7 @@ impl Error {
             Self::UnknownOperation(_) => &UNKNOWN_OPERATION,
             Self::TooManyOperations { .. } => &TOO_MANY,
             Self::Transaction(_) => &TRANSACTION,
+            Self::Outbox { .. } => &OUTBOX,
             Self::NoQueries { .. } => &NO_QUERIES,
             Self::Query { .. } => &QUERY,
         }
@@ -159,6 +164,11 @@ impl Error {
                 metadata.push(("currentOpsTransaction".to_owned(), count.to_string()));
                 metadata.push(("maxOpsPerTransaction".to_owned(), limit.to_string()));
                 fault.with(resource(store))
+            }
+            Self::Outbox { app_id, reason } => {
+                metadata.push(("appID".to_owned(), app_id.clone()));
+                metadata.push(("error".to_owned(), reason.clone()));
+                fault
             }
             Self::NoQueries { store } | Self::Query { store, .. } => fault.with(resource(store)),
             _ => return fault,

@@ -39,7 +39,8 @@ pub async fn get_bulk_state(
 /// Those of [`Service::store`] and [`Service::save`], and [`Error::EmptyKey`].
 pub async fn save_state(service: &Service, request: v1::SaveStateRequest) -> Result<(), Status> {
     let store = service.store(&request.store_name)?;
-    let entries = request.states.into_iter().map(entry).collect::<Result<_, Error>>()?;
+    let verbatim = service.is_encrypted(&store);
+    let entries = request.states.into_iter().map(|item| entry(item, verbatim)).collect::<Result<_, Error>>()?;
     Ok(service.save(&store, entries).await?)
 }
 
@@ -89,8 +90,8 @@ pub async fn query_state(service: &Service, request: v1::QueryStateRequest) -> R
     Ok(v1::QueryStateResponse { results, token: found.token, metadata: found.metadata.into_iter().collect() })
 }
 
-/// A value that is announced as JSON is stored as such, else its bytes are.
-fn entry(item: StateItem) -> Result<Save, Error> {
+/// A value that is announced as JSON is stored as such, else its bytes are, as they are where values are encrypted.
+fn entry(item: StateItem, verbatim: bool) -> Result<Save, Error> {
     if item.key.is_empty() {
         return Err(Error::EmptyKey);
     }
@@ -98,7 +99,9 @@ fn entry(item: StateItem) -> Result<Save, Error> {
     let mut entry = Save::from(item);
     if is_json {
         let value = json::read(entry.value.bytes()).map_err(Error::Json)?;
-        entry.value = Value::Json(json::write(&value));
+        if !verbatim {
+            entry.value = Value::Json(json::write(&value));
+        }
     }
     Ok(entry)
 }

@@ -1,10 +1,12 @@
 //! Reading and writing of entries: store, keys, options, policy, answer.
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::keys::{self, KeyPrefix};
-use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Save, Transaction};
+use crate::keys;
+use crate::layout::Layout;
+use crate::model::{BulkGet, BulkItem, Delete, Get, Save, Transaction};
+use crate::outbox::{self, Outbox};
 use crate::pending::Pending;
-use component_api::state::{self, DeleteRequest, GetRequest, Item, QueryResult, SetRequest, Store};
+use component_api::state::{DeleteRequest, GetRequest, Item, Operation, QueryResult, SetRequest, Store};
 use component_api::{Instance, Live, Metadata};
 use foundation_resiliency::{ComponentKind, Resiliency};
 use foundation_telemetry::Metrics;
@@ -20,6 +22,7 @@ pub struct Service {
     app_id: String,
     namespace: String,
     stores: Live<dyn Store>,
+    outbox: Option<Arc<Outbox>>,
     resiliency: Resiliency,
     metrics: Metrics,
 }
@@ -28,7 +31,7 @@ impl Service {
     /// `namespace` is the one of the app, for stores whose keys start with it; empty when there is none.
     pub fn new(app_id: impl Into<String>, namespace: impl Into<String>, stores: Live<dyn Store>) -> Self {
         let (resiliency, metrics) = (Resiliency::default(), Metrics::disabled());
-        Self { app_id: app_id.into(), namespace: namespace.into(), stores, resiliency, metrics }
+        Self { app_id: app_id.into(), namespace: namespace.into(), stores, outbox: None, resiliency, metrics }
     }
 
     /// The same, with policies for calls of stores.
@@ -41,6 +44,12 @@ impl Service {
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
+    }
+
+    /// The same, which also publishes the transactions of those stores that have an outbox.
+    #[must_use]
+    pub fn with_outbox(self, outbox: Arc<Outbox>) -> Self {
+        Self { outbox: Some(outbox), ..self }
     }
 
     /// The store of that name.
@@ -69,10 +78,11 @@ impl Service {
     /// [`Error::IllegalKey`] and [`Error::Get`].
     pub async fn get(&self, store: &StateStore, request: Get) -> Result<Option<Item>, Error> {
         let Get { key, consistency, metadata } = request;
-        let stored = self.stored_key(store, self.prefix(store).as_deref(), &key)?;
-        let request = GetRequest { key: stored, consistency, metadata };
+        let layout = self.layout(store);
+        let request = GetRequest { key: layout.key(&key)?, consistency, metadata };
         let got = self.call(store, "get", || async { Ok(store.component.get(request.clone()).await?) }).await;
-        got.map_err(|failure| Error::Get { store: store.name.clone(), key, failure })
+        let opened = got.and_then(|found| found.map(|item| layout.opened(item)).transpose().map_err(Failure::other));
+        opened.map_err(|failure| Error::Get { store: store.name.clone(), key, failure })
     }
 
     /// Reads several entries; the answers are in the order of the keys.
@@ -81,9 +91,9 @@ impl Service {
     /// [`Error::IllegalKey`], and [`Error::BulkGet`] when the store cannot be reached.
     pub async fn bulk_get(&self, store: &StateStore, request: BulkGet) -> Result<Vec<BulkItem>, Error> {
         let BulkGet { keys, metadata } = request;
-        let prefix = self.prefix(store);
+        let layout = self.layout(store);
         let request = |key: &String| {
-            let key = self.stored_key(store, prefix.as_deref(), key)?;
+            let key = layout.key(key)?;
             Ok(GetRequest { key, metadata: metadata.clone(), ..GetRequest::default() })
         };
         let requests = keys.iter().map(request).collect::<Result<Vec<_>, Error>>()?;
@@ -91,8 +101,12 @@ impl Service {
             return Ok(Vec::new());
         }
         let got = self.call(store, "bulk_get", || async { reached(store.component.bulk_get(requests.clone()).await) });
+        let opened = |found: Found| {
+            let found = found.map_err(|error| error.to_string())?;
+            found.map(|item| layout.opened(item)).transpose()
+        };
         let answers = keys.into_iter().zip(got.await.map_err(Error::BulkGet)?);
-        Ok(answers.map(|(key, found)| BulkItem { key, found: found.map_err(|error| error.to_string()) }).collect())
+        Ok(answers.map(|(key, found)| BulkItem { key, found: opened(found) }).collect())
     }
 
     /// Writes entries, each by itself. What fails for another reason than its ETag is tried again as the policy says.
@@ -100,9 +114,9 @@ impl Service {
     /// # Errors
     /// [`Error::IllegalKey`] and [`Error::Save`].
     pub async fn save(&self, store: &StateStore, entries: Vec<Save>) -> Result<(), Error> {
-        let prefix = self.prefix(store);
+        let layout = self.layout(store);
         let failed = |failure| Error::Save { store: store.name.clone(), failure };
-        let request = |entry| self.set_request(store, prefix.as_deref(), entry)?.map_err(failed);
+        let request = |entry| layout.set(entry)?.map_err(failed);
         let requests = entries.into_iter().map(request).collect::<Result<Vec<_>, Error>>()?;
         if requests.is_empty() {
             return Ok(());
@@ -119,7 +133,7 @@ impl Service {
     pub async fn delete(&self, store: &StateStore, entry: Delete) -> Result<(), Error> {
         let key = entry.key.clone();
         let failed = |failure| Error::Delete { key, failure };
-        let request = match self.delete_request(store, self.prefix(store).as_deref(), entry)? {
+        let request = match self.layout(store).delete(entry)? {
             Ok(request) => request,
             Err(failure) => return Err(failed(failure)),
         };
@@ -132,9 +146,9 @@ impl Service {
     /// # Errors
     /// [`Error::IllegalKey`] and [`Error::BulkDelete`].
     pub async fn bulk_delete(&self, store: &StateStore, entries: Vec<Delete>) -> Result<(), Error> {
-        let prefix = self.prefix(store);
+        let layout = self.layout(store);
         let failed = |failure| Error::BulkDelete { store: store.name.clone(), failure };
-        let request = |entry| self.delete_request(store, prefix.as_deref(), entry)?.map_err(failed);
+        let request = |entry| layout.delete(entry)?.map_err(failed);
         let requests = entries.into_iter().map(request).collect::<Result<Vec<_>, Error>>()?;
         let pending = Pending::new(requests);
         let attempt = || async { pending.note(delete(&*store.component, pending.requests()).await) };
@@ -144,16 +158,18 @@ impl Service {
     /// Does all operations in order, or none of them. The store is one of [`Self::transactional_store`].
     ///
     /// # Errors
-    /// [`Error::IllegalKey`], [`Error::UnknownOperation`], [`Error::TooManyOperations`] and [`Error::Transaction`].
+    /// [`Error::IllegalKey`], [`Error::UnknownOperation`], [`Error::TooManyOperations`], [`Error::Outbox`] and
+    /// [`Error::Transaction`].
     pub async fn transact(&self, store: &StateStore, transaction: Transaction) -> Result<(), Error> {
         let Transaction { operations, metadata } = transaction;
-        let prefix = self.prefix(store);
-        let operation = |operation| self.operation(store, prefix.as_deref(), operation);
-        let operations = operations.into_iter().map(operation).collect::<Result<Vec<_>, Error>>()?;
+        let layout = self.layout(store);
+        let operations = operations.into_iter().map(|operation| layout.operation(operation));
+        let operations = operations.collect::<Result<Vec<_>, Error>>()?;
         check_limit(store, operations.len())?;
         if operations.is_empty() {
             return Ok(());
         }
+        let operations = self.published(store, operations).await?;
         let attempt = || async { Ok(store.component.transact(operations.clone(), metadata.clone()).await?) };
         self.call(store, "transaction", attempt).await.map_err(Error::Transaction)
     }
@@ -168,6 +184,9 @@ impl Service {
             return Err(Error::NoQueries { store: name.to_owned() });
         }
         let failed = |reason| Error::Query { store: name.to_owned(), reason };
+        if self.is_encrypted(&store) {
+            return Err(failed("cannot query encrypted store".to_owned()));
+        }
         let query: serde_json::Value = serde_json::from_slice(query)
             .map_err(|error| failed(format!("failed to parse JSON query body: {error}")))?;
         let attempt = || async { Ok(store.component.query(query.clone(), metadata.clone()).await?) };
@@ -176,6 +195,11 @@ impl Service {
             *key = keys::original(key).to_owned();
         }
         Ok(found)
+    }
+
+    /// Whether the store gets values encrypted only.
+    pub(crate) fn is_encrypted(&self, store: &StateStore) -> bool {
+        self.layout(store).is_encrypted()
     }
 
     /// The one way to a store: by the policy of its resource, and counted.
@@ -191,69 +215,21 @@ impl Service {
         done.map_err(|error| error.failure_or_else(Failure::other))
     }
 
+    /// What the store is to do, when its outbox has the events of the transaction.
+    async fn published(&self, store: &StateStore, operations: Vec<Operation>) -> Result<Vec<Operation>, Error> {
+        let outbox = self.outbox.as_ref().zip(outbox::Settings::of(&store.properties));
+        let Some((outbox, settings)) = outbox else { return Ok(operations) };
+        let published = outbox.publish(&settings, operations).await;
+        published.map_err(|reason| Error::Outbox { app_id: self.app_id.clone(), reason })
+    }
+
     fn missing(&self, name: &str, app_id: Option<String>) -> Error {
         let store = name.to_owned();
         if self.stores.is_empty() { Error::NotConfigured { store, app_id } } else { Error::NotFound { store, app_id } }
     }
 
-    /// What the keys of the store start with. A store with an illegal prefix is not loaded in the first place.
-    fn prefix(&self, store: &StateStore) -> Option<String> {
-        let prefix = KeyPrefix::of(&store.properties).unwrap_or_default();
-        prefix.text(&store.name, &self.app_id, &self.namespace)
-    }
-
-    fn stored_key(&self, store: &StateStore, prefix: Option<&str>, key: &str) -> Result<String, Error> {
-        if keys::is_illegal(key) {
-            let (key, field) = (key.to_owned(), key.to_owned());
-            return Err(Error::IllegalKey { store: store.name.clone(), key, field });
-        }
-        Ok(keys::stored(prefix, key))
-    }
-
-    fn set_request(
-        &self,
-        store: &StateStore,
-        prefix: Option<&str>,
-        entry: Save,
-    ) -> Result<Result<SetRequest, Failure>, Error> {
-        let Save { key, value, etag, options, metadata } = entry;
-        let key = self.stored_key(store, prefix, &key)?;
-        let request = |(concurrency, consistency)| SetRequest { key, value, etag, concurrency, consistency, metadata };
-        Ok(options.read().map(request).map_err(Failure::other))
-    }
-
-    fn delete_request(
-        &self,
-        store: &StateStore,
-        prefix: Option<&str>,
-        entry: Delete,
-    ) -> Result<Result<DeleteRequest, Failure>, Error> {
-        let Delete { key, etag, options, metadata } = entry;
-        let key = self.stored_key(store, prefix, &key)?;
-        let request = |(concurrency, consistency)| DeleteRequest { key, etag, concurrency, consistency, metadata };
-        Ok(options.read().map(request).map_err(Failure::other))
-    }
-
-    fn operation(
-        &self,
-        store: &StateStore,
-        prefix: Option<&str>,
-        operation: Operation,
-    ) -> Result<state::Operation, Error> {
-        match operation {
-            Operation::Upsert(entry) => {
-                let request = self.set_request(store, prefix, entry)?.map_err(Error::Transaction)?;
-                Ok(state::Operation::Set(request))
-            }
-            Operation::Delete(entry) => {
-                let request = self.delete_request(store, prefix, entry)?.map_err(Error::Transaction)?;
-                Ok(state::Operation::Delete(request))
-            }
-            Operation::Unknown { name, key } => {
-                self.stored_key(store, prefix, &key)?;
-                Err(Error::UnknownOperation(name))
-            }
-        }
+    fn layout<'a>(&self, store: &'a StateStore) -> Layout<'a> {
+        Layout::new(&store.name, &store.properties, &self.app_id, &self.namespace)
     }
 }
 

@@ -7,17 +7,34 @@ use std::fmt;
 
 /// Name/value pairs whose names are looked up without regard to case. Values are never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Properties(BTreeMap<String, (String, String)>);
+pub struct Properties {
+    /// By name in lower case: the name as it was written, and the value.
+    pairs: BTreeMap<String, (String, String)>,
+    /// By name in lower case: the secret that the value was taken from.
+    secrets: BTreeMap<String, String>,
+}
 
 impl Properties {
     /// The value of a name, whatever its case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(&name.to_lowercase()).map(|(_, value)| value.as_str())
+        self.pairs.get(&name.to_lowercase()).map(|(_, value)| value.as_str())
+    }
+
+    /// The name of the secret that the value of a name was taken from.
+    pub fn secret(&self, name: &str) -> Option<&str> {
+        self.secrets.get(&name.to_lowercase()).map(String::as_str)
+    }
+
+    /// The same pairs, one of whose values was taken from a secret.
+    #[must_use]
+    pub fn taken_from(mut self, name: &str, secret: &str) -> Self {
+        self.secrets.insert(name.to_lowercase(), secret.to_owned());
+        self
     }
 
     /// All pairs, with names as they were written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.values().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.pairs.values().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The pairs as a struct. Texts become what its fields are (contract: how Dapr decodes component metadata):
@@ -43,7 +60,7 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Properties {
             let name = name.into();
             (name.to_lowercase(), (name, value.into()))
         };
-        Self(pairs.into_iter().map(entry).collect())
+        Self { pairs: pairs.into_iter().map(entry).collect(), secrets: BTreeMap::new() }
     }
 }
 

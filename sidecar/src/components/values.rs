@@ -56,7 +56,9 @@ impl Values {
     pub(crate) async fn of_component(&self, component: &Component, stores: &Stores) -> Result<Properties, Unready> {
         let owner = Owner::of(component, &component.auth.secret_store);
         let pairs = self.resolve(&owner, &component.spec.metadata, stores).await?;
-        Ok(pairs.into_iter().collect())
+        let secrets = component.spec.metadata.iter().filter_map(|item| Some((&item.name, &item.secret()?.name)));
+        let properties: Properties = pairs.into_iter().collect();
+        Ok(secrets.fold(properties, |properties, (name, secret)| properties.taken_from(name, secret)))
     }
 
     /// Values of an endpoint, such as its headers; those whose secret cannot be had are what is written, or empty.

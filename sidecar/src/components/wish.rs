@@ -3,10 +3,13 @@ use super::Failure;
 use super::category::Category;
 use super::live::{Live, Made};
 use super::retired::Closable;
+use block_state::InvalidStore;
 use component_api::{Config, Instance, Lookup, Properties, Registry, Table};
 use foundation_resources::{Component, ComponentSpec, Resource};
 use std::fmt::Display;
 use std::sync::Arc;
+
+const STATE: &str = "dapr.runtime.processor.state";
 
 /// A component that shall run.
 pub(crate) struct Wish<'a> {
@@ -23,7 +26,7 @@ impl Wish<'_> {
     /// # Errors
     /// Its type is not in this build, its metadata is wrong, or it cannot start.
     pub(crate) async fn make(self, registry: &Registry) -> Result<Made, Failure> {
-        self.check_prefix()?;
+        self.check()?;
         match self.category {
             Category::State => self.of(&registry.state, |live| &live.state).await,
             Category::Pubsub => self.of(&registry.pubsub, |live| &live.brokers).await,
@@ -57,15 +60,32 @@ impl Wish<'_> {
         Ok(Made::new(self.category, instance, table))
     }
 
-    /// A key prefix that keys could not be told apart from keeps the sidecar from starting; Dapr says `lock` in both cases.
-    fn check_prefix(&self) -> Result<(), Failure> {
-        let refused =
-            |error: &dyn Display| init_failure(self.component, format_args!("failed to save lock keyprefix: {error}"));
+    /// Checks the metadata that the runtime itself reads. What is wrong there keeps the sidecar from starting.
+    fn check(&self) -> Result<(), Failure> {
         match self.category {
-            Category::State => block_state::KeyPrefix::of(&self.properties).map(drop).map_err(|error| refused(&error)),
-            Category::Lock => block_lock::KeyPrefix::of(&self.properties).map(drop).map_err(|error| refused(&error)),
+            Category::State => self.check_state(),
+            // Dapr says `lock` of state stores too.
+            Category::Lock => block_lock::KeyPrefix::of(&self.properties)
+                .map(drop)
+                .map_err(|error| init_failure(self.component, format_args!("failed to save lock keyprefix: {error}"))),
             _ => Ok(()),
         }
+    }
+
+    fn check_state(&self) -> Result<(), Failure> {
+        match block_state::check(&self.properties) {
+            Ok(false) => {}
+            Ok(true) => {
+                let store = &self.component.metadata.name;
+                tracing::info!(target: STATE, "Automatic encryption enabled for state store {store}");
+                tracing::info!(target: STATE, "WARNING: Automatic state store encryption should never be used to store more than 4 billion items in the state store (including updates). Storing more items than that can cause the private key to be exposed.");
+            }
+            Err(invalid @ InvalidStore::Key(_)) => {
+                return Err(Failure::Create { name: self.component.log_name(), reason: invalid.to_string() });
+            }
+            Err(invalid) => return Err(init_failure(self.component, invalid)),
+        }
+        Ok(())
     }
 
     fn unknown(&self) -> Failure {

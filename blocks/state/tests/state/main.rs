@@ -1,6 +1,8 @@
 //! Every operation through both transports, over the in-memory store and over stores that fail or lack something.
 #![allow(clippy::unwrap_used, clippy::panic)] // Helpers outside of test functions, which the lint does not know as tests.
+mod encrypted;
 mod errors;
+mod outbox;
 mod world;
 
 use block_state::{delete_bulk_state, delete_state, execute_state_transaction, get_bulk_state, get_state, save_state};

@@ -50,15 +50,14 @@ impl World {
         let live = Live::default();
         for (name, prefix, component) in stores {
             let properties = Some(("keyPrefix", prefix)).filter(|(_, prefix)| !prefix.is_empty());
-            live.insert(Instance {
-                name: name.to_owned(),
-                kind: "state.test".to_owned(),
-                version: "v1".to_owned(),
-                properties: Properties::from_iter(properties),
-                component,
-            });
+            live.insert(instance(name, Properties::from_iter(properties), component));
         }
-        let service = Arc::new(Service::new("app", "ns", live));
+        Self::of(Service::new("app", "ns", live))
+    }
+
+    /// With a service that was put together elsewhere.
+    pub(crate) fn of(service: Service) -> Self {
+        let service = Arc::new(service);
         let router = endpoints(Arc::clone(&service)).into_router(|_| true);
         Self { service, router }
     }
@@ -82,6 +81,12 @@ impl World {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Answer { status: head.status.as_u16(), headers: head.headers, bytes, text }
     }
+}
+
+/// A store with its metadata.
+pub(crate) fn instance(name: &str, properties: Properties, component: Arc<dyn Store>) -> Instance<dyn Store> {
+    let (kind, version) = ("state.test".to_owned(), "v1".to_owned());
+    Instance { name: name.to_owned(), kind, version, properties, component }
 }
 
 /// Compares status and JSON body; no body is `null`.

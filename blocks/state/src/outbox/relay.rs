@@ -1,0 +1,122 @@
+//! From the internal topic to the public one, when the transaction has happened.
+use super::{Bus, SCOPE, Settings};
+use async_trait::async_trait;
+use bytes::Bytes;
+use component_api::Live;
+use component_api::pubsub::{Deliver, Message, Verdict};
+use component_api::state::{DeleteRequest, GetRequest, Store};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Waits between looks for the marker, in milliseconds; a transaction that takes longer than their sum is taken for one
+/// that failed.
+const WAITS: [u64; 9] = [50, 100, 200, 400, 800, 1500, 2500, 3000, 3000];
+
+/// Takes the events of one store.
+pub(crate) struct Relay {
+    store: String,
+    settings: Settings,
+    stores: Live<dyn Store>,
+    bus: Arc<dyn Bus>,
+}
+
+/// The attributes of an event, as they were written.
+type Attributes = BTreeMap<String, Box<RawValue>>;
+
+impl Relay {
+    pub(crate) fn new(store: &str, settings: Settings, stores: Live<dyn Store>, bus: Arc<dyn Bus>) -> Self {
+        Self { store: store.to_owned(), settings, stores, bus }
+    }
+
+    async fn pass_on(&self, message: &Message) -> Result<Verdict, String> {
+        let attributes: Attributes = serde_json::from_slice(&message.data).map_err(|error| error.to_string())?;
+        let marker = text(&attributes, "id").unwrap_or_default();
+        let Settings { publish_pubsub, publish_topic, .. } = &self.settings;
+        if let Err(reason) = self.wait_for(&marker).await {
+            let failed = format!("failed to publish outbox topic to pubsub {publish_pubsub}: {reason}");
+            return Ok(self.given_up(&failed));
+        }
+        let content_type = text(&attributes, "datacontenttype");
+        let event = addressed(attributes, publish_pubsub, publish_topic)?;
+        self.bus.publish(publish_pubsub, publish_topic, event, content_type).await?;
+        self.forget(&marker).await?;
+        Ok(Verdict::Ack)
+    }
+
+    /// Waits until the marker is in the store.
+    async fn wait_for(&self, marker: &str) -> Result<(), String> {
+        let mut waits = WAITS.into_iter().map(Duration::from_millis);
+        loop {
+            let trouble = match self.look_for(marker).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => "outbox state not found".to_owned(),
+                Err(reason) => reason,
+            };
+            match waits.next() {
+                Some(wait) => sleep(wait).await,
+                None => return Err(trouble),
+            }
+        }
+    }
+
+    async fn look_for(&self, marker: &str) -> Result<bool, String> {
+        let store = self.store()?;
+        let found = store.get(GetRequest { key: marker.to_owned(), ..GetRequest::default() }).await;
+        Ok(found.map_err(|error| error.to_string())?.is_some_and(|item| !item.data.is_empty()))
+    }
+
+    /// As long as the marker is there, the event is published again when it comes again.
+    async fn forget(&self, marker: &str) -> Result<(), String> {
+        let store = self.store()?;
+        let mut waits = WAITS.into_iter().map(Duration::from_millis);
+        loop {
+            let request = DeleteRequest { key: marker.to_owned(), ..DeleteRequest::default() };
+            let Err(error) = store.delete(request).await else { return Ok(()) };
+            match waits.next() {
+                Some(wait) => sleep(wait).await,
+                None => return Err(error.to_string()),
+            }
+        }
+    }
+
+    fn store(&self) -> Result<Arc<dyn Store>, String> {
+        let store = self.stores.get(&self.store);
+        let store = store.ok_or_else(|| format!("cannot get outbox state: state store {} not found", self.store))?;
+        Ok(Arc::clone(&store.component))
+    }
+
+    fn given_up(&self, failed: &str) -> Verdict {
+        if self.settings.discard_when_missing {
+            tracing::error!(target: SCOPE, "{failed}, discarding message");
+            return Verdict::Ack;
+        }
+        tracing::error!(target: SCOPE, "{failed}, rejecting for later processing");
+        Verdict::Retry
+    }
+}
+
+#[async_trait]
+impl Deliver for Relay {
+    async fn deliver(&self, message: Message) -> Verdict {
+        self.pass_on(&message).await.unwrap_or_else(|reason| {
+            tracing::error!(target: SCOPE, "failed to pass on an outbox message of store {}: {reason}", self.store);
+            Verdict::Retry
+        })
+    }
+}
+
+fn text(attributes: &Attributes, name: &str) -> Option<String> {
+    serde_json::from_str(attributes.get(name)?.get()).ok()
+}
+
+/// The event for the public topic.
+fn addressed(mut attributes: Attributes, pubsub: &str, topic: &str) -> Result<Bytes, String> {
+    let failed = |error: serde_json::Error| error.to_string();
+    for (name, value) in [("pubsubname", pubsub), ("topic", topic)] {
+        attributes.insert(name.to_owned(), serde_json::value::to_raw_value(value).map_err(failed)?);
+    }
+    serde_json::to_vec(&attributes).map(Bytes::from).map_err(failed)
+}

@@ -1,0 +1,230 @@
+//! Stores with an outbox.
+use crate::world::{World, check, instance};
+use async_trait::async_trait;
+use block_state::{Bus, Event, Outbox, Service, execute_state_transaction};
+use bytes::Bytes;
+use component_api::pubsub::{Broker, Deliver, Message, Subscription, Verdict};
+use component_api::state::{GetRequest, Store};
+use component_api::{Instance, Live, Properties, Task};
+use component_in_memory::{InMemoryBroker, InMemoryStore};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio::time::Instant;
+use wire::runtime::v1;
+
+/// Topic, content type and body of what was published.
+type Published = (String, Option<String>, Value);
+
+/// A bus that keeps everything, and delivers on demand.
+struct Notes {
+    published: Mutex<Vec<Published>>,
+    broker: Mutex<Arc<Instance<dyn Broker>>>,
+    listeners: Mutex<Vec<Arc<dyn Deliver>>>,
+    broken: bool,
+}
+
+#[async_trait]
+impl Bus for Notes {
+    fn make(&self, event: Event) -> Result<Bytes, String> {
+        let Event { id, content_type, data, attributes, .. } = event;
+        let data = String::from_utf8_lossy(&data).into_owned();
+        let mut all =
+            json!({"id": id, "datacontenttype": content_type, "data": data, "large": 12345678901234567890_u64});
+        attributes.into_iter().for_each(|(name, value)| all[name] = value.into());
+        Ok(all.to_string().into())
+    }
+
+    async fn publish(
+        &self,
+        pubsub: &str,
+        topic: &str,
+        event: Bytes,
+        content_type: Option<String>,
+    ) -> Result<(), String> {
+        if self.broken {
+            return Err("broker on fire".to_owned());
+        }
+        let event = serde_json::from_slice(&event).unwrap();
+        self.published.lock().unwrap().push((format!("{pubsub}/{topic}"), content_type, event));
+        Ok(())
+    }
+
+    fn broker(&self, pubsub: &str) -> Option<Arc<Instance<dyn Broker>>> {
+        assert_eq!(pubsub, "inner");
+        Some(Arc::clone(&self.broker.lock().unwrap()))
+    }
+
+    async fn listen(
+        &self,
+        _: &Instance<dyn Broker>,
+        topic: &str,
+        deliver: Arc<dyn Deliver>,
+    ) -> Result<Subscription, String> {
+        assert_eq!(topic, "nsappordersoutbox");
+        self.listeners.lock().unwrap().push(deliver);
+        Ok(Subscription::new(Task::spawn(async |stopping| stopping.cancelled().await)))
+    }
+}
+
+fn broker() -> Arc<Instance<dyn Broker>> {
+    let (kind, version) = ("pubsub.test".to_owned(), "v1".to_owned());
+    let component: Arc<dyn Broker> = Arc::new(InMemoryBroker::new());
+    Arc::new(Instance { name: "inner".to_owned(), kind, version, properties: Properties::default(), component })
+}
+
+struct Shop {
+    world: World,
+    store: Arc<InMemoryStore>,
+    live: Live<dyn Store>,
+    bus: Arc<Notes>,
+    outbox: Arc<Outbox>,
+}
+
+impl Shop {
+    async fn new(discard: &str, broken: bool) -> Self {
+        let store = Arc::new(InMemoryStore::new());
+        let properties = Properties::from_iter([
+            ("outboxPublishPubsub", "outer"),
+            ("outboxPublishTopic", "orders"),
+            ("outboxPubsub", "inner"),
+            ("outboxDiscardWhenMissingState", discard),
+        ]);
+        let live = Live::default();
+        live.insert(instance("store", properties, Arc::clone(&store) as Arc<dyn Store>));
+        live.insert(instance("plain", Properties::default(), Arc::new(InMemoryStore::new())));
+        let (published, listeners) = (Mutex::default(), Mutex::default());
+        let bus = Arc::new(Notes { published, broker: Mutex::new(broker()), listeners, broken });
+        let outbox = Arc::new(Outbox::new("app", "ns", live.clone(), Arc::clone(&bus) as Arc<dyn Bus>));
+        outbox.reconcile().await;
+        let world = World::of(Service::new("app", "ns", live.clone()).with_outbox(Arc::clone(&outbox)));
+        Self { world, store, live, bus, outbox }
+    }
+
+    async fn transact(&self, store: &str, operations: Value) -> u16 {
+        let body = json!({"operations": operations}).to_string();
+        self.world.http("POST", &format!("/v1.0/state/{store}/transaction"), body).await.status
+    }
+
+    fn published(&self) -> Vec<Published> {
+        std::mem::take(&mut *self.bus.published.lock().unwrap())
+    }
+
+    async fn deliver(&self, event: &Value) -> Verdict {
+        let listener = self.bus.listeners.lock().unwrap().last().cloned().unwrap();
+        listener.deliver(Message { data: event.to_string().into(), ..Message::default() }).await
+    }
+
+    async fn has(&self, key: &str) -> bool {
+        self.store.get(GetRequest { key: key.to_owned(), ..GetRequest::default() }).await.unwrap().is_some()
+    }
+}
+
+fn upsert(key: &str, value: &Value, metadata: &Value) -> Value {
+    json!({"operation": "upsert", "request": {"key": key, "value": value, "metadata": metadata}})
+}
+
+#[tokio::test]
+async fn what_was_written_is_published() {
+    let shop = Shop::new("", false).await;
+    let metadata = json!({"shop": "north", "id": "mine", "data": "mine"});
+    let operations = json!([
+        upsert("a", &json!("text"), &metadata),
+        {"operation": "delete", "request": {"key": "b"}},
+    ]);
+    assert_eq!(shop.transact("store", operations).await, 204);
+    let published = shop.published();
+    let [(topic, None, event)] = &published[..] else { panic!("{published:?}") };
+    assert_eq!(topic, "inner/nsappordersoutbox");
+    let id = event["id"].as_str().unwrap();
+    assert!(id.starts_with("outbox-") && shop.has(id).await, "the marker was written with the transaction");
+    assert_eq!((&event["data"], &event["shop"]), (&json!("text"), &json!("north")));
+
+    assert_eq!(shop.deliver(event).await, Verdict::Ack);
+    let mut expected = event.clone();
+    expected["topic"] = json!("orders");
+    expected["pubsubname"] = json!("outer");
+    assert_eq!(shop.published(), [("outer/orders".to_owned(), Some(String::new()), expected)]);
+    assert!(!shop.has(id).await, "the marker is not needed any more");
+}
+
+#[tokio::test]
+async fn a_projection_is_published_instead() {
+    let shop = Shop::new("", false).await;
+    let projection =
+        |value| upsert("a", &value, &json!({"outbox.projection": "true", "contentType": "application/json"}));
+    let operations = json!([
+        projection(json!({"published": 0})),
+        upsert("a", &json!({"saved": true}), &json!({})),
+        projection(json!({"published": 1})),
+    ]);
+    assert_eq!(shop.transact("store", operations).await, 204);
+    let published = shop.published();
+    let [(_, _, event)] = &published[..] else { panic!("{published:?}") };
+    let seen = (event["data"].as_str(), event["datacontenttype"].as_str());
+    assert_eq!(seen, (Some(r#"{"published":1}"#), Some("application/json")));
+    check(shop.world.http("GET", "/v1.0/state/store/a", ""), (200, json!({"saved": true}))).await;
+}
+
+#[tokio::test]
+async fn over_grpc_the_bytes_are_published() {
+    let shop = Shop::new("", false).await;
+    let request = wire::common::v1::StateItem { key: "a".to_owned(), value: "\"2\"".into(), ..Default::default() };
+    let operation = v1::TransactionalStateOperation { operation_type: "upsert".to_owned(), request: Some(request) };
+    let (store_name, operations) = ("store".to_owned(), vec![operation]);
+    let request = v1::ExecuteStateTransactionRequest { store_name, operations, ..Default::default() };
+    execute_state_transaction(&shop.world.service, request).await.unwrap();
+    assert_eq!(shop.published()[0].2["data"], "\"2\"");
+}
+
+#[tokio::test]
+async fn only_transactions_of_that_store_publish() {
+    let shop = Shop::new("", false).await;
+    let operations = json!([upsert("a", &json!(1), &json!({}))]);
+    assert_eq!(shop.transact("plain", operations).await, 204);
+    check(shop.world.http("POST", "/v1.0/state/store", r#"[{"key": "a", "value": 1}]"#), (204, Value::Null)).await;
+    assert!(shop.published().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_written_when_nothing_can_be_published() {
+    let shop = Shop::new("", true).await;
+    let body = json!({"operations": [upsert("a", &json!(1), &json!({}))]}).to_string();
+    let expected = json!({
+        "errorCode": "ERR_PUBLISH_OUTBOX",
+        "message": "error while publishing outbox message: broker on fire",
+        "details": [{
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "DAPR_PUBSUB_OUTBOX",
+            "domain": "dapr.io",
+            "metadata": {"appID": "app", "error": "broker on fire"},
+        }],
+    });
+    check(shop.world.http("POST", "/v1.0/state/store/transaction", body), (500, expected)).await;
+    assert!(!shop.has("app||a").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_its_transaction_waits_and_is_not_published() {
+    for (discard, verdict) in [("", Verdict::Retry), ("true", Verdict::Ack)] {
+        let shop = Shop::new(discard, false).await;
+        let start = Instant::now();
+        assert_eq!(shop.deliver(&json!({"id": "outbox-none"})).await, verdict);
+        assert!(start.elapsed().as_secs() >= 10 && shop.published().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn stores_and_brokers_may_be_replaced() {
+    let shop = Shop::new("", false).await;
+    let listeners = || shop.bus.listeners.lock().unwrap().len();
+    shop.outbox.reconcile().await;
+    assert_eq!(listeners(), 1, "nothing has changed");
+    *shop.bus.broker.lock().unwrap() = broker();
+    shop.outbox.reconcile().await;
+    assert_eq!(listeners(), 2, "the old broker is out of use");
+    let store = shop.live.remove("store").unwrap();
+    shop.outbox.reconcile().await;
+    shop.live.insert(instance("store", store.properties.clone(), Arc::clone(&store.component)));
+    shop.outbox.reconcile().await;
+    assert_eq!(listeners(), 3, "the store was gone");
+}
