@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Where an API is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -49,6 +51,13 @@ impl fmt::Display for Address {
             Self::Port(port) => write!(f, "port {port}"),
             Self::Socket(path) => write!(f, "socket {}", path.display()),
         }
+    }
+}
+
+/// Waits until somebody listens.
+pub(crate) async fn listening(address: &Address) {
+    while !address.is_listened_on().await {
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -24,7 +24,7 @@ const KUBERNETES: &str = "Kubernetes";
 
 /// Dapr CLI: runs your apps side by side with the Distributed Application Runtime
 #[derive(Parser, Debug)]
-#[command(name = "dapr", disable_help_subcommand = true, max_term_width = 120)]
+#[command(name = "dapr", max_term_width = 120)]
 struct CommandLine {
     #[command(flatten)]
     global: Global,
@@ -163,4 +163,47 @@ fn boolean(arg: Arg) -> Arg {
         .value_name("true|false")
         .hide_default_value(true)
         .hide_possible_values(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<CommandLine, clap::Error> {
+        let words = std::iter::once("dapr").chain(line.split_whitespace());
+        let matches = go_flags(CommandLine::command()).try_get_matches_from(words)?;
+        CommandLine::from_arg_matches(&matches)
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        go_flags(CommandLine::command()).debug_assert();
+    }
+
+    #[test]
+    fn flags_are_those_of_go() {
+        let line =
+            read("run -a x -p -1 --enable-profiling=false --enable-api-logging -k=false -- node --x=1 -p").unwrap();
+        let Some(Command::Run(run)) = line.command else { panic!("no run") };
+        let settings = run.settings;
+        assert_eq!((settings.app_id.as_deref(), settings.app_port), (Some("x"), Some(-1)));
+        assert_eq!((settings.enable_profiling, settings.enable_api_logging), (Some(false), Some(true)));
+        assert_eq!(settings.command, ["node", "--x=1", "-p"]);
+    }
+
+    #[test]
+    fn flags_may_follow_the_command() {
+        let line = read("run node app.js --app-id x --resources-path a,b --resources-path c").unwrap();
+        let Some(Command::Run(run)) = line.command else { panic!("no run") };
+        assert_eq!(run.settings.command, ["node", "app.js"]);
+        assert_eq!(run.settings.resources_paths.len(), 3);
+    }
+
+    #[test]
+    fn global_flags_go_anywhere() {
+        assert!(read("list --log-as-json").unwrap().global.log_as_json);
+        assert!(!read("--log-as-json=false list").unwrap().global.log_as_json);
+        assert!(read("--version").unwrap().global.version);
+        assert!(read("list --nonsense").is_err());
+    }
 }

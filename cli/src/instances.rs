@@ -40,6 +40,9 @@ pub(crate) struct Instance {
     pub(crate) app_log_path: String,
     pub(crate) daprd_log_path: String,
     pub(crate) run_template_name: String,
+    /// Who started the sidecar, and still runs.
+    #[serde(skip)]
+    pub(crate) parent: Option<u32>,
     #[serde(skip)]
     sockets: Option<PathBuf>,
 }
@@ -116,7 +119,8 @@ fn running() -> Vec<Instance> {
 fn instance(process: &sysinfo::Process) -> Option<Instance> {
     let words: Vec<String> = process.cmd().iter().map(|word: &OsString| word.to_string_lossy().into_owned()).collect();
     let arguments = daprd_arguments(&process.name().to_string_lossy(), &words)?;
-    let instance = Instance::read(arguments, process.pid().as_u32(), process.start_time());
+    let mut instance = Instance::read(arguments, process.pid().as_u32(), process.start_time());
+    instance.parent = process.parent().map(sysinfo::Pid::as_u32);
     (!instance.app_id.is_empty()).then_some(instance)
 }
 

@@ -1,6 +1,7 @@
 //! Real processes, started as users start them, killed and restarted.
 //!
 //! The binary is `TRILBY_BIN`, or the one that `cargo build -p trilby` left beside the tests.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // All of it is tests.
 mod app;
 mod broker;
 mod client;

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 #[derive(Args, Debug)]
 pub(crate) struct Run {
     #[command(flatten)]
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// Path to the run template file for the list of apps to run, to its folder, or - for standard input
     #[arg(long, short = 'f')]
     run_file: Option<PathBuf>,

@@ -75,7 +75,7 @@ async fn stop_app(app_id: &str, instances: &[Instance]) -> anyhow::Result<()> {
 
 /// Ends the CLI, which ends the rest; or the app and its sidecar, where the CLI has more of them or is gone.
 async fn stop(instance: &Instance, with_cli: bool) -> anyhow::Result<()> {
-    let cli = Some(instance.cli_pid).filter(|pid| with_cli && is_alive(*pid));
+    let cli = instance.parent.filter(|parent| with_cli && *parent == instance.cli_pid);
     match cli {
         Some(cli) => terminate(cli),
         None => {

@@ -1,20 +1,20 @@
 //! What `dapr list` and `dapr stop` have to know later: kept in the metadata of the sidecar.
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, listening};
+use anyhow::Context as _;
 use bytes::Bytes;
 use http::Method;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
-const PAUSE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Notes pairs in a sidecar, waiting for it to serve its API.
 ///
 /// # Errors
-/// The sidecar refuses.
+/// The sidecar does not serve it in time, or refuses.
 pub(crate) async fn put(client: &Client, labels: &[(&'static str, String)]) -> anyhow::Result<()> {
-    while !client.address.is_listened_on().await {
-        sleep(PAUSE).await;
-    }
+    let served = timeout(PATIENCE, listening(&client.address)).await;
+    served.with_context(|| format!("no sidecar listens on {}", client.address))?;
     for (name, value) in labels {
         put_one(client, name, value).await?;
     }

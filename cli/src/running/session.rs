@@ -1,5 +1,5 @@
 //! One app and its sidecar while they run.
-use crate::client::Client;
+use crate::client::{Client, listening};
 use crate::console::Status;
 use crate::running::labels;
 use crate::running::output::Sink;
@@ -12,7 +12,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::Command;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// How long the sidecar may take to listen.
 const START: Duration = Duration::from_secs(60);
@@ -20,7 +20,6 @@ const START: Duration = Duration::from_secs(60);
 const APP_GRACE: Duration = Duration::from_secs(5);
 /// The sidecar ends by itself within its own grace of five seconds.
 const DAPRD_GRACE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Where a session writes.
 #[derive(Clone, Debug)]
@@ -104,14 +103,14 @@ impl Session {
 
     /// Tells how a process ended. Returns whether all is well.
     pub(crate) fn tell(&self, ended: &Ended) -> bool {
-        let (sink, name, ended) = match ended {
-            Ended::App(ended) => (&self.sinks.app, "App", ended),
-            Ended::Daprd(ended) => (&self.sinks.daprd, "Dapr", ended),
+        let (sink, name, program, ended) = match ended {
+            Ended::App(ended) => (&self.sinks.app, "App", "App", ended),
+            Ended::Daprd(ended) => (&self.sinks.daprd, "Dapr", "daprd", ended),
         };
         match ended {
             Ok(status) if status.success() => sink.status(Status::Success, format!("Exited {name} successfully")),
-            Ok(status) => sink.status(Status::Failure, format!("The {name} process {}", How(*status))),
-            Err(error) => sink.status(Status::Failure, format!("The {name} process was lost: {error}")),
+            Ok(status) => sink.status(Status::Failure, format!("The {program} process {}", How(*status))),
+            Err(error) => sink.status(Status::Failure, format!("The {program} process was lost: {error}")),
         }
         ended.as_ref().is_ok_and(ExitStatus::success)
     }
@@ -120,13 +119,8 @@ impl Session {
         let (deadline, sink) = (Instant::now() + START, self.sinks.daprd.clone());
         for (protocol, address) in [("HTTP", &self.plan.http), ("GRPC", &self.plan.grpc)] {
             sink.status(Status::Info, format!("Checking if Dapr sidecar is listening on {protocol} {address}"));
-            let listening = async {
-                while !address.is_listened_on().await {
-                    sleep(PAUSE).await;
-                }
-            };
             tokio::select! {
-                listening = timeout_at(deadline, listening) => if listening.is_err() {
+                listening = timeout_at(deadline, listening(address)) => if listening.is_err() {
                     let warning = format!("Dapr sidecar is not listening on {protocol} {address}");
                     sink.status(Status::Warning, warning);
                 },
