@@ -102,7 +102,9 @@ impl Service {
         if self.subscriptions.remove(id, store) {
             return Ok(());
         }
-        self.metrics.configuration(store.unwrap_or_default(), "unsubscribe", false, Duration::ZERO);
+        if let Some(store) = store {
+            self.metrics.configuration(store, "unsubscribe", false, Duration::ZERO);
+        }
         Err(Error::Unsubscribe { id: id.to_owned(), reason: "subscription does not exist".to_owned() })
     }
 

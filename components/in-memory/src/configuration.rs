@@ -3,6 +3,7 @@ use async_trait::async_trait;
 use component_api::configuration::{Item, Items, Notify, Store, follow};
 use component_api::pubsub::Subscription;
 use component_api::{Descriptor, Metadata, Properties, Registry, Result, Status};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -15,7 +16,7 @@ pub(crate) fn register(registry: &mut Registry) {
         names: &["in-memory"],
         versions: &["v1"],
         status: Status::Alpha,
-        summary: "Configuration items that are the metadata of the component: each name is a key, with `value||version`.",
+        summary: "Configuration items that stand in the metadata of the component; for tests.",
         schema: || schemars::schema_for!(AnyMetadata),
     };
     registry.configuration.add(descriptor, |config| async move {
@@ -24,9 +25,12 @@ pub(crate) fn register(registry: &mut Registry) {
     });
 }
 
-/// Any name is a key.
+/// Each name is a key. Its value is that of the item, with `||` and the version after it if there is one.
 #[derive(schemars::JsonSchema)]
-struct AnyMetadata {}
+struct AnyMetadata {
+    #[schemars(flatten)]
+    _items: BTreeMap<String, String>,
+}
 
 /// Keeps items in a map.
 #[derive(Debug)]

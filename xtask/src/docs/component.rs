@@ -61,6 +61,9 @@ pub(super) fn page(category: &Category, descriptor: &Descriptor) -> String {
 fn metadata(schema: &Value) -> String {
     let none = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&none);
+    if properties.is_empty() && schema["additionalProperties"].is_object() {
+        return format!("{}\n", schema["description"].as_str().unwrap_or_default().replace('\n', " "));
+    }
     if properties.is_empty() {
         return "It takes no metadata.\n".to_owned();
     }

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use std::path::Path;
 
 async fn resolver(path: &Path) -> SqliteResolver {
-    let mut metadata = Metadata::default();
-    metadata.connection_string = path.to_string_lossy().into_owned();
+    let connection_string = path.to_string_lossy().into_owned();
+    let metadata = Metadata { connection_string, ..Metadata::default() };
     SqliteResolver::open(metadata).await.unwrap()
 }
 
