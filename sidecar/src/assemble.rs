@@ -25,6 +25,9 @@ use foundation_process::listen;
 use foundation_resiliency::{Policies, Resiliency};
 use std::sync::Arc;
 
+/// The feature that switches on cryptography with single keys; Dapr's builds that have it list it under this name.
+const SUBTLE_CRYPTO: &str = "_SubtleCrypto";
+
 /// Puts a sidecar together; its servers listen when this returns. `ending` tells when a part of it asks for its end.
 ///
 /// # Errors
@@ -105,7 +108,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let conversation = Arc::new(conversation.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let lock = block_lock::Service::new(app_id.clone(), live.locks.clone());
     let lock = Arc::new(lock.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
-    let crypto = block_crypto::Service::new(live.cryptos.clone());
+    let subtle = configuration.enabled_features().iter().any(|feature| feature == SUBTLE_CRYPTO);
+    let crypto = block_crypto::Service::new(live.cryptos.clone()).with_subtle(subtle);
     let crypto = Arc::new(crypto.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let pubsub = block_pubsub::Service::new(app_id.clone(), namespace.clone(), live.brokers.clone());
     let pubsub = Arc::new(pubsub.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));

@@ -2,6 +2,7 @@
 use crate::error::Error;
 use crate::model::{DecryptOptions, EncryptOptions};
 use crate::service::{Input, Output, Service};
+use crate::subtle;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -17,12 +18,13 @@ use std::sync::Arc;
 /// The endpoints of the block.
 pub fn endpoints(service: Arc<Service>) -> Endpoints {
     let with = |handlers: axum::routing::MethodRouter<Arc<Service>>| handlers.with_state(Arc::clone(&service));
-    Endpoints::new().add("v1.0-alpha1", "crypto", "crypto/{name}/encrypt", with(put(encrypt))).add(
+    let documents = Endpoints::new().add("v1.0-alpha1", "crypto", "crypto/{name}/encrypt", with(put(encrypt))).add(
         "v1.0-alpha1",
         "crypto",
         "crypto/{name}/decrypt",
         with(put(decrypt)),
-    )
+    );
+    subtle::add_to(documents, &service)
 }
 
 type Shared = State<Arc<Service>>;

@@ -8,6 +8,7 @@ mod http;
 mod model;
 mod scheme;
 mod service;
+pub mod subtle;
 
 pub use error::Error;
 pub use grpc::{Answers, decrypt, encrypt};

@@ -25,6 +25,8 @@ pub type Output = BoxStream<'static, Result<Bytes, Error>>;
 /// Encrypts and decrypts with the keys of the configured providers.
 pub struct Service {
     providers: Live<dyn Keys>,
+    /// Operations with single keys are switched on.
+    subtle: bool,
     resiliency: Resiliency,
     metrics: Metrics,
 }
@@ -32,7 +34,7 @@ pub struct Service {
 impl Service {
     /// With the keys of these providers.
     pub fn new(providers: Live<dyn Keys>) -> Self {
-        Self { providers, resiliency: Resiliency::default(), metrics: Metrics::disabled() }
+        Self { providers, subtle: false, resiliency: Resiliency::default(), metrics: Metrics::disabled() }
     }
 
     /// The same, with policies for calls of providers.
@@ -45,6 +47,16 @@ impl Service {
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
+    }
+
+    /// The same, with operations on single keys, which Dapr's stable builds refuse.
+    #[must_use]
+    pub fn with_subtle(self, subtle: bool) -> Self {
+        Self { subtle, ..self }
+    }
+
+    pub(crate) fn has_subtle(&self) -> bool {
+        self.subtle
     }
 
     /// The provider of that name.

@@ -4,12 +4,14 @@ use axum::Router;
 use axum::body::Body;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use block_crypto::subtle::{self, sign, verify};
 use block_crypto::{Service, decrypt, encrypt, endpoints};
 use bytes::Bytes;
 use component_api::{Config, Instance, Live, Lookup, Properties, Registry};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Request;
 use http_body_util::BodyExt;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tonic::{Code, Status};
 use tower::ServiceExt;
@@ -29,7 +31,7 @@ const OF_DAPR: &str = "ZGFwci5pby9lbmMvdjEKeyJrIjoic3ltLmpzb24iLCJrdyI6MSwid2ZrI
 struct World {
     service: Arc<Service>,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -41,9 +43,18 @@ impl World {
         }
         let live = Live::default();
         live.insert(provider(folder.path().to_str().unwrap()).await);
-        let service = Arc::new(Service::new(live));
+        let service = Arc::new(Service::new(live).with_subtle(true));
         let router = endpoints(Arc::clone(&service)).into_router(|_| true);
-        Self { service, router, _folder: folder }
+        Self { service, router, folder: folder }
+    }
+
+    /// Asks for an operation with a single key.
+    async fn subtle(&self, operation: &str, body: Value) -> (u16, Value) {
+        let path = format!("/v1.0-alpha1/subtlecrypto/keys/{operation}");
+        let request = Request::builder().method("POST").uri(path).body(Body::from(body.to_string())).unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap())
     }
 
     async fn http(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> (u16, Bytes) {
@@ -199,7 +210,7 @@ async fn wrong_requests_over_http() {
 async fn without_providers_nothing_is_configured() {
     let service = Arc::new(Service::new(Live::default()));
     let router = endpoints(Arc::clone(&service)).into_router(|_| true);
-    let world = World { service, router, _folder: tempfile::tempdir().unwrap() };
+    let world = World { service, router, folder: tempfile::tempdir().unwrap() };
     let reason = "crypto providers not configured";
     check(&world, ENCRYPT, &[], 500, "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", reason).await;
     let status = world.decrypted(b"x", 1).await.unwrap_err();
@@ -263,6 +274,67 @@ async fn check(world: &World, path: &str, headers: &[(&str, &str)], status: u16,
 
 /// Code and message of an error.
 fn message(answer: &[u8]) -> (String, String) {
-    let body: serde_json::Value = serde_json::from_slice(answer).unwrap();
+    let body: Value = serde_json::from_slice(answer).unwrap();
     (body["errorCode"].as_str().unwrap().to_owned(), body["message"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn single_keys_encrypt_and_wrap() {
+    let world = World::new().await;
+    let asked = |members: Value| {
+        let mut all = json!({"keyName": "sym.json", "algorithm": "A256GCM", "nonce": "AAAAAAAAAAAAAAAA"});
+        members.as_object().unwrap().iter().for_each(|(name, value)| all[name] = value.clone());
+        all
+    };
+    for (encrypt, plain, cipher, decrypt) in
+        [("encrypt", "plaintext", "ciphertext", "decrypt"), ("wrapkey", "plaintextKey", "wrappedKey", "unwrapkey")]
+    {
+        let text = BASE64_STANDARD.encode([7; 32]);
+        let (status, done) = world.subtle(encrypt, asked(json!({plain: text}))).await;
+        assert_eq!(status, 200);
+        let back = asked(json!({cipher: done[cipher], "tag": done["tag"]}));
+        assert_eq!(world.subtle(decrypt, back).await, (200, json!({plain: text})));
+        let forged = asked(json!({cipher: done[cipher], "tag": "AAAAAAAAAAAAAAAAAAAAAA=="}));
+        let (status, error) = world.subtle(decrypt, forged).await;
+        assert_eq!((status, &error["errorCode"]), (500, &json!("ERR_CRYPTO")), "nothing is told of the reason");
+        assert!(error["message"].as_str().unwrap().starts_with("failed to perform operation: failed to "));
+    }
+}
+
+#[tokio::test]
+async fn single_keys_sign_and_are_shown() {
+    let world = World::new().await;
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/../../components/crypto/tests/keys/ed25519.pem");
+    std::fs::copy(key, world.folder.path().join("ed.pem")).unwrap();
+    let (component_name, key_name, algorithm) = ("keys".to_owned(), "ed.pem".to_owned(), "EdDSA".to_owned());
+    let digest = Bytes::from_static(b"text");
+    let request = v1::SubtleSignRequest { component_name, digest: digest.clone(), algorithm, key_name };
+    let signature = sign(&world.service, request.clone()).await.unwrap().signature;
+    let v1::SubtleSignRequest { component_name, algorithm, key_name, .. } = request;
+    let request = v1::SubtleVerifyRequest { component_name, digest, algorithm, key_name, signature };
+    assert!(verify(&world.service, request.clone()).await.unwrap().valid);
+    let other = v1::SubtleVerifyRequest { digest: Bytes::from_static(b"other"), ..request };
+    assert!(!verify(&world.service, other).await.unwrap().valid);
+
+    let (_, pem) = world.subtle("getkey", json!({"name": "ed.pem"})).await;
+    assert!(pem["publicKey"].as_str().unwrap().starts_with("-----BEGIN PUBLIC KEY-----\n"));
+    let (_, jwk) = world.subtle("getkey", json!({"name": "ed.pem", "format": "JSON"})).await;
+    let jwk: Value = serde_json::from_str(jwk["publicKey"].as_str().unwrap()).unwrap();
+    assert_eq!((&jwk["kty"], &jwk["d"]), (&json!("OKP"), &Value::Null));
+    let (status, error) = world.subtle("getkey", json!({"name": "sym.json"})).await;
+    let expected = json!({"errorCode": "ERR_CRYPTO_KEY", "message": "failed to retrieve key sym.json: key not found"});
+    assert_eq!((status, error), (500, expected));
+}
+
+#[tokio::test]
+async fn single_keys_are_refused_unless_they_are_switched_on() {
+    let service = Arc::new(Service::new(Live::default()));
+    let router = endpoints(Arc::clone(&service)).into_router(|_| true);
+    let world = World { service, router, folder: tempfile::tempdir().unwrap() };
+    let expected = json!({"errorCode": "ERR_API_UNIMPLEMENTED", "message": "this API is currently not implemented"});
+    for operation in ["getkey", "encrypt", "decrypt", "wrapkey", "unwrapkey", "sign", "verify"] {
+        assert_eq!(world.subtle(operation, json!({})).await, (501, expected.clone()), "{operation}");
+    }
+    let status = subtle::get_key(&world.service, v1::SubtleGetKeyRequest::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
 }

@@ -8,11 +8,6 @@ pub fn no_placement() -> Status {
     codes::no_placement().into()
 }
 
-/// Cryptography of single keys, which stable builds do not have.
-pub fn unimplemented() -> Status {
-    codes::unimplemented().into()
-}
-
 /// A job to schedule.
 pub fn schedule_job(owner: &Owner, request: v1::ScheduleJobRequest) -> Status {
     let Some(job) = request.job else { return jobs::no_job(owner).into() };

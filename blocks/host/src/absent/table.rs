@@ -21,13 +21,11 @@ const WRITE: MethodFilter = POST.or(PUT);
 const ANY_ACTOR: MethodFilter = WRITE.or(GET).or(DELETE);
 
 const V1: &[&str] = &["v1.0"];
-const ALPHA1: &[&str] = &["v1.0-alpha1"];
 const ALPHA1_AND_V1: &[&str] = &["v1.0-alpha1", "v1.0"];
 const ALL: &[&str] = &["v1.0-alpha1", "v1.0-beta1", "v1.0"];
 
 const NO_PLACEMENT: Refusal = At(|_, _| codes::no_placement());
 const NO_PLACEMENT_AFTER_JSON: Refusal = AfterBody { read: &JSON, refuse: |_, _| codes::no_placement() };
-const UNIMPLEMENTED: Refusal = At(|_, _| codes::unimplemented());
 
 const fn row(
     versions: &'static [&'static str],
@@ -40,13 +38,6 @@ const fn row(
 }
 
 pub(crate) static ROWS: &[Row] = &[
-    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/getkey", UNIMPLEMENTED),
-    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/encrypt", UNIMPLEMENTED),
-    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/decrypt", UNIMPLEMENTED),
-    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/wrapkey", UNIMPLEMENTED),
-    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/unwrapkey", UNIMPLEMENTED),
-    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/sign", UNIMPLEMENTED),
-    row(ALPHA1, "subtlecrypto", POST, "subtlecrypto/{name}/verify", UNIMPLEMENTED),
     row(V1, "actors", ANY_ACTOR, "actors/{type}/{id}/method/{method}", NO_PLACEMENT),
     row(V1, "actors", WRITE, "actors/{type}/{id}/state", NO_PLACEMENT_AFTER_JSON),
     row(V1, "actors", GET, "actors/{type}/{id}/state/{key}", NO_PLACEMENT),

@@ -1,4 +1,5 @@
 //! The Dapr service: each method in one line, to the block that does it.
+use block_crypto::subtle;
 use block_host::absent::{Owner, grpc as absent};
 use block_host::grpc as host;
 use futures_util::stream::Empty;
@@ -246,35 +247,47 @@ impl v1::dapr_server::Dapr for Dapr {
         Ok(host::set_metadata(&self.blocks.host, request))
     }
 
-    async fn subtle_get_key_alpha1(&self, _: Request<v1::SubtleGetKeyRequest>) -> Reply<v1::SubtleGetKeyResponse> {
-        Err(absent::unimplemented())
+    async fn subtle_get_key_alpha1(
+        &self,
+        request: Request<v1::SubtleGetKeyRequest>,
+    ) -> Reply<v1::SubtleGetKeyResponse> {
+        subtle::get_key(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
-    async fn subtle_encrypt_alpha1(&self, _: Request<v1::SubtleEncryptRequest>) -> Reply<v1::SubtleEncryptResponse> {
-        Err(absent::unimplemented())
+    async fn subtle_encrypt_alpha1(
+        &self,
+        request: Request<v1::SubtleEncryptRequest>,
+    ) -> Reply<v1::SubtleEncryptResponse> {
+        subtle::encrypt_message(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
-    async fn subtle_decrypt_alpha1(&self, _: Request<v1::SubtleDecryptRequest>) -> Reply<v1::SubtleDecryptResponse> {
-        Err(absent::unimplemented())
+    async fn subtle_decrypt_alpha1(
+        &self,
+        request: Request<v1::SubtleDecryptRequest>,
+    ) -> Reply<v1::SubtleDecryptResponse> {
+        subtle::decrypt_message(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
-    async fn subtle_wrap_key_alpha1(&self, _: Request<v1::SubtleWrapKeyRequest>) -> Reply<v1::SubtleWrapKeyResponse> {
-        Err(absent::unimplemented())
+    async fn subtle_wrap_key_alpha1(
+        &self,
+        request: Request<v1::SubtleWrapKeyRequest>,
+    ) -> Reply<v1::SubtleWrapKeyResponse> {
+        subtle::wrap_key(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
     async fn subtle_unwrap_key_alpha1(
         &self,
-        _: Request<v1::SubtleUnwrapKeyRequest>,
+        request: Request<v1::SubtleUnwrapKeyRequest>,
     ) -> Reply<v1::SubtleUnwrapKeyResponse> {
-        Err(absent::unimplemented())
+        subtle::unwrap_key(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
-    async fn subtle_sign_alpha1(&self, _: Request<v1::SubtleSignRequest>) -> Reply<v1::SubtleSignResponse> {
-        Err(absent::unimplemented())
+    async fn subtle_sign_alpha1(&self, request: Request<v1::SubtleSignRequest>) -> Reply<v1::SubtleSignResponse> {
+        subtle::sign(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
-    async fn subtle_verify_alpha1(&self, _: Request<v1::SubtleVerifyRequest>) -> Reply<v1::SubtleVerifyResponse> {
-        Err(absent::unimplemented())
+    async fn subtle_verify_alpha1(&self, request: Request<v1::SubtleVerifyRequest>) -> Reply<v1::SubtleVerifyResponse> {
+        subtle::verify(&self.blocks.crypto, request.into_inner()).await.map(Response::new)
     }
 
     async fn start_workflow_alpha1(&self, _: Request<v1::StartWorkflowRequest>) -> Reply<v1::StartWorkflowResponse> {
