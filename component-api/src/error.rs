@@ -34,6 +34,22 @@ pub struct Error {
     message: String,
     grpc_code: Option<i32>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    answer: Option<Box<Answer>>,
+}
+
+/// What a caller of the API is to be told in place of the runtime's own codes. Components in other processes may say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub http: u16,
+    /// Number of the gRPC code.
+    pub grpc: i32,
+    pub message: String,
+    /// `errorCode` over HTTP.
+    pub tag: String,
+    /// Reason and domain of the ErrorInfo.
+    pub reason: String,
+    pub domain: String,
 }
 
 /// Result of a component's operation.
@@ -42,7 +58,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error with its kind and a sentence in lower case that says what to check.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), grpc_code: None, source: None }
+        Self { kind, message: message.into(), grpc_code: None, source: None, answer: None }
+    }
+
+    /// The same error with what the caller is to be told.
+    #[must_use]
+    pub fn with_answer(mut self, answer: Answer) -> Self {
+        self.answer = Some(Box::new(answer));
+        self
     }
 
     /// The same error with the one that caused it.
@@ -80,6 +103,11 @@ impl Error {
     /// The gRPC status of a backend that speaks gRPC.
     pub fn grpc_code(&self) -> Option<i32> {
         self.grpc_code
+    }
+
+    /// What the caller is to be told, if the component says so.
+    pub fn answer(&self) -> Option<&Answer> {
+        self.answer.as_deref()
     }
 
     /// Whether the same call may succeed later without any change.

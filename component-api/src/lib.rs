@@ -16,7 +16,7 @@ pub mod secret;
 pub mod state;
 mod task;
 
-pub use error::{Error, Kind, Result};
+pub use error::{Answer, Error, Kind, Result};
 pub use foundation_metadata::{ByteSize, GoDuration, Properties, Secret};
 pub use live::{Instance, Live};
 pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table};

@@ -107,17 +107,22 @@ pub trait Broker: Send + Sync {
 
     /// Publishes many messages; returns those that failed.
     async fn bulk_publish(&self, topic: &str, entries: Vec<BulkEntry>, _metadata: Metadata) -> Vec<FailedEntry> {
-        let publish = |entry: BulkEntry| async move {
-            let BulkEntry { entry_id, data, content_type, metadata } = entry;
-            let request = PublishRequest { topic: topic.to_owned(), data, content_type, metadata };
-            self.publish(request).await.err().map(|error| FailedEntry { entry_id, error })
-        };
-        let results = stream::iter(entries.into_iter().map(publish)).buffered(BULK_PARALLELISM);
-        results.filter_map(|failed| async { failed }).collect().await
+        publish_each(self, topic, entries).await
     }
 
     /// Ends background work and connections; later calls fail.
     async fn close(&self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Publishes many messages, each by itself; returns those that failed.
+pub async fn publish_each(broker: &(impl Broker + ?Sized), topic: &str, entries: Vec<BulkEntry>) -> Vec<FailedEntry> {
+    let publish = |entry: BulkEntry| async move {
+        let BulkEntry { entry_id, data, content_type, metadata } = entry;
+        let request = PublishRequest { topic: topic.to_owned(), data, content_type, metadata };
+        broker.publish(request).await.err().map(|error| FailedEntry { entry_id, error })
+    };
+    let results = stream::iter(entries.into_iter().map(publish)).buffered(BULK_PARALLELISM);
+    results.filter_map(|failed| async { failed }).collect().await
 }

@@ -61,6 +61,8 @@ pub enum Lookup<T: ?Sized> {
 pub struct Table<T: ?Sized> {
     entries: Vec<(Descriptor, Factory<T>)>,
     by_name: BTreeMap<&'static str, usize>,
+    /// Types that are not part of the build but were found on the machine.
+    found: BTreeMap<String, Factory<T>>,
 }
 
 impl<T: ?Sized + 'static> Table<T> {
@@ -76,19 +78,28 @@ impl<T: ?Sized + 'static> Table<T> {
         self.entries.push((descriptor, Arc::new(move |config| Box::pin(make(config)))));
     }
 
+    /// Adds a type that was found on the machine. It has one version and goes before one of the build.
+    pub fn add_found<F, Fut>(&mut self, name: &str, make: F)
+    where
+        F: Fn(Config) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Arc<T>>> + Send + 'static,
+    {
+        self.found.insert(name.to_lowercase(), Arc::new(move |config| Box::pin(make(config))));
+    }
+
     /// The factory of a type (without the kind) and version. An empty version, and `v0` for `v1`, mean the default.
     pub fn find(&self, name: &str, version: &str) -> Lookup<T> {
-        let Some((descriptor, factory)) =
-            self.by_name.get(name.to_lowercase().as_str()).map(|index| &self.entries[*index])
-        else {
-            return Lookup::UnknownType;
-        };
-        let version = version.to_lowercase();
+        let (name, version) = (name.to_lowercase(), version.to_lowercase());
         let wanted = if version == "v0" { "v1" } else { version.as_str() };
-        if wanted.is_empty() || descriptor.versions.contains(&wanted) {
-            return Lookup::Found(Arc::clone(factory));
+        let fits = |versions: &[&str]| wanted.is_empty() || versions.contains(&wanted);
+        if let Some(factory) = self.found.get(&name) {
+            return if fits(&["v1"]) { Lookup::Found(Arc::clone(factory)) } else { Lookup::UnknownVersion };
         }
-        Lookup::UnknownVersion
+        match self.by_name.get(name.as_str()).map(|index| &self.entries[*index]) {
+            Some((descriptor, factory)) if fits(descriptor.versions) => Lookup::Found(Arc::clone(factory)),
+            Some(_) => Lookup::UnknownVersion,
+            None => Lookup::UnknownType,
+        }
     }
 
     /// All types, in the order they were added.
@@ -99,7 +110,7 @@ impl<T: ?Sized + 'static> Table<T> {
 
 impl<T: ?Sized> Default for Table<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), by_name: BTreeMap::new() }
+        Self { entries: Vec::new(), by_name: BTreeMap::new(), found: BTreeMap::new() }
     }
 }
 

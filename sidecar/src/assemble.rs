@@ -72,6 +72,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     };
     let mut registry = Registry::default();
     component_all::register_all(&mut registry);
+    component_all::discover(environment.sockets_folder(), &mut registry).await;
     let registry = Arc::new(registry);
     let Found { resolver, name: resolver_name } =
         naming::resolver(&registry, configuration.name_resolution.as_ref(), &own).await;

@@ -6,7 +6,7 @@ use component_api::binding::{Event, Handle, Request};
 use component_api::{Error, Metadata, Result};
 use foundation_app::{BindingAnswer, BindingEvent, Channel};
 use foundation_drain::Drain;
-use foundation_resiliency::{self as resiliency, ComponentKind};
+use foundation_resiliency::ComponentKind;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -55,11 +55,9 @@ impl Handle for Events {
         let (name, route) = (self.name.clone(), self.route.clone());
         let event = BindingEvent { name, route, data, metadata, ..BindingEvent::default() };
         let start = Instant::now();
-        let policy = self.delivery.service.resiliency().inbound(&self.name, ComponentKind::Binding);
-        let attempt = || async { self.delivery.app.binding_event(&event).await.map_err(Refusal) };
-        let answer = policy.run(attempt).await;
+        let answer = self.deliver(&event).await;
         self.delivery.service.metrics().input_binding(&self.name, answer.is_ok(), start.elapsed());
-        let answer = answer.map_err(|error| Error::other(error.to_string()))?;
+        let answer = answer?;
         let data = answer.data.clone();
         self.delivery.follow(answer).await;
         Ok(data)
@@ -67,6 +65,12 @@ impl Handle for Events {
 }
 
 impl Events {
+    async fn deliver(&self, event: &BindingEvent) -> Result<BindingAnswer> {
+        let policy = self.delivery.service.resiliency().inbound(&self.name, ComponentKind::Binding);
+        let attempt = || async { self.delivery.app.binding_event(event).await.map_err(Undelivered) };
+        policy.run(attempt).await.map_err(|error| Error::other(error.to_string()))
+    }
+
     /// Takes no more events and waits for those in work. Returns whether there were any.
     pub(crate) async fn close(&self) -> bool {
         self.closed.store(true, Ordering::SeqCst);
@@ -117,21 +121,20 @@ impl Delivery {
     }
 }
 
-/// Why the app did not take an event.
-#[derive(Debug)]
-struct Refusal(foundation_app::Error);
+/// An attempt that failed.
+struct Undelivered(foundation_app::Error);
 
-impl fmt::Display for Refusal {
-    /// The app's own refusal speaks for itself.
+impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            // The app's own refusal speaks for itself.
             foundation_app::Error::Rejected { message, .. } => f.write_str(message),
             other => write!(f, "error invoking app: {other}"),
         }
     }
 }
 
-impl resiliency::Failure for Refusal {
+impl foundation_resiliency::Failure for Undelivered {
     fn code(&self) -> Option<i32> {
         self.0.code()
     }

@@ -2,8 +2,8 @@
 use crate::error::{Error, Reason};
 use crate::model::{Direction, Outcome};
 use component_api::binding::{Binding, Request, Response};
-use component_api::{Instance, Kind, Live};
-use foundation_resiliency::{self as resiliency, ComponentKind, Resiliency};
+use component_api::{Instance, Live, Metadata};
+use foundation_resiliency::{ComponentKind, Failure, Resiliency};
 use foundation_telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,30 +15,22 @@ pub struct Service {
     metrics: Metrics,
 }
 
-/// An attempt that went wrong, which an answer may have told.
-enum Failed {
-    Answered(Response),
-    Unanswered(component_api::Error),
-}
-
 impl Service {
     /// Over the bindings that run.
     pub fn new(bindings: Live<dyn Binding>) -> Self {
         Self { bindings, resiliency: Resiliency::default(), metrics: Metrics::disabled() }
     }
 
-    /// Makes operations, and calls of the app with events, by policy.
+    /// The same, with policies for operations and for the delivery of events.
     #[must_use]
-    pub fn with_resiliency(mut self, resiliency: Resiliency) -> Self {
-        self.resiliency = resiliency;
-        self
+    pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
+        Self { resiliency, ..self }
     }
 
-    /// Counts operations and events.
+    /// The same, which counts operations and events.
     #[must_use]
-    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
-        self.metrics = metrics;
-        self
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Does an operation.
@@ -61,23 +53,13 @@ impl Service {
         if !supported.contains(&request.operation) {
             return Err(Reason::Unsupported { name: name.to_owned(), operation: request.operation, supported });
         }
-        let response = self.call(&instance, &request).await?;
         let failed = |error| Error::Invoke { name: name.to_owned(), reason: Reason::Component(error) };
-        let result = response.failure.map_or(Ok(response.data), |error| Err(failed(error)));
-        Ok(Outcome { metadata: response.metadata, result })
-    }
-
-    async fn call(&self, binding: &Instance<dyn Binding>, request: &Request) -> component_api::Result<Response> {
-        let attempt = || async {
-            let response = binding.component.invoke(request.clone()).await.map_err(Failed::Unanswered)?;
-            if response.failure.is_some() { Err(Failed::Answered(response)) } else { Ok(response) }
-        };
-        let done = self.resiliency.outbound(&binding.name, ComponentKind::Binding).run(attempt).await;
-        let unanswered = |text| Failed::Unanswered(component_api::Error::new(Kind::Unavailable, text));
-        done.or_else(|error| match error.failure_or_else(unanswered) {
-            Failed::Answered(response) => Ok(response),
-            Failed::Unanswered(error) => Err(error),
-        })
+        let policy = self.resiliency.outbound(name, ComponentKind::Binding);
+        let done = policy.run(|| async { answered(instance.component.invoke(request.clone()).await) }).await;
+        match done.map_err(|error| error.failure_or_else(Refused::new)) {
+            Ok(response) => Ok(Outcome { metadata: response.metadata, result: Ok(response.data) }),
+            Err(Refused { metadata, error }) => Ok(Outcome { metadata, result: Err(failed(error)) }),
+        }
     }
 
     fn output(&self, name: &str) -> Result<Arc<Instance<dyn Binding>>, Reason> {
@@ -98,11 +80,29 @@ impl Service {
     }
 }
 
-impl resiliency::Failure for Failed {
+/// An attempt that failed, with the metadata of its answer if there was one.
+struct Refused {
+    metadata: Metadata,
+    error: component_api::Error,
+}
+
+impl Refused {
+    fn new(reason: &'static str) -> Self {
+        Self { metadata: Metadata::new(), error: component_api::Error::other(reason) }
+    }
+}
+
+impl Failure for Refused {
     fn code(&self) -> Option<i32> {
-        match self {
-            Self::Answered(response) => response.failure.as_ref().and_then(component_api::Error::grpc_code),
-            Self::Unanswered(error) => error.grpc_code(),
-        }
+        self.error.code()
+    }
+}
+
+/// An answer that counts as a failure is one for the policy too.
+fn answered(response: component_api::Result<Response>) -> Result<Response, Refused> {
+    match response {
+        Ok(Response { metadata, failure: Some(error), .. }) => Err(Refused { metadata, error }),
+        Ok(response) => Ok(response),
+        Err(error) => Err(Refused { metadata: Metadata::new(), error }),
     }
 }

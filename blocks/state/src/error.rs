@@ -1,6 +1,7 @@
 //! Why a request was not done, and what the caller of the API is told (surface.md 0 and 1.2).
 use crate::failure::{Cause, Failure};
-use foundation_fault::{Category, Code as Row, Detail, Fault};
+use component_api::Answer;
+use foundation_fault::{Category, Chosen, Code as Row, Detail, Fault};
 use http::StatusCode;
 use tonic::{Code, Status};
 
@@ -52,8 +53,8 @@ pub enum Error {
     Outbox { app_id: String, reason: String },
     #[error("state store does not support querying")]
     NoQueries { store: String },
-    #[error("state store {store} query failed: {reason}")]
-    Query { store: String, reason: String },
+    #[error("state store {store} query failed: {failure}")]
+    Query { store: String, failure: Failure },
 }
 
 const fn plain(http: StatusCode, grpc: Code, tag: &'static str) -> Row {
@@ -135,6 +136,19 @@ impl Error {
         }
     }
 
+    /// What the caller is to be told, if the store says so.
+    fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::BulkGet(failure) | Self::Transaction(failure) => failure.answer.as_deref(),
+            Self::Get { failure, .. }
+            | Self::Save { failure, .. }
+            | Self::Delete { failure, .. }
+            | Self::BulkDelete { failure, .. }
+            | Self::Query { failure, .. } => failure.answer.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The same error with nothing to look at, as a transaction over HTTP tells it.
     pub(crate) fn without_field(self) -> Self {
         match self {
@@ -184,13 +198,22 @@ impl From<Error> for Fault {
             Error::IllegalKey { .. } => format!("api error: code = InvalidArgument desc = {error}"),
             _ => error.to_string(),
         };
-        error.fault(message)
+        let fault = error.fault(message);
+        match error.answer() {
+            // A query is the only thing that is answered by the store's words alone.
+            Some(answer) if matches!(error, Error::Query { .. }) => in_words_of_store(error.row(), answer),
+            Some(answer) => fault.choosing(chosen(answer, None)),
+            None => fault,
+        }
     }
 }
 
 impl From<Error> for Status {
     /// Over gRPC, errors without a reason have their tag as one.
     fn from(error: Error) -> Self {
+        if let Some(answer) = error.answer() {
+            return in_words_of_store(error.row(), answer).into();
+        }
         let fault = error.fault(error.to_string());
         if !fault.details.is_empty() || matches!(error, Error::Json(_) | Error::BulkGet(_)) {
             return fault.into();
@@ -198,6 +221,19 @@ impl From<Error> for Status {
         let reason = fault.code.tag.to_owned();
         fault.with(Detail::ErrorInfo { reason, metadata: Vec::new(), http_only_metadata: Vec::new() }).into()
     }
+}
+
+/// The error as the store words it.
+fn in_words_of_store(row: &'static Row, answer: &Answer) -> Fault {
+    let Answer { reason, domain, .. } = answer.clone();
+    let tag = Some(answer.tag.clone()).filter(|tag| !tag.is_empty());
+    let fault = Fault::new(row, answer.message.as_str()).choosing(chosen(answer, tag));
+    fault.with(Detail::ForeignErrorInfo { reason, domain })
+}
+
+fn chosen(answer: &Answer, tag: Option<String>) -> Chosen {
+    let http = StatusCode::from_u16(answer.http).unwrap_or(FAILED);
+    Chosen { http, grpc: Code::from_i32(answer.grpc), tag }
 }
 
 fn resource(store: &str) -> Detail {

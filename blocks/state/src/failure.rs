@@ -1,5 +1,5 @@
 //! Why a store did not do what it was asked, as Dapr words it.
-use component_api::Kind;
+use component_api::{Answer, Kind};
 
 /// What a client can do about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +18,14 @@ pub enum Cause {
 pub struct Failure {
     pub cause: Cause,
     pub message: String,
+    /// What the caller is to be told, if the store says so.
+    pub answer: Option<Box<Answer>>,
 }
 
 impl Failure {
     /// A failure that has nothing to do with ETags.
     pub fn other(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Other, message: message.into() }
+        Self { cause: Cause::Other, message: message.into(), answer: None }
     }
 
     /// Whether it is about ETags: then it would fail again however often it is tried.
@@ -33,11 +35,14 @@ impl Failure {
 
     /// The failure of a bulk in which these failed; at least one.
     pub(crate) fn of_bulk(failures: &[Self]) -> Self {
+        if let Some(answered) = failures.iter().find(|failure| failure.answer.is_some()) {
+            return answered.clone();
+        }
         let texts: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
         let message = texts.join("\n");
         if !failures.iter().all(Self::is_permanent) {
             let cause = failures.iter().map(|failure| failure.cause).find(|cause| *cause != Cause::Other);
-            return Self { cause: cause.unwrap_or(Cause::Other), message };
+            return Self { cause: cause.unwrap_or(Cause::Other), message, answer: None };
         }
         let invalid = failures.iter().any(|failure| failure.cause == Cause::EtagInvalid);
         Self::about_etag(if invalid { Cause::EtagInvalid } else { Cause::EtagMismatch }, &message)
@@ -50,7 +55,7 @@ impl Failure {
             "possible etag mismatch. error from state store"
         };
         let message = if reason.is_empty() { start.to_owned() } else { format!("{start}: {reason}") };
-        Self { cause, message }
+        Self { cause, message, answer: None }
     }
 }
 
@@ -65,7 +70,7 @@ impl From<component_api::Error> for Failure {
         match error.kind() {
             Kind::EtagMismatch => Self::about_etag(Cause::EtagMismatch, &error.to_string()),
             Kind::EtagInvalid => Self::about_etag(Cause::EtagInvalid, &error.to_string()),
-            _ => Self::other(error.to_string()),
+            _ => Self { answer: error.answer().cloned().map(Box::new), ..Self::other(error.to_string()) },
         }
     }
 }

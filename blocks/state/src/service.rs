@@ -183,14 +183,14 @@ impl Service {
         if !store.component.features().query {
             return Err(Error::NoQueries { store: name.to_owned() });
         }
-        let failed = |reason| Error::Query { store: name.to_owned(), reason };
+        let failed = |failure| Error::Query { store: name.to_owned(), failure };
         if self.is_encrypted(&store) {
-            return Err(failed("cannot query encrypted store".to_owned()));
+            return Err(failed(Failure::other("cannot query encrypted store")));
         }
         let query: serde_json::Value = serde_json::from_slice(query)
-            .map_err(|error| failed(format!("failed to parse JSON query body: {error}")))?;
+            .map_err(|error| failed(Failure::other(format!("failed to parse JSON query body: {error}"))))?;
         let attempt = || async { Ok(store.component.query(query.clone(), metadata.clone()).await?) };
-        let mut found = self.call(&store, "query", attempt).await.map_err(|failure| failed(failure.message))?;
+        let mut found = self.call(&store, "query", attempt).await.map_err(failed)?;
         for (key, _) in &mut found.items {
             *key = keys::original(key).to_owned();
         }
@@ -262,9 +262,11 @@ async fn delete(store: &dyn Store, mut requests: Vec<DeleteRequest>) -> Vec<comp
 
 type Found = component_api::Result<Option<Item>>;
 
-/// Single entries may fail, but when all do because the store is out of reach, trying again may help.
+/// Single entries may fail, but when all do because the store is out of reach, trying again may help. A store that words
+/// its answer itself speaks of the whole request.
 fn reached(answers: Vec<Found>) -> Result<Vec<Found>, Failure> {
-    let away = |answer: &Found| answer.as_ref().is_err_and(component_api::Error::is_temporary);
+    let is_of_all = |error: &component_api::Error| error.is_temporary() || error.answer().is_some();
+    let away = |answer: &Found| answer.as_ref().is_err_and(is_of_all);
     if !answers.iter().all(away) {
         return Ok(answers);
     }

@@ -1,6 +1,8 @@
 //! The one list of all component types of this build.
 use component_api::Registry;
 
+pub use component_pluggable::discover;
+
 /// Makes all components known.
 pub fn register_all(registry: &mut Registry) {
     component_conversation::register(registry);

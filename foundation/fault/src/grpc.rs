@@ -32,14 +32,14 @@ impl From<Fault> for Status {
 
 fn status(fault: Fault) -> Status {
     if fault.details.is_empty() {
-        return Status::new(fault.code.grpc, fault.message);
+        return Status::new(fault.grpc(), fault.message);
     }
     let details = rpc::Status {
-        code: fault.code.grpc as i32,
+        code: fault.grpc() as i32,
         message: fault.message.clone(),
         details: fault.details.iter().map(detail).collect(),
     };
-    Status::with_details(fault.code.grpc, fault.message, details.encode_to_vec().into())
+    Status::with_details(fault.grpc(), fault.message, details.encode_to_vec().into())
 }
 
 fn detail(detail: &Detail) -> Any {
@@ -47,6 +47,9 @@ fn detail(detail: &Detail) -> Any {
         Detail::ErrorInfo { reason, metadata, .. } | Detail::ErrorInfoObject { reason, metadata } => {
             let metadata = metadata.into_iter().collect();
             any("ErrorInfo", &rpc::ErrorInfo { reason, domain: DOMAIN.to_owned(), metadata })
+        }
+        Detail::ForeignErrorInfo { reason, domain } => {
+            any("ErrorInfo", &rpc::ErrorInfo { reason, domain, ..Default::default() })
         }
         Detail::ResourceInfo { kind, name, owner, description } => {
             any("ResourceInfo", &rpc::ResourceInfo { resource_type: kind, resource_name: name, owner, description })

@@ -9,7 +9,7 @@ const DOMAIN: &str = "dapr.io";
 impl IntoResponse for Fault {
     /// The answer carries the code as an extension, for metrics.
     fn into_response(self) -> Response {
-        let mut response = (self.code.http, self.body().to_string()).into_response();
+        let mut response = (self.http(), self.body().to_string()).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response.extensions_mut().insert(self.code);
         response
@@ -29,8 +29,9 @@ impl Fault {
 
     /// Legacy tag, else reason, else the status text.
     fn error_code(&self) -> String {
-        let status_text = self.code.http.canonical_reason().unwrap_or_default();
-        let names = [self.code.tag, self.code.reason, status_text];
+        let status_text = self.http().canonical_reason().unwrap_or_default();
+        let chosen = self.chosen.as_ref().and_then(|chosen| chosen.tag.as_deref()).unwrap_or_default();
+        let names = [chosen, self.code.tag, self.code.reason, status_text];
         names.into_iter().find(|name| !name.is_empty()).unwrap_or_default().to_owned()
     }
 }
@@ -49,6 +50,9 @@ fn detail(detail: &Detail) -> Value {
         Detail::ErrorInfoObject { reason, metadata } => {
             let all: Map<_, _> = metadata.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
             json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": DOMAIN, "metadata": all})
+        }
+        Detail::ForeignErrorInfo { reason, domain } => {
+            json!({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": domain, "metadata": null})
         }
         Detail::ResourceInfo { kind, name, owner, description } => json!({
             "@type": "type.googleapis.com/google.rpc.ResourceInfo",
@@ -74,7 +78,7 @@ fn given(members: &[(&str, &str)]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Category, Code};
+    use crate::{Category, Chosen, Code};
     use axum::http::StatusCode;
 
     static PLAIN: Code =
@@ -84,6 +88,17 @@ mod tests {
     #[test]
     fn the_plain_form_has_no_details() {
         assert_eq!(Fault::new(&PLAIN, "no").body(), json!({"errorCode": "ERR_BAD_REQUEST", "message": "no"}));
+    }
+
+    #[test]
+    fn a_component_may_choose_the_codes() {
+        let chosen = Chosen { http: StatusCode::IM_A_TEAPOT, grpc: tonic::Code::DataLoss, tag: Some("TAG".to_owned()) };
+        let detail = Detail::ForeignErrorInfo { reason: "r".to_owned(), domain: "d".to_owned() };
+        let fault = Fault::new(&PLAIN, "no").choosing(chosen).with(detail);
+        let body = fault.body();
+        assert_eq!((&body["errorCode"], &body["details"][0]["domain"]), (&json!("TAG"), &json!("d")));
+        assert_eq!(tonic::Status::from(fault.clone()).code(), tonic::Code::DataLoss);
+        assert_eq!(fault.into_response().status(), StatusCode::IM_A_TEAPOT);
     }
 
     #[test]

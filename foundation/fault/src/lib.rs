@@ -9,6 +9,8 @@ mod http;
 pub use code::{Category, Code};
 pub use grpc::code_of;
 
+use axum::http::StatusCode;
+
 /// Result of an API operation.
 pub type Result<T> = std::result::Result<T, Fault>;
 
@@ -21,6 +23,17 @@ pub struct Fault {
     pub message: String,
     /// Structured details; over HTTP they are sent when there are any.
     pub details: Vec<Detail>,
+    /// What stands in place of the code's own, where a component in another process has chosen it.
+    pub chosen: Option<Chosen>,
+}
+
+/// Codes that a component has chosen for its error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    pub http: StatusCode,
+    pub grpc: tonic::Code,
+    /// `errorCode` over HTTP; none leaves that of the code.
+    pub tag: Option<String>,
 }
 
 /// A structured detail, as `google.rpc` defines it.
@@ -37,6 +50,11 @@ pub enum Detail {
     ErrorInfoObject {
         reason: String,
         metadata: Vec<(String, String)>,
+    },
+    /// An ErrorInfo of another domain than Dapr's.
+    ForeignErrorInfo {
+        reason: String,
+        domain: String,
     },
     ResourceInfo {
         kind: String,
@@ -55,7 +73,21 @@ pub enum Detail {
 impl Fault {
     /// An error without details (`{"errorCode","message"}` over HTTP).
     pub fn new(code: &'static Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Vec::new() }
+        Self { code, message: message.into(), details: Vec::new(), chosen: None }
+    }
+
+    /// The same error with codes that a component has chosen.
+    #[must_use]
+    pub fn choosing(self, chosen: Chosen) -> Self {
+        Self { chosen: Some(chosen), ..self }
+    }
+
+    fn http(&self) -> StatusCode {
+        self.chosen.as_ref().map_or(self.code.http, |chosen| chosen.http)
+    }
+
+    fn grpc(&self) -> tonic::Code {
+        self.chosen.as_ref().map_or(self.code.grpc, |chosen| chosen.grpc)
     }
 
     /// Adds a detail; with details the error is sent in Dapr's rich form.

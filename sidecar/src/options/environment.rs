@@ -1,6 +1,7 @@
 //! The environment of the process, read once (surface.md 4.3).
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 /// Environment variables. Values are never printed.
 #[derive(Clone, Default)]
@@ -39,6 +40,11 @@ impl Environment {
     /// Namespace as metrics and resources know it: empty when none was given.
     pub fn given_namespace(&self) -> &str {
         self.get("NAMESPACE").unwrap_or_default()
+    }
+
+    /// Folder of the sockets of components in other processes.
+    pub fn sockets_folder(&self) -> &Path {
+        Path::new(self.filled("DAPR_COMPONENTS_SOCKETS_FOLDER").unwrap_or("/tmp/dapr-components-sockets"))
     }
 
     /// Token that callers of the API must show.
