@@ -99,7 +99,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
     let invoke = invoke.with_endpoints(http_endpoints, app_pipeline)?;
-    let invoke = Arc::new(invoke.with_resiliency(resiliency.clone()));
+    let invoke = Arc::new(invoke.with_resiliency(resiliency.clone()).with_upgrades(&drains.api));
     let secret = block_secret::Service::new(live.secrets.clone(), declared::secret_scopes(&configuration));
     let secret = Arc::new(secret.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());

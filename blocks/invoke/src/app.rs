@@ -1,5 +1,6 @@
 //! Calls to the app of this sidecar.
 use crate::error::Error;
+use crate::upgrade::take_mark;
 use crate::url::path_and_query;
 use axum::body::Body;
 use foundation_app::{AppStatus, CallContext, Channel};
@@ -16,9 +17,15 @@ pub(crate) async fn deliver(app: &dyn Channel, head: Head, body: Body) -> Result
 fn request(head: Head, body: Body) -> Result<Request<Body>, Error> {
     let mut request = Request::new(body);
     *request.uri_mut() = Uri::from(path_and_query(&head.method, &head.query)?);
-    let context = CallContext { origin: origin(head.origin), type_url: head.type_url, no_verb: head.verb.is_none() };
+    let mut headers = head.headers;
+    let context = CallContext {
+        origin: origin(head.origin),
+        type_url: head.type_url,
+        no_verb: head.verb.is_none(),
+        upgrade: take_mark(&mut headers),
+    };
     *request.method_mut() = head.verb.unwrap_or(Method::POST);
-    *request.headers_mut() = head.headers;
+    *request.headers_mut() = headers;
     request.extensions_mut().insert(context);
     match head.content_type {
         Some(content_type) => request.headers_mut().insert(CONTENT_TYPE, content_type),

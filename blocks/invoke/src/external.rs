@@ -5,6 +5,7 @@ mod hop;
 pub use client::{ClientTls, InvalidTls};
 
 use crate::error::Error;
+use crate::upgrade::take_mark;
 use crate::url::path_and_query;
 use axum::body::Body;
 use bytes::Bytes;
@@ -85,7 +86,9 @@ impl External {
     }
 
     /// Calls an endpoint.
-    pub(crate) async fn call(&self, endpoint: &Endpoint, head: Head, payload: Payload) -> Result<Answer, Error> {
+    pub(crate) async fn call(&self, endpoint: &Endpoint, mut head: Head, payload: Payload) -> Result<Answer, Error> {
+        // There are no WebSockets here: it is a call without a body.
+        let payload = if take_mark(&mut head.headers) { Payload::Whole(Bytes::new()) } else { payload };
         let uri = format!("{}{}", endpoint.base_url, path_and_query(&head.method, &head.query)?);
         let hop = Hop {
             uri: uri.parse().map_err(|error| Error::External(format!("parse \"{uri}\": {error}")))?,

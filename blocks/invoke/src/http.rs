@@ -3,6 +3,7 @@ use crate::answer::{Wanted, respond};
 use crate::error::Error;
 use crate::path;
 use crate::service::Service;
+use crate::upgrade;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +36,16 @@ pub async fn invoke(State(service): State<Arc<Service>>, request: Request) -> Re
     }
 }
 
-async fn call(service: &Service, target: &str, method: String, parts: Parts, body: Body) -> Result<Response, Error> {
+async fn call(
+    service: &Service,
+    target: &str,
+    method: String,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Response, Error> {
+    if let (Some(client), Some(drain)) = (upgrade::asked(&mut parts), service.upgrades()) {
+        return upgrade::call(service, target, head(method, parts), client, drain).await;
+    }
     let payload = payload(&parts.headers, body).await?;
     let wanted = Wanted { streamed: matches!(payload, Payload::Stream(_)), events: wants_events(&parts.headers) };
     let answer = service.invoke(target, head(method, parts), payload).await?;

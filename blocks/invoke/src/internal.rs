@@ -9,6 +9,7 @@ use crate::http::wants_events;
 use crate::path::normalise;
 use crate::proxy::{add_trace, proxy};
 use crate::service::Service;
+use crate::upgrade::is_marked;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -44,7 +45,7 @@ async fn call_local_stream(State(service): State<Arc<Service>>, request: Request
 
 async fn stream(service: &Service, body: Body) -> Result<Answer, Status> {
     let (mut head, body) = receive_stream(body, service.max_message_size()).await?;
-    let body = settled(&mut head, body).await;
+    let body = if is_marked(&head.headers) { body } else { settled(&mut head, body).await };
     serve(service, head, body).await
 }
 

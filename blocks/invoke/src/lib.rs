@@ -20,6 +20,7 @@ mod service;
 mod settle;
 mod sniff;
 mod status;
+mod upgrade;
 mod url;
 
 pub use attempt::Stop;

@@ -5,8 +5,10 @@ use crate::deadline::within;
 use crate::error::Error;
 use crate::external::{Endpoint, External, HttpEndpoint, InvalidEndpoint};
 use crate::path::normalise;
+use crate::upgrade::{is_agreed, is_marked};
 use component_api::middleware::Pipeline;
 use foundation_app::Channel;
+use foundation_drain::Drain;
 use foundation_peer::{Answer, Head, Payload, Peers, Target};
 use foundation_resiliency::{BuiltIn, Policy, Resiliency};
 use http::HeaderMap;
@@ -20,6 +22,7 @@ pub struct Service {
     app: Option<Arc<dyn Channel>>,
     external: External,
     resiliency: Resiliency,
+    upgrades: Option<Drain>,
     max_message_size: usize,
 }
 
@@ -35,7 +38,7 @@ impl Service {
     /// `app` is none for a sidecar without an app; `max_message_size` is the limit of one gRPC message in bytes.
     pub fn new(peers: Arc<Peers>, app: Option<Arc<dyn Channel>>, max_message_size: usize) -> Self {
         let (external, resiliency) = (External::default(), Resiliency::default());
-        Self { peers, app, external, resiliency, max_message_size }
+        Self { peers, app, external, resiliency, upgrades: None, max_message_size }
     }
 
     /// The same with HTTPEndpoint resources, by name; requests to them and to URLs pass `pipeline`.
@@ -56,6 +59,12 @@ impl Service {
         Self { resiliency, ..self }
     }
 
+    /// The same, which passes WebSocket connections on; they last until the drain stops.
+    #[must_use]
+    pub fn with_upgrades(self, drain: &Drain) -> Self {
+        Self { upgrades: Some(drain.clone()), ..self }
+    }
+
     /// Calls what `target` names: an app (`id` or `id.namespace`), an HTTPEndpoint, or a URL. A body that can be sent
     /// only once is never sent again, whatever the policy.
     ///
@@ -66,15 +75,21 @@ impl Service {
         let destination = self.destination(target)?;
         let policy = self.policy(target, &destination, &head.method);
         let policy = if matches!(payload, Payload::Stream(_)) { policy.once() } else { policy };
-        let origin = head.origin;
+        let (origin, upgrade) = (head.origin, is_marked(&head.headers));
         let mut start = Instant::now();
         let attempt = || {
             start = Instant::now();
             let head = if policy.retries() { head.clone() } else { std::mem::take(&mut head) };
             let called = self.call(&destination, head, payload.hand_out());
-            async move { judge(origin, called.await?) }
+            async move {
+                let answer = called.await?;
+                if upgrade && is_agreed(&answer.outcome) { Ok(answer) } else { judge(origin, answer) }
+            }
         };
         let answer = last(policy.run(attempt).await)??;
+        if upgrade && is_agreed(&answer.outcome) {
+            return Ok(answer);
+        }
         Ok(Answer { body: within(&policy, start, answer.body), ..answer })
     }
 
@@ -148,6 +163,11 @@ impl Service {
 
     pub(crate) fn app(&self) -> Option<&dyn Channel> {
         self.app.as_deref()
+    }
+
+    /// Who owns WebSocket connections; none when they are not passed on.
+    pub(crate) fn upgrades(&self) -> Option<&Drain> {
+        self.upgrades.as_ref()
     }
 
     pub(crate) fn resiliency(&self) -> &Resiliency {

@@ -10,6 +10,7 @@ use component_api::pubsub::Broker;
 use component_api::{Instance, Metadata};
 use foundation_app::{Channel, Subscription};
 use foundation_drain::Drain;
+use foundation_resiliency::{self as resiliency, BuiltIn, Policy};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +19,6 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// Tries of asking the app for its subscriptions after the first, and the pause before each.
-const ASK_AGAIN: [Duration; 3] = [Duration::from_millis(500), Duration::from_millis(750), Duration::from_millis(1125)];
 /// Pauses before subscribing again where a broker failed: from the first, by half as much more, to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
@@ -291,7 +290,8 @@ impl Subscriber {
         if self.wishes().app_was_asked() || self.service.brokers().is_empty() {
             return;
         }
-        let subscriptions = if self.options.ask_app { subscriptions_of(&**app).await } else { not_asked() };
+        let policy = self.service.resiliency().built_in(BuiltIn::InitializationRetries);
+        let subscriptions = if self.options.ask_app { subscriptions_of(&**app, &policy).await } else { not_asked() };
         announce(&subscriptions);
         if let Err(error) = self.wishes().app_said(subscriptions) {
             tracing::error!(target: SCOPE, "{error}");
@@ -304,21 +304,23 @@ fn not_asked() -> Vec<Subscription> {
     Vec::new()
 }
 
-async fn subscriptions_of(app: &dyn Channel) -> Vec<Subscription> {
-    let mut pauses = ASK_AGAIN.iter();
-    loop {
-        let error = match app.subscriptions().await {
-            Ok(subscriptions) => return subscriptions,
-            Err(error) => error,
-        };
-        match pauses.next().filter(|_| error.is_temporary()) {
-            Some(pause) => sleep(*pause).await,
-            None => {
-                tracing::error!(target: SCOPE, "error getting topic list from app: {error}");
-                return Vec::new();
-            }
-        }
+/// Why the app does not say what it is subscribed to.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Silent(foundation_app::Error);
+
+impl resiliency::Failure for Silent {
+    fn is_permanent(&self) -> bool {
+        !self.0.is_temporary()
     }
+}
+
+async fn subscriptions_of(app: &dyn Channel, policy: &Policy) -> Vec<Subscription> {
+    let said = policy.run(|| async { app.subscriptions().await.map_err(Silent) }).await;
+    said.unwrap_or_else(|error| {
+        tracing::error!(target: SCOPE, "error getting topic list from app: {error}");
+        Vec::new()
+    })
 }
 
 fn announce(subscriptions: &[Subscription]) {

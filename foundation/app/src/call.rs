@@ -18,6 +18,9 @@ pub struct CallContext {
     pub type_url: String,
     /// The caller named no verb, as gRPC callers may.
     pub no_verb: bool,
+    /// The call wants to become a WebSocket: its body is what the caller says after an answer of status 101, and the
+    /// body of that answer what the app says. Only apps over HTTP/1.1 are asked.
+    pub upgrade: bool,
 }
 
 /// Extension of an answer of a gRPC app: its status as it came, which the HTTP status and body only tell roughly.

@@ -3,6 +3,7 @@ mod answer;
 mod dialer;
 pub(crate) mod http1;
 pub(crate) mod http2;
+mod upgrade;
 
 pub(crate) use dialer::{Dialer, tcp};
 

@@ -17,6 +17,7 @@ mod over_grpc;
 mod over_http;
 mod status;
 mod subscriptions;
+pub mod tunnel;
 mod turn;
 
 pub use bindings::{BindingAnswer, BindingEvent};

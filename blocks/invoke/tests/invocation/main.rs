@@ -3,6 +3,7 @@
 mod endpoints;
 mod policies;
 mod proxying;
+mod websocket;
 mod world;
 
 use axum::body::Body;

@@ -51,6 +51,11 @@ pub(crate) fn sidecar(app_id: &str, peer: u16, app: Option<(u16, Protocol)>) -> 
     Arc::new(bare_sidecar(app_id, peer, app))
 }
 
+/// The same, which passes WebSocket connections on.
+pub(crate) fn sidecar_with_upgrades(app_id: &str, peer: u16, app: Option<(u16, Protocol)>) -> Arc<Service> {
+    Arc::new(bare_sidecar(app_id, peer, app).with_upgrades(&Drain::new()))
+}
+
 fn bare_sidecar(app_id: &str, peer: u16, app: Option<(u16, Protocol)>) -> Service {
     let own = Own {
         app_id: app_id.to_owned(),

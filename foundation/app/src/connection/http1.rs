@@ -32,6 +32,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// A connection that goes to the others of the pool.
+    pub(super) fn new(requests: SendRequest<Body>, pool: &Pool) -> Self {
+        Self { requests, idle: Arc::clone(&pool.idle), drain: pool.drain.clone() }
+    }
+
     /// Keeps the connection for the next call.
     pub(super) fn give_back(self) {
         let Self { mut requests, idle, drain } = self;
@@ -84,7 +89,7 @@ impl Pool {
         request: Request<Body>,
     ) -> Result<(Response<hyper::body::Incoming>, Lease), (hyper::Error, Option<Request<Body>>)> {
         match requests.try_send_request(request).await {
-            Ok(response) => Ok((response, Lease { requests, idle: Arc::clone(&self.idle), drain: self.drain.clone() })),
+            Ok(response) => Ok((response, Lease::new(requests, self))),
             Err(mut error) => {
                 let unsent = error.take_message();
                 Err((error.into_error(), unsent))
@@ -116,7 +121,15 @@ impl Pool {
         Ok(requests)
     }
 
-    fn broken(&self, error: hyper::Error) -> Broken {
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    pub(super) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    pub(super) fn broken(&self, error: hyper::Error) -> Broken {
         Broken::Exchange { address: self.dialer.options().authority(), error }
     }
 }

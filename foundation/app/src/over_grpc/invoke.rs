@@ -31,6 +31,7 @@ impl Caller {
     pub(super) async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         let (mut head, body) = request.into_parts();
         let context = head.extensions.remove::<CallContext>().unwrap_or_default();
+        let body = if context.upgrade { Body::empty() } else { body };
         let data = body.collect().await.map_err(|error| Error::Body(error.to_string()))?.to_bytes();
         let message = invoke_request(&head, &context, data)?;
         let metadata = request_to_grpc(head.headers, context.origin);

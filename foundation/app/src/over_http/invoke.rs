@@ -1,12 +1,14 @@
 //! Method calls of an HTTP app.
-use super::Caller;
 use super::compression::decompress;
+use super::{Caller, Connections};
 use crate::connection::Broken;
 use crate::headers::{TOKEN, request_to_http};
 use crate::{CallContext, Error};
 use axum::body::Body;
 use component_api::middleware;
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RANGE, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RANGE, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
@@ -21,9 +23,13 @@ const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf")
 impl Caller {
     pub(super) async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         let (mut head, body) = request.into_parts();
-        prepare(&mut head)?;
+        let context = head.extensions.remove::<CallContext>().unwrap_or_default();
+        prepare(&mut head, &context)?;
         if let Some(token) = &self.token {
             head.headers.insert(TOKEN, token.clone());
+        }
+        if context.upgrade {
+            return self.upgrade(head, body).await;
         }
         if self.options.pipeline.is_empty() {
             return self.exchange(head, body).await;
@@ -56,6 +62,18 @@ impl Caller {
 }
 
 impl Caller {
+    /// Asks the app for a WebSocket; `said` is what the caller will say. Pipelines and metrics are for calls that end.
+    async fn upgrade(&self, mut head: Parts, said: Body) -> Result<Response<Body>, Error> {
+        let Connections::Http1(pool) = &self.connections else { return self.exchange(head, Body::empty()).await };
+        head.headers.insert(HOST, self.host.clone());
+        head.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        let turn = self.turns.take().await;
+        let mut response = pool.upgrade(Request::from_parts(head, Body::empty()), said, turn).await?;
+        strip(response.headers_mut());
+        Ok(response)
+    }
+
     /// An app that gave no answer counts as one that failed.
     async fn send_counted(&self, request: Request<Body>) -> Result<Response<Body>, Broken> {
         let metrics = &self.options.metrics;
@@ -73,9 +91,8 @@ impl Caller {
     }
 }
 
-fn prepare(head: &mut Parts) -> Result<(), Error> {
-    let context = head.extensions.remove::<CallContext>().unwrap_or_default();
-    head.method = verb(&head.method, &context)?;
+fn prepare(head: &mut Parts, context: &CallContext) -> Result<(), Error> {
+    head.method = verb(&head.method, context)?;
     head.version = Version::HTTP_11;
     head.uri = path_only(&head.uri);
     request_to_http(&mut head.headers);

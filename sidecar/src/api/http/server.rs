@@ -44,7 +44,7 @@ impl Serve for Server {
             let api = Arc::clone(&api);
             async move { Ok::<_, Infallible>(api.answer(request.map(body), client).await) }
         });
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(connection), service));
+        let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(connection), service));
         tokio::select! {
             _ = connection.as_mut() => {}
             () = drain.stopped() => {
