@@ -8,6 +8,7 @@ mod client;
 mod dapr;
 mod ending;
 mod invocation;
+mod reload;
 mod sidecar;
 mod sockets;
 mod wait;

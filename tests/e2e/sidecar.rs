@@ -25,7 +25,7 @@ pub(crate) struct Sidecar {
     child: Child,
     pub(crate) port: u16,
     arguments: Vec<String>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Setup {
@@ -87,7 +87,7 @@ impl Setup {
             flag("--app-port", &app_port.to_string());
         }
         arguments.extend(self.flags);
-        Sidecar { child: spawn(&arguments), port, arguments, _folder: folder }
+        Sidecar { child: spawn(&arguments), port, arguments, folder }
     }
 }
 
@@ -98,6 +98,29 @@ impl Sidecar {
             self.get("/v1.0/healthz").await.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
         })
         .await;
+    }
+
+    /// Writes a resource file.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.resources().join(name), text).unwrap();
+    }
+
+    /// Removes a resource file.
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.resources().join(name)).unwrap();
+    }
+
+    /// The folder of the resource files.
+    pub(crate) fn resources(&self) -> PathBuf {
+        self.folder.path().join("resources")
+    }
+
+    /// Names in a list of the metadata document.
+    pub(crate) async fn listed(&self, list: &str) -> Vec<String> {
+        let Ok((_, body)) = self.get("/v1.0/metadata").await else { return Vec::new() };
+        let document: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        let names = document[list].as_array().into_iter().flatten();
+        names.filter_map(|one| one["name"].as_str().or(one["topic"].as_str()).map(str::to_owned)).collect()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
