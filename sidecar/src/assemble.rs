@@ -126,6 +126,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         let declared = declared::subscription(resource);
         subscriber.declare(declared).context("failed to load declarative subscriptions")?;
     }
+    subscriber.reconcile().await;
     let binding = block_binding::Service::new(live.bindings.clone());
     let binding = Arc::new(binding.with_resiliency(resiliency).with_metrics(metrics.clone()));
     let reader = block_binding::Reader::new(

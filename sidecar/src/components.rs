@@ -13,7 +13,7 @@ pub use values::Values;
 use category::Category;
 use component_api::{Config, Properties, Registry};
 use foundation_drain::Drain;
-use foundation_resources::{Component, ConfigurationSpec, Diff, Resource};
+use foundation_resources::{Component, ConfigurationSpec, Resource};
 use foundation_telemetry::Metrics;
 use futures_util::future::{BoxFuture, join_all};
 use live::Made;
@@ -75,20 +75,19 @@ impl Components {
         join_all(others.into_iter().map(|component| self.start_one(component))).await.into_iter().collect()
     }
 
-    /// Makes changes: what is gone ends first, then what is another comes in the place of what was, then what is new. What
-    /// is out of use ends when its last user lets go of it.
+    /// Starts a component in the place of the one with its name, which ends when its last user lets go of it.
     ///
     /// # Errors
-    /// The first component that cannot be started and is not to be ignored.
-    pub async fn apply(&self, changes: &Diff<Component>) -> Result<(), Failure> {
-        for component in &changes.removed {
-            self.remove(&component.metadata.name);
-        }
-        for component in changes.changed.iter().chain(&changes.added) {
-            self.parked().retain(|parked| parked.metadata.name != component.metadata.name);
-            self.start_one(component).await?;
-        }
-        Ok(())
+    /// It cannot be started and is not to be ignored.
+    pub async fn replace(&self, component: &Component) -> Result<(), Failure> {
+        self.parked().retain(|parked| parked.metadata.name != component.metadata.name);
+        self.start_one(component).await
+    }
+
+    /// Takes a component out; it ends when its last user lets go of it.
+    pub fn remove(&self, name: &str) {
+        self.parked().retain(|parked| parked.metadata.name != name);
+        self.live.remove(name).into_iter().for_each(|old| self.drain.spawn(old.close(self.drain.token())));
     }
 
     /// Whether a component would have other metadata now, as when a secret was changed.
@@ -166,11 +165,6 @@ impl Components {
             Err(Failure::Create { .. }) => self.metrics.component_init_failed(kind, "creation", name),
             Err(_) => self.metrics.component_init_failed(kind, "init", name),
         }
-    }
-
-    fn remove(&self, name: &str) {
-        self.parked().retain(|parked| parked.metadata.name != name);
-        self.live.remove(name).into_iter().for_each(|old| self.drain.spawn(old.close(self.drain.token())));
     }
 
     /// Starts what has waited for a secret store.

@@ -20,7 +20,9 @@ impl Facts for Sources {
     fn components(&self) -> Vec<Component> {
         let live = &self.live;
         let mut all = listed(&live.state, |store| of_state(store.component.features()));
-        all.extend(listed(&live.brokers, |broker| of_broker(broker.component.features())));
+        let brokers = live.brokers.all();
+        let at_work = brokers.values().filter(|broker| self.subscriber.is_in_step(broker));
+        all.extend(at_work.map(|broker| component(broker, of_broker(broker.component.features()))));
         all.extend(listed(&live.secrets, |store| of_secrets(store.component.features())));
         all.extend(listed(&live.configurations, |_| Vec::new()));
         all.extend(listed(&live.locks, |_| Vec::new()));
@@ -59,13 +61,12 @@ fn listed<T: ?Sized>(
     live: &component_api::Live<T>,
     capabilities: fn(&Instance<T>) -> Vec<&'static str>,
 ) -> Vec<Component> {
-    let component = |one: &Arc<Instance<T>>| Component {
-        name: one.name.clone(),
-        kind: one.kind.clone(),
-        version: one.version.clone(),
-        capabilities: capabilities(one),
-    };
-    live.all().values().map(component).collect()
+    live.all().values().map(|one| component(one, capabilities(one))).collect()
+}
+
+fn component<T: ?Sized>(instance: &Instance<T>, capabilities: Vec<&'static str>) -> Component {
+    let Instance { name, kind, version, .. } = instance;
+    Component { name: name.clone(), kind: kind.clone(), version: version.clone(), capabilities }
 }
 
 fn those(capabilities: &[(bool, &'static str)]) -> Vec<&'static str> {

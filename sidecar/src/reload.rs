@@ -133,14 +133,8 @@ impl Reloader {
         let resources = &mut now.resources;
         resources.components = with_one_actor_store(&before.resources.components, &resources.components);
         let changes = self.component_changes(&before.resources.components, &resources.components).await;
-        announce(&changes);
-        self.components.apply(&changes).await?;
-        changes
-            .changed
-            .iter()
-            .for_each(|one| tracing::info!(target: RECONCILER, "Component updated: {}", one.log_name()));
-        let subscriptions = self.declare(&before.resources.subscriptions, &mut resources.subscriptions);
-        if subscriptions || !changes.is_empty() {
+        self.change(&changes).await?;
+        if self.declare(&before.resources.subscriptions, &mut resources.subscriptions) {
             self.followers.reconcile().await;
         }
         announce(&Diff::between(&before.resources.mcp_servers, &resources.mcp_servers));
@@ -149,6 +143,21 @@ impl Reloader {
         announce(&Diff::between(&before.resources.workflow_access_policies, &resources.workflow_access_policies));
         resources.workflow_access_policies = usable_policies(std::mem::take(&mut resources.workflow_access_policies));
         self.current.set(now);
+        Ok(())
+    }
+
+    /// What is gone ends first, then what is another comes in the place of what was, then what is new.
+    async fn change(&self, changes: &Diff<Component>) -> anyhow::Result<()> {
+        announce(changes);
+        for gone in &changes.removed {
+            self.components.remove(&gone.metadata.name);
+            self.followers.reconcile().await;
+        }
+        for changed in changes.changed.iter().chain(&changes.added) {
+            self.components.replace(changed).await?;
+            self.followers.reconcile().await;
+            tracing::info!(target: RECONCILER, "Component updated: {}", changed.log_name());
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use crate::rules::InvalidRule;
 use crate::running::Running;
 use crate::service::Service;
 use crate::wanted::{Declared, Kind, Listed, Wish, Wishes};
+use arc_swap::ArcSwap;
 use component_api::pubsub::Broker;
 use component_api::{Instance, Metadata};
 use foundation_app::{Channel, Subscription};
@@ -45,6 +46,8 @@ pub struct Subscriber {
     /// The last event has its verdict.
     ended: CancellationToken,
     wishes: Mutex<Wishes>,
+    /// The brokers as they were when everything was brought in step with them.
+    in_step: ArcSwap<BTreeMap<String, Arc<Instance<dyn Broker>>>>,
     /// Held while the app is asked, so that it is asked once.
     asking: tokio::sync::Mutex<()>,
     state: tokio::sync::Mutex<State>,
@@ -86,12 +89,13 @@ impl Subscriber {
             drain: drain.child(),
             ended: CancellationToken::new(),
             wishes: Mutex::default(),
+            in_step: ArcSwap::default(),
             asking: tokio::sync::Mutex::default(),
             state: tokio::sync::Mutex::default(),
         })
     }
 
-    /// Adds a Subscription resource, or replaces the one of that name; [`Subscriber::reconcile`] makes it work.
+    /// Adds a Subscription resource, or replaces the one of that name; [`Subscriber::reconcile`] makes it work and lists it.
     ///
     /// # Errors
     /// An expression that is not CEL; then nothing changes.
@@ -155,6 +159,11 @@ impl Subscriber {
         }
     }
 
+    /// Whether the subscriptions of a broker were brought in step with it.
+    pub fn is_in_step(&self, broker: &Arc<Instance<dyn Broker>>) -> bool {
+        self.in_step.load().get(&broker.name).is_some_and(|known| Arc::ptr_eq(known, broker))
+    }
+
     /// The subscriptions, in the order of the metadata API.
     pub fn list(&self) -> Vec<Listed> {
         self.wishes().listed()
@@ -209,6 +218,7 @@ impl Subscriber {
     /// Whether everything wanted is at work.
     async fn try_reconcile(&self) -> bool {
         let mut state = self.state.lock().await;
+        let brokers = self.service.brokers().all();
         let mut wanted = self.wanted(&state);
         let at_work = state.active && !state.ended;
         let mut stale = Vec::new();
@@ -230,6 +240,8 @@ impl Subscriber {
         for (key, started) in join_all(wanted.into_iter().map(start)).await {
             all &= started.map(|running| state.running.insert(key, running)).is_ok();
         }
+        self.in_step.store(brokers);
+        self.wishes().settle();
         all
     }
 

@@ -44,6 +44,8 @@ impl Listed {
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
     pub kind: Kind,
+    /// Whether it was brought to work, as far as that is possible; until then it is not listed.
+    pub settled: bool,
     pub subscription: Subscription,
     pub rules: Rules,
 }
@@ -51,7 +53,7 @@ pub(crate) struct Wish {
 impl Wish {
     pub(crate) fn new(kind: Kind, subscription: Subscription) -> Result<Self, InvalidRule> {
         let rules = Rules::compile(&subscription.rules)?;
-        Ok(Self { kind, subscription, rules })
+        Ok(Self { kind, settled: kind != Kind::Declarative, subscription, rules })
     }
 
     fn listed(&self) -> Listed {
@@ -88,6 +90,11 @@ impl Wishes {
         self.declared.retain(|(known, _)| known != name);
     }
 
+    /// Lists what was declared until now.
+    pub(crate) fn settle(&mut self) {
+        self.declared.iter_mut().for_each(|(_, wish)| wish.settled = true);
+    }
+
     pub(crate) fn app_was_asked(&self) -> bool {
         self.programmatic.is_some()
     }
@@ -116,7 +123,7 @@ impl Wishes {
     /// All of them, as the metadata API lists them.
     pub(crate) fn listed(&self) -> Vec<Listed> {
         let streams = self.streams.values().map(|(wish, _)| wish);
-        self.of_app().iter().chain(streams).map(Wish::listed).collect()
+        self.of_app().iter().chain(streams).filter(|wish| wish.settled).map(Wish::listed).collect()
     }
 
     /// One for each topic of the app: the first resource counts, and what the app says counts more.

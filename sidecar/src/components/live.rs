@@ -20,11 +20,14 @@ pub struct Live {
     pub middlewares: Table<dyn middleware::Http>,
 }
 
+/// Puts a component into its table; returns the one whose place it takes.
+type Keep = Box<dyn FnOnce(&Live) -> Option<Retired> + Send>;
+
 /// A component that was made but does not run yet.
 pub(crate) struct Made {
     name: String,
     category: Category,
-    keep: Box<dyn FnOnce(&Live) -> Option<Retired> + Send>,
+    keep: Keep,
 }
 
 impl Made {
