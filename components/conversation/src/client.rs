@@ -69,13 +69,21 @@ impl Client {
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = self.headers.clone();
         let host = self.url.host().unwrap_or_default();
-        let unreached =
-            |error| Error::new(Kind::Unavailable, format!("network error: failed to reach {host}")).with_source(error);
+        let unreached = |error: hyper_util::client::legacy::Error| {
+            let cause = root_cause(&error);
+            Error::new(Kind::Unavailable, format!("network error: failed to reach {host}: {cause}"))
+        };
         let (head, body) = self.pool.request(request).await.map_err(unreached)?.into_parts();
         let broken = |error| Error::new(Kind::Unavailable, "cannot read the answer of the API").with_source(error);
         let body = Limited::new(body, LIMIT).collect().await.map_err(broken)?.to_bytes();
         if head.status == StatusCode::OK { Ok(body) } else { Err(refusal(head.status, &body)) }
     }
+}
+
+/// What the layers of a client only wrap, such as that a certificate is not trusted.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The header of a key as most APIs want it.

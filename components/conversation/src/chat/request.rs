@@ -114,12 +114,17 @@ fn messages<'a>(model: &str, messages: &'a [Message]) -> Vec<ChatMessage<'a>> {
     if !knows_no_system(model) {
         return messages.iter().map(|one| message(one, None)).collect();
     }
-    let (systems, others): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.role == Role::System);
-    let said: Vec<_> = systems.iter().flat_map(|message| texts(message)).collect();
-    let mut said = Some(format!("{}\n\n", said.join("\n\n"))).filter(|_| !said.is_empty());
-    let take = |one: &&Message| if role(one.role) == "user" { said.take() } else { None };
-    let with_system: Vec<_> = others.iter().map(take).collect();
-    others.into_iter().zip(with_system).map(|(one, said)| message(one, said)).collect()
+    let mut system = system(messages);
+    let others = messages.iter().filter(|message| message.role != Role::System);
+    let with_system = |one: &'a Message| message(one, if role(one.role) == "user" { system.take() } else { None });
+    others.map(with_system).collect()
+}
+
+/// All that a system says, with room to what the user says after it.
+fn system(messages: &[Message]) -> Option<String> {
+    let systems = messages.iter().filter(|message| message.role == Role::System);
+    let said: Vec<_> = systems.flat_map(texts).collect();
+    Some(format!("{}\n\n", said.join("\n\n"))).filter(|_| !said.is_empty())
 }
 
 fn message(message: &Message, before: Option<String>) -> ChatMessage<'_> {
