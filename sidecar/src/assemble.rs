@@ -99,7 +99,10 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
     let invoke = invoke.with_endpoints(http_endpoints, app_pipeline)?;
-    let invoke = Arc::new(invoke.with_resiliency(resiliency.clone()).with_upgrades(&drains.api));
+    let invoke = invoke.with_resiliency(resiliency.clone()).with_upgrades(&drains.api);
+    let http_app = !options.app.protocol.is_grpc();
+    let access = block_invoke::Access::new(configuration.access_control.as_ref(), http_app, metrics.clone());
+    let invoke = Arc::new(invoke.with_access(access));
     let secret = block_secret::Service::new(live.secrets.clone(), declared::secret_scopes(&configuration));
     let secret = Arc::new(secret.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());

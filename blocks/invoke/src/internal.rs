@@ -2,6 +2,7 @@
 //!
 //! The two calls are served from the frames up: a proxied or invoked request passes through two sidecars, and the message
 //! layer between would cost more than the rest. Actor calls come with the actors.
+use crate::access::{Call, caller};
 use crate::answer::{first_data, rejoined};
 use crate::app::deliver;
 use crate::error::Error;
@@ -15,6 +16,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
+use foundation_identity::SpiffeId;
 use foundation_peer::receive::{answer_stream, answer_whole, receive_stream, receive_whole, refusal};
 use foundation_peer::{Answer, Head, Outcome};
 use http::Method;
@@ -37,28 +39,30 @@ pub fn internal_routes(service: Arc<Service>) -> Router {
 }
 
 async fn call_local_stream(State(service): State<Arc<Service>>, request: Request) -> Response {
-    match stream(&service, request.into_body()).await {
+    match stream(&service, request).await {
         Ok(answer) => answer_stream(answer),
         Err(status) => refusal(status),
     }
 }
 
-async fn stream(service: &Service, body: Body) -> Result<Answer, Status> {
+async fn stream(service: &Service, request: Request) -> Result<Answer, Status> {
+    let (parts, body) = request.into_parts();
     let (mut head, body) = receive_stream(body, service.max_message_size()).await?;
     let body = if is_marked(&head.headers) { body } else { settled(&mut head, body).await };
-    serve(service, head, body).await
+    serve(service, caller(&parts.extensions), head, body).await
 }
 
 async fn call_local(State(service): State<Arc<Service>>, request: Request) -> Response {
-    match whole(&service, request.into_body()).await {
+    match whole(&service, request).await {
         Ok(answer) => answer_whole(answer).await,
         Err(status) => refusal(status),
     }
 }
 
-async fn whole(service: &Service, body: Body) -> Result<Answer, Status> {
+async fn whole(service: &Service, request: Request) -> Result<Answer, Status> {
+    let (parts, body) = request.into_parts();
     let (head, data) = receive_whole(body, service.max_message_size()).await?;
-    serve(service, head, Body::from(data)).await
+    serve(service, caller(&parts.extensions), head, Body::from(data)).await
 }
 
 async fn unknown() -> Response {
@@ -69,11 +73,12 @@ async fn proxied(State(service): State<Arc<Service>>, request: Request) -> Respo
     proxy(&service, request).await
 }
 
-/// Hands a call of another sidecar to the app.
-async fn serve(service: &Service, mut head: Head, body: Body) -> Result<Answer, Status> {
+/// Hands a call of another sidecar to the app, if that one may make it.
+async fn serve(service: &Service, caller: Option<&SpiffeId>, mut head: Head, body: Body) -> Result<Answer, Status> {
     let app = service.app().ok_or_else(|| Status::internal("app channel is not initialized"))?;
     head.method =
         normalise(&head.method).map_err(|error| Status::invalid_argument(format!("invalid method: {error}")))?;
+    service.access().check(Call { caller, operation: &head.method, verb: head.verb.as_ref() })?;
     add_trace(&mut head.headers);
     if app.protocol().is_grpc() {
         head.headers.remove(AUTHORITY);

@@ -3,6 +3,7 @@
 //! The own app is called directly; others through their sidecars, found by name. gRPC calls of services that nobody here
 //! knows are passed on unread ([`proxy`]). [`internal_routes`] is the other end: what the sidecars of others call.
 //! Contract: surface.md 0 and 1.2, protocols.md 6.
+mod access;
 mod answer;
 mod app;
 mod attempt;
@@ -23,6 +24,7 @@ mod status;
 mod upgrade;
 mod url;
 
+pub use access::Access;
 pub use attempt::Stop;
 pub use error::Error;
 pub use external::{ClientTls, HttpEndpoint, InvalidEndpoint, InvalidTls};

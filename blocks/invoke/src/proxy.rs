@@ -1,4 +1,5 @@
 //! gRPC calls of any service, passed on unread: to the own app, or to the sidecar of another (protocols.md 6.4).
+use crate::access::{Call, caller};
 use crate::attempt::{Failure, last};
 use crate::deadline::within_grpc;
 use crate::path::normalise;
@@ -12,6 +13,7 @@ use foundation_peer::Target;
 use foundation_peer::headers::{APP_ID, CALLEE_ID, CALLER_ID};
 use foundation_peer::receive::{refusal, without_length};
 use foundation_resiliency::Policy;
+use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tonic::Status;
@@ -108,9 +110,14 @@ fn header(text: &str) -> Result<HeaderValue, Status> {
     HeaderValue::from_str(text).map_err(|_| Status::invalid_argument("the app id cannot be sent as metadata"))
 }
 
-async fn to_own_app(service: &Service, request: Request) -> Result<Response, Status> {
-    let path = request.uri().path();
-    normalise(path).map_err(|error| Status::invalid_argument(format!("invalid method: {error}")))?;
+/// What is authorised is what the app gets: the method without detours.
+async fn to_own_app(service: &Service, mut request: Request) -> Result<Response, Status> {
+    let invalid = |error: String| Status::invalid_argument(format!("invalid method: {error}"));
+    let path = normalise(request.uri().path()).map_err(|error| invalid(error.to_string()))?;
+    service.access().check(Call { caller: caller(request.extensions()), operation: &path, verb: None })?;
+    if path != request.uri().path() {
+        *request.uri_mut() = path.parse().map_err(|error: InvalidUri| invalid(error.to_string()))?;
+    }
     let app = service.app().ok_or_else(|| Status::unavailable("app channel is not initialized"))?;
     app.grpc().forward(request).await
 }

@@ -1,4 +1,5 @@
 //! Calls of apps: the own one directly, others through their sidecars, and endpoints that are no apps.
+use crate::access::Access;
 use crate::app::deliver;
 use crate::attempt::{Failure, judge, last};
 use crate::deadline::within;
@@ -11,6 +12,7 @@ use foundation_app::Channel;
 use foundation_drain::Drain;
 use foundation_peer::{Answer, Head, Payload, Peers, Target};
 use foundation_resiliency::{BuiltIn, Policy, Resiliency};
+use foundation_telemetry::Metrics;
 use http::HeaderMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ pub struct Service {
     external: External,
     resiliency: Resiliency,
     upgrades: Option<Drain>,
+    access: Access,
     max_message_size: usize,
 }
 
@@ -38,7 +41,8 @@ impl Service {
     /// `app` is none for a sidecar without an app; `max_message_size` is the limit of one gRPC message in bytes.
     pub fn new(peers: Arc<Peers>, app: Option<Arc<dyn Channel>>, max_message_size: usize) -> Self {
         let (external, resiliency) = (External::default(), Resiliency::default());
-        Self { peers, app, external, resiliency, upgrades: None, max_message_size }
+        let access = Access::new(None, false, Metrics::disabled());
+        Self { peers, app, external, resiliency, upgrades: None, access, max_message_size }
     }
 
     /// The same with HTTPEndpoint resources, by name; requests to them and to URLs pass `pipeline`.
@@ -51,6 +55,12 @@ impl Service {
         pipeline: Pipeline,
     ) -> Result<Self, InvalidEndpoint> {
         Ok(Self { external: External::new(endpoints, pipeline)?, ..self })
+    }
+
+    /// The same, with a word on which apps may call the own one.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        Self { access, ..self }
     }
 
     /// The same, with policies for calls of apps and endpoints.
@@ -172,6 +182,10 @@ impl Service {
 
     pub(crate) fn resiliency(&self) -> &Resiliency {
         &self.resiliency
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     pub(crate) fn max_message_size(&self) -> usize {

@@ -1,1 +1,4 @@
-//! Identity of processes: SPIFFE ids, certificates and their rotation, TLS configurations.
+//! Identities of workloads: SPIFFE ids, certificates and their rotation.
+mod spiffe_id;
+
+pub use spiffe_id::{InvalidSpiffeId, PeerId, SpiffeId, TrustDomain};

@@ -1,0 +1,140 @@
+//! Access control: which apps may call which methods of the own app (protocols.md 5.6, surface.md 3.3).
+mod operations;
+#[cfg(test)]
+mod tests;
+
+use foundation_identity::{PeerId, SpiffeId};
+use foundation_resources::{AccessControl, AppPolicy};
+use foundation_telemetry::{AclDecision, Metrics};
+use http::{Extensions, Method};
+use operations::Operations;
+use std::collections::BTreeMap;
+use tonic::Status;
+
+const SCOPE: &str = "dapr.acl";
+
+/// Decides on calls of other apps.
+#[derive(Clone, Debug)]
+pub struct Access {
+    rules: Rules,
+    metrics: Metrics,
+}
+
+/// What the own app's protocol and configuration say.
+#[derive(Clone, Debug, Default)]
+struct Rules {
+    /// HTTP apps have verbs, and paths without regard to case.
+    http: bool,
+    allow: bool,
+    /// By app id and namespace; the last policy of an app counts.
+    apps: BTreeMap<(String, String), Policy>,
+}
+
+#[derive(Clone, Debug)]
+struct Policy {
+    trust_domain: String,
+    /// None is as the default for all apps.
+    allow: Option<bool>,
+    operations: Operations,
+}
+
+/// A call of another app.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    /// Who the caller was proven to be; none without mutual TLS.
+    pub(crate) caller: Option<&'a SpiffeId>,
+    /// The method, normalised.
+    pub(crate) operation: &'a str,
+    pub(crate) verb: Option<&'a Method>,
+}
+
+impl Access {
+    /// Reads a configuration; without one all calls are allowed. `http` tells that the own app speaks HTTP.
+    pub fn new(configuration: Option<&AccessControl>, http: bool, metrics: Metrics) -> Self {
+        Self { rules: configuration.map_or_else(Rules::open, |control| Rules::new(control, http)), metrics }
+    }
+
+    /// Whether the call may reach the app.
+    ///
+    /// # Errors
+    /// The status of a call that may not.
+    pub(crate) fn check(&self, call: Call<'_>) -> Result<(), Status> {
+        let call = Call { verb: call.verb.filter(|_| self.rules.http), ..call };
+        let (allowed, by_app_policy) = self.rules.decide(call);
+        self.count(call.caller, allowed, by_app_policy);
+        if allowed {
+            return Ok(());
+        }
+        let id = call.caller.map(ToString::to_string).unwrap_or_default();
+        let (operation, verb) = (call.operation, call.verb.map_or("NONE", Method::as_str));
+        let text = format!("access control policy has denied access to id: {id} operation: {operation} verb: {verb}");
+        tracing::debug!(target: SCOPE, "{text}");
+        Err(Status::permission_denied(text))
+    }
+
+    fn count(&self, caller: Option<&SpiffeId>, allowed: bool, by_app_policy: bool) {
+        self.metrics.access_decided(AclDecision {
+            app_id: caller.map_or("", SpiffeId::app_id),
+            trust_domain: caller.map_or("", |caller| caller.trust_domain().as_str()),
+            namespace: caller.map_or("", SpiffeId::namespace),
+            allowed,
+            by_app_policy,
+        });
+    }
+}
+
+impl Rules {
+    /// All calls are allowed.
+    fn open() -> Self {
+        Self { allow: true, ..Self::default() }
+    }
+
+    fn new(AccessControl { default_action, trust_domain, policies }: &AccessControl, http: bool) -> Self {
+        if default_action.is_empty() && trust_domain.is_empty() && policies.is_empty() {
+            return Self::open();
+        }
+        let by_app =
+            |policy: &AppPolicy| ((policy.app_id.clone(), policy.namespace.clone()), Policy::new(policy, http));
+        Self { http, allow: is_allow(default_action), apps: policies.iter().map(by_app).collect() }
+    }
+
+    /// Whether a call is allowed, and whether the caller's own policy has a word in it.
+    fn decide(&self, call: Call<'_>) -> (bool, bool) {
+        let Some(policy) = call.caller.and_then(|caller| self.policy(caller)) else { return (self.allow, false) };
+        let usual = policy.allow.unwrap_or(self.allow);
+        let operation = format!("/{}", call.operation.trim_start_matches('/'));
+        let operation = if self.http { operation.to_lowercase() } else { operation };
+        let allowed = match policy.operations.find(&operation) {
+            None => usual,
+            Some(rule) if !self.http => rule.allow,
+            // A call without a verb fits no rule for verbs, and only the app's own default may allow it.
+            Some(rule) => match call.verb {
+                Some(verb) => rule.of_verb(verb).unwrap_or(usual),
+                None => policy.allow.unwrap_or(false),
+            },
+        };
+        (allowed, policy.allow.is_some())
+    }
+
+    fn policy(&self, caller: &SpiffeId) -> Option<&Policy> {
+        let policy = self.apps.get(&(caller.app_id().to_owned(), caller.namespace().to_owned()))?;
+        (policy.trust_domain == caller.trust_domain().as_str()).then_some(policy)
+    }
+}
+
+impl Policy {
+    fn new(policy: &AppPolicy, http: bool) -> Self {
+        let allow = Some(&policy.default_action).filter(|action| !action.is_empty()).map(|action| is_allow(action));
+        let trust_domain = policy.trust_domain.clone();
+        Self { trust_domain, allow, operations: Operations::new(&policy.operations, http) }
+    }
+}
+
+/// Who made a request, if its connection proved it.
+pub(crate) fn caller(extensions: &Extensions) -> Option<&SpiffeId> {
+    extensions.get::<PeerId>().map(|peer| &peer.0)
+}
+
+fn is_allow(action: &str) -> bool {
+    action.eq_ignore_ascii_case("allow")
+}
