@@ -2,10 +2,18 @@
 pub mod bearer;
 mod client;
 mod descriptor;
+#[cfg(feature = "oauth2")]
+pub mod oauth2;
+#[cfg(feature = "oauth2")]
+pub mod oauth2_client_credentials;
+#[cfg(feature = "oauth2")]
+mod path_filter;
 pub mod rate_limit;
 mod response;
 pub mod route_alias;
 pub mod router_checker;
+#[cfg(feature = "oauth2")]
+mod token_endpoint;
 pub mod uppercase;
 
 use component_api::Registry;
@@ -13,6 +21,10 @@ use component_api::Registry;
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
     bearer::register(registry);
+    #[cfg(feature = "oauth2")]
+    oauth2::register(registry);
+    #[cfg(feature = "oauth2")]
+    oauth2_client_credentials::register(registry);
     rate_limit::register(registry);
     route_alias::register(registry);
     router_checker::register(registry);

@@ -1,6 +1,10 @@
 //! All components, made by the registry as the sidecar makes them.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 mod bearer;
+#[cfg(feature = "oauth2")]
+mod oauth2;
+#[cfg(feature = "oauth2")]
+mod oauth2_client_credentials;
 mod provider;
 mod rate_limit;
 mod route_alias;

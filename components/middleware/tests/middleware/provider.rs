@@ -1,13 +1,16 @@
 //! An identity provider on loopback: it issues tokens and serves what clients ask for.
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use component_api::Task;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
@@ -23,6 +26,16 @@ struct Shared {
     url: Mutex<String>,
     keys: Mutex<Vec<Value>>,
     fetches: Mutex<u32>,
+    token_requests: Mutex<Vec<TokenRequest>>,
+    /// Whether only those get a token who say in parameters who they are.
+    parameters_only: AtomicBool,
+}
+
+/// A request for a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenRequest {
+    pub(crate) authorization: Option<String>,
+    pub(crate) form: BTreeMap<String, String>,
 }
 
 /// A key of the provider.
@@ -59,6 +72,7 @@ impl Provider {
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(discovery))
             .route("/keys", get(keys))
+            .route("/token", post(token))
             .with_state(Arc::clone(&shared));
         let server = Task::spawn(async move |_| axum::serve(listener, router).await.unwrap());
         Self { url, shared, _server: server }
@@ -72,6 +86,18 @@ impl Provider {
     /// How often the keys were fetched.
     pub(crate) fn fetches(&self) -> u32 {
         *self.shared.fetches.lock().unwrap()
+    }
+
+    pub(crate) fn token_url(&self) -> String {
+        format!("{}/token", self.url)
+    }
+
+    pub(crate) fn token_requests(&self) -> Vec<TokenRequest> {
+        self.shared.token_requests.lock().unwrap().clone()
+    }
+
+    pub(crate) fn take_parameters_only(&self) {
+        self.shared.parameters_only.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn keys_url(&self) -> String {
@@ -91,4 +117,19 @@ async fn keys(State(shared): State<Arc<Shared>>) -> Result<String, StatusCode> {
         return Err(StatusCode::NOT_FOUND);
     }
     Ok(json!({ "keys": *keys }).to_string())
+}
+
+/// Gives out tokens `token-1`, `token-2` and so on, unless the code is `bad`.
+async fn token(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
+    let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    let form: BTreeMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+    let unknown = shared.parameters_only.load(Ordering::Relaxed) && !form.contains_key("client_secret");
+    let bad = form.get("code").is_some_and(|code| code == "bad");
+    let mut requests = shared.token_requests.lock().unwrap();
+    requests.push(TokenRequest { authorization, form });
+    if unknown || bad {
+        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client" })));
+    }
+    let token = format!("token-{}", requests.len());
+    (StatusCode::OK, Json(json!({ "access_token": token, "token_type": "bearer", "expires_in": 100 })))
 }
