@@ -43,7 +43,7 @@ impl HttpBinding {
     /// # Errors
     /// A certificate or key that cannot be read.
     pub fn new(settings: Settings) -> Result<Self> {
-        if settings.renegotiation != Renegotiation::RenegotiateNever {
+        if settings.renegotiation != Renegotiation::Never {
             tracing::warn!(target: "dapr.contrib", "mtlsRenegotiation is ignored: TLS is never renegotiated");
         }
         let client = client(&settings)?;

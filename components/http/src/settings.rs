@@ -39,9 +39,12 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum Renegotiation {
     #[default]
-    RenegotiateNever,
-    RenegotiateOnceAsClient,
-    RenegotiateFreelyAsClient,
+    #[serde(rename = "RenegotiateNever")]
+    Never,
+    #[serde(rename = "RenegotiateOnceAsClient")]
+    OnceAsClient,
+    #[serde(rename = "RenegotiateFreelyAsClient")]
+    FreelyAsClient,
 }
 
 impl Default for Settings {

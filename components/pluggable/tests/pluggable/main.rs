@@ -1,5 +1,5 @@
 //! Components of a process that speaks Dapr's component protocol behind a Unix socket.
-#![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers outside of test functions, which the lint does not know as tests.
 mod process;
 
 use async_trait::async_trait;

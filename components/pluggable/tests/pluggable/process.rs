@@ -16,6 +16,7 @@ use wire::components::v1::*;
 use wire::google::rpc;
 
 type Reply<T> = Result<Response<T>, Status>;
+type Listeners<T> = Arc<Mutex<Vec<UnboundedSender<Result<T, Status>>>>>;
 type Items<T> = UnboundedReceiverStream<Result<T, Status>>;
 
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
@@ -37,8 +38,8 @@ pub(crate) struct Process {
 struct Served {
     properties: Arc<Mutex<HashMap<String, String>>>,
     entries: Arc<Mutex<HashMap<String, Bytes>>>,
-    messages: Arc<Mutex<Vec<UnboundedSender<Result<PullMessagesResponse, Status>>>>>,
-    events: Arc<Mutex<Vec<UnboundedSender<Result<ReadResponse, Status>>>>>,
+    messages: Listeners<PullMessagesResponse>,
+    events: Listeners<ReadResponse>,
     acks: UnboundedSender<(String, bool)>,
     answers: UnboundedSender<Result<String, String>>,
 }
