@@ -1,5 +1,4 @@
 //! Messages collected into bulks for the app (protocols.md 7.4).
-use crate::content_type::{BINARY, CLOUD_EVENT};
 use crate::delivery::{Delivery, SCOPE};
 use crate::event::is_expired;
 use crate::failure::Failure;
@@ -140,23 +139,22 @@ impl Delivery {
     /// None for a message that the app does not want, or that is too old.
     fn entry(&self, message: &Message) -> Result<Option<(String, BulkEntry)>, String> {
         let raw = raw_payload(&self.subscription.metadata)?;
-        let (envelope, event, usual) = if raw {
-            (Envelope::new(), BulkPayload::Raw(message.data.clone()), BINARY)
+        let (envelope, event) = if raw {
+            (Envelope::new(), BulkPayload::Raw(message.data.clone()))
         } else {
             let envelope: Envelope = serde_json::from_slice(&message.data).map_err(|error| {
                 let (pubsub, topic) = (&self.subscription.pubsub, &self.subscription.topic);
                 format!("error deserializing one of the messages in bulk cloud event in pubsub {pubsub} and topic {topic}: {error}")
             })?;
-            (envelope.clone(), BulkPayload::CloudEvent(envelope), CLOUD_EVENT)
+            (envelope.clone(), BulkPayload::CloudEvent(envelope))
         };
         if is_expired(&envelope) {
             return Ok(None);
         }
-        let content_type = message.content_type.clone().filter(|content_type| !content_type.is_empty());
         let entry = BulkEntry {
             entry_id: Uuid::new_v4().to_string(),
             event,
-            content_type: content_type.unwrap_or_else(|| usual.to_owned()),
+            content_type: message.content_type.clone().unwrap_or_default(),
             metadata: message.metadata.clone(),
         };
         Ok(self.rules.path(&envelope)?.map(|path| (path.to_owned(), entry)))

@@ -6,6 +6,7 @@ use crate::turn::Turn;
 use axum::body::Body;
 use foundation_drain::Drain;
 use foundation_telemetry::{BodyBytes, GrpcBytes, Metrics, counted, grpc_code, watched};
+use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response, Uri};
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +17,8 @@ use tonic::Status;
 
 const HEALTH_CHECK: &str = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
 const UNKNOWN: i32 = 2;
+/// What apps see where the caller names no agent.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("trilby/", env!("CARGO_PKG_VERSION")));
 
 /// Connections to a gRPC app. Clones share them; nothing is dialled before the first call. Every call carries the app's
 /// token. Calls here take no turn and do not ask for the app's health.
@@ -63,6 +66,7 @@ impl GrpcConnection {
         if let Some(Token(token)) = token {
             request.headers_mut().insert(TOKEN, token.clone());
         }
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         let mut uri = origin.clone().into_parts();
         uri.path_and_query = request.uri().path_and_query().cloned();
         *request.uri_mut() = Uri::from_parts(uri).map_err(|error| Status::internal(error.to_string()))?;

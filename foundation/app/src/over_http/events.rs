@@ -3,7 +3,7 @@ use super::Caller;
 use crate::events::in_order;
 use crate::headers::append_metadata;
 use crate::subscriptions::Members;
-use crate::{BulkEvent, BulkPayload, Error, EventStatus, TopicEvent};
+use crate::{BulkEntry, BulkEvent, BulkPayload, Error, EventStatus, TopicEvent};
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -151,11 +151,8 @@ fn bulk_body(event: &BulkEvent) -> Bytes {
                 BulkPayload::CloudEvent(envelope) => Value::Object(envelope.clone()),
                 BulkPayload::Raw(data) => Value::String(STANDARD.encode(data)),
             };
-            let mut item = json!({ "entryId": entry.entry_id, "event": payload, "metadata": entry.metadata });
-            if !entry.content_type.is_empty() {
-                item["contentType"] = Value::String(entry.content_type.clone());
-            }
-            item
+            let content_type = entry_type(entry);
+            json!({ "entryId": entry.entry_id, "event": payload, "contentType": content_type, "metadata": entry.metadata })
         })
         .collect();
     let envelope = json!({
@@ -196,5 +193,14 @@ mod tests {
         assert_eq!(route("orders").unwrap(), "/orders");
         assert_eq!(route("/a b/ü?x=1").unwrap(), "/a%20b/%C3%BC?x=1");
         assert_eq!(route("").unwrap(), "/");
+    }
+}
+
+/// Entries of HTTP apps always have a content type; those of gRPC apps only the broker's.
+fn entry_type(entry: &BulkEntry) -> &str {
+    match &entry.event {
+        _ if !entry.content_type.is_empty() => &entry.content_type,
+        BulkPayload::CloudEvent(_) => "application/cloudevents+json",
+        BulkPayload::Raw(_) => "application/octet-stream",
     }
 }

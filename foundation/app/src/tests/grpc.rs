@@ -185,7 +185,12 @@ async fn metadata_of_a_grpc_caller_stays_as_it_is() {
     let channel = channel(&app, &drain).await;
     let mut request =
         Request::post("/m").header("cookie", "a").header("x-thing-bin", "AAEC").body(Body::empty()).unwrap();
-    request.extensions_mut().insert(CallContext { origin: Origin::Grpc, type_url: "t/x".to_owned(), no_verb: true });
+    request.extensions_mut().insert(CallContext {
+        origin: Origin::Grpc,
+        type_url: "t/x".to_owned(),
+        no_verb: true,
+        upgrade: false,
+    });
     let response = channel.invoke(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/x-protobuf");
     assert_eq!(response.extensions().get::<AppStatus>().unwrap().type_url, "t/x");
