@@ -144,6 +144,12 @@ pub trait Store: Send + Sync {
         Err(Error::unsupported("this state store has no transactions"))
     }
 
+    /// Most operations in one transaction; `None` is any number. A store that has to be asked for it is asked when the
+    /// first transaction is made.
+    async fn transaction_limit(&self) -> Option<usize> {
+        self.features().transaction_limit
+    }
+
     /// Runs a query document, as Dapr's state query API defines it, over keys that start with `key_prefix`.
     async fn query(&self, _query: serde_json::Value, _metadata: Metadata) -> Result<QueryResult> {
         Err(Error::unsupported("this state store has no queries"))

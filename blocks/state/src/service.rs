@@ -165,7 +165,7 @@ impl Service {
         let layout = self.layout(store);
         let operations = operations.into_iter().map(|operation| layout.operation(operation));
         let operations = operations.collect::<Result<Vec<_>, Error>>()?;
-        check_limit(store, operations.len())?;
+        check_limit(store, operations.len()).await?;
         if operations.is_empty() {
             return Ok(());
         }
@@ -233,8 +233,8 @@ impl Service {
     }
 }
 
-fn check_limit(store: &StateStore, count: usize) -> Result<(), Error> {
-    match store.component.features().transaction_limit {
+async fn check_limit(store: &StateStore, count: usize) -> Result<(), Error> {
+    match store.component.transaction_limit().await {
         Some(limit) if count > limit => Err(Error::TooManyOperations { store: store.name.clone(), count, limit }),
         _ => Ok(()),
     }

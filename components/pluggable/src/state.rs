@@ -10,6 +10,7 @@ use component_api::{Config, Error, Metadata, Registry, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tonic::Status;
 use wire::components::v1::queriable_state_store_client::QueriableStateStoreClient;
@@ -31,11 +32,9 @@ async fn start(socket: Socket, services: Services, config: Config) -> Result<Arc
     let mut client = StateStoreClient::new(connection.clone()).max_decoding_message_size(MOST);
     client.init(InitRequest { metadata: metadata(&config.properties) }).await.map_err(|status| error(&status))?;
     let said = client.features(FeaturesRequest {}).await.map_err(|status| error(&status))?.into_inner();
-    let mut features = features(&said.features);
-    if features.transactional && services.has("TransactionalStoreMultiMaxSize") {
-        features.transaction_limit = transaction_limit(connection.clone()).await;
-    }
-    Ok(Arc::new(PluggableStore { client, connection, features }))
+    let has_limit = services.has("TransactionalStoreMultiMaxSize");
+    let (features, limit) = (features(&said.features), OnceCell::new());
+    Ok(Arc::new(PluggableStore { client, connection, features, has_limit, limit }))
 }
 
 fn features(said: &[String]) -> Features {
@@ -66,6 +65,9 @@ struct PluggableStore {
     client: StateStoreClient<Connection>,
     connection: Connection,
     features: Features,
+    /// Whether the process can be asked how long transactions may be; some that can fail without transactions.
+    has_limit: bool,
+    limit: OnceCell<Option<usize>>,
 }
 
 #[async_trait]
@@ -97,6 +99,13 @@ impl Store for PluggableStore {
         let request = v1::TransactionalStateRequest { operations, metadata: metadata.into_iter().collect() };
         let mut client = TransactionalStateStoreClient::new(self.connection.clone());
         client.transact(request).await.map(drop).map_err(|status| of_write(&status))
+    }
+
+    async fn transaction_limit(&self) -> Option<usize> {
+        if !self.has_limit {
+            return None;
+        }
+        *self.limit.get_or_init(|| transaction_limit(self.connection.clone())).await
     }
 
     async fn query(&self, query: serde_json::Value, metadata: Metadata) -> Result<QueryResult> {

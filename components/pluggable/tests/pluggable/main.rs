@@ -78,7 +78,7 @@ async fn state_is_kept_by_the_process() {
     let process = Process::start().await;
     let store = made(&process.registry().await.state, &[]).await;
     assert!(store.features().etag && store.features().transactional && !store.features().query);
-    assert_eq!(store.features().transaction_limit, Some(7));
+    assert_eq!(store.transaction_limit().await, Some(7));
     store.set(set("a", "1")).await.unwrap();
     assert!(store.bulk_set(vec![set("b", "2"), set("c", "3")]).await.iter().all(Result::is_ok));
     let found = store.get(get("a")).await.unwrap().unwrap();
