@@ -33,7 +33,9 @@ async fn start(socket: Socket, services: Services, config: Config) -> Result<Arc
     client.init(InitRequest { metadata: metadata(&config.properties) }).await.map_err(|status| error(&status))?;
     let said = client.features(FeaturesRequest {}).await.map_err(|status| error(&status))?.into_inner();
     let has_limit = services.has("TransactionalStoreMultiMaxSize");
-    let (features, limit) = (features(&said.features), OnceCell::new());
+    let (mut features, limit) = (features(&said.features), OnceCell::new());
+    // A process that serves queries can be asked, whether it lists the feature or not.
+    features.query |= services.has("QueriableStateStore");
     Ok(Arc::new(PluggableStore { client, connection, features, has_limit, limit }))
 }
 
