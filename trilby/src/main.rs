@@ -11,9 +11,10 @@ struct Program {
     main: fn(&[String]) -> ExitCode,
 }
 
-const PROGRAMS: [Program; 2] = [
+const PROGRAMS: [Program; 3] = [
     Program { name: "dapr", about: "the command line tool: run, list, stop and call apps", main: cli::main },
     Program { name: "daprd", about: "the sidecar that serves the building blocks to an app", main: sidecar::main },
+    Program { name: "placement", about: "tells sidecars which of them hosts which actor", main: placement },
 ];
 
 const MISUSE: u8 = 2;
@@ -29,6 +30,12 @@ fn main() -> ExitCode {
         Some((first, rest)) => by_argument(first, rest),
         None => misuse("tell which program to be"),
     }
+}
+
+#[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
+fn placement(arguments: &[String]) -> ExitCode {
+    let shows_state = std::env::var("DAPR_PLACEMENT_METADATA_ENABLED").is_ok_and(|text| text == "true" || text == "1");
+    control_placement::main(arguments, shows_state)
 }
 
 /// Links may be symbolic or hard: only the name counts, without its folder and ending.
@@ -60,7 +67,7 @@ fn misuse(what: &str) -> ExitCode {
 }
 
 fn usage() -> String {
-    let programs = PROGRAMS.iter().map(|program| format!("  {:<8}{}\n", program.name, program.about));
+    let programs = PROGRAMS.iter().map(|program| format!("  {:<11}{}\n", program.name, program.about));
     format!(
         "Trilby is several programs in one binary.
 

@@ -15,3 +15,25 @@ pub use authorization::{Refusal, check};
 pub use namespace::{Effect, Namespace, Settings, StreamId};
 pub use options::{Options, usage};
 pub use service::Service;
+
+use foundation_flags::Misuse;
+use options::Invalid;
+use std::process::ExitCode;
+
+/// Runs `placement` with a command line (without the name of the program). `serves_state` is what the environment variable
+/// `DAPR_PLACEMENT_METADATA_ENABLED` says.
+pub fn main(arguments: &[String], serves_state: bool) -> ExitCode {
+    match Options::read(arguments, serves_state) {
+        Ok(options) => {
+            foundation_process::main(&options.common, async |context| service::start(&options, context).await)
+        }
+        Err(error) => foundation_process::refuse(&error, misuse(&error), &usage()),
+    }
+}
+
+fn misuse(error: &Invalid) -> Option<&Misuse> {
+    match error {
+        Invalid::Misuse(misuse) => Some(misuse),
+        Invalid::Value { .. } => None,
+    }
+}

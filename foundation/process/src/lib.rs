@@ -2,8 +2,10 @@
 mod flags;
 mod http;
 pub mod listen;
+mod main_function;
 mod run;
 
 pub use flags::{COMMON, Common};
 pub use http::serve;
+pub use main_function::{main, refuse};
 pub use run::{Context, Ready, run};

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
+const SCOPE: &str = "dapr.signals";
 /// How long calls in flight may take when the process ends.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -58,8 +59,8 @@ pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::R
     let router = start(&context).await?.route("/healthz", get(async move || ready.status()));
     serve(bound("healthz", &common.health.0, common.health.1).await?, router, &servers);
     tokio::select! {
-        _ = interrupt.recv() => tracing::info!("received signal 'interrupt'; beginning shutdown"),
-        _ = terminate.recv() => tracing::info!("received signal 'terminated'; beginning shutdown"),
+        _ = interrupt.recv() => tracing::info!(target: SCOPE, "received signal 'interrupt'; beginning shutdown"),
+        _ = terminate.recv() => tracing::info!(target: SCOPE, "received signal 'terminated'; beginning shutdown"),
         () = context.drain.stopped() => {}
     }
     context.ready.set(false);
