@@ -10,8 +10,18 @@ use http::{Method, Request, Response, Uri};
 
 /// Calls the app and waits for the head of its answer.
 pub(crate) async fn deliver(app: &dyn Channel, head: Head, body: Body) -> Result<Answer, Error> {
-    let request = request(head, body)?;
+    let request = if app.protocol().is_grpc() { grpc_request(head, body)? } else { request(head, body)? };
     Ok(answer(app.invoke(request).await?))
+}
+
+/// A gRPC app takes any text as a method.
+fn grpc_request(mut head: Head, body: Body) -> Result<Request<Body>, Error> {
+    let method = std::mem::take(&mut head.method);
+    let mut request = request(head, body)?;
+    if let Some(context) = request.extensions_mut().get_mut::<CallContext>() {
+        context.method = Some(method);
+    }
+    Ok(request)
 }
 
 fn request(head: Head, body: Body) -> Result<Request<Body>, Error> {
@@ -23,6 +33,7 @@ fn request(head: Head, body: Body) -> Result<Request<Body>, Error> {
         type_url: head.type_url,
         no_verb: head.verb.is_none(),
         upgrade: take_mark(&mut headers),
+        method: None,
     };
     *request.method_mut() = head.verb.unwrap_or(Method::POST);
     *request.headers_mut() = headers;

@@ -63,11 +63,10 @@ impl Caller {
 }
 
 fn invoke_request(head: &http::request::Parts, context: &CallContext, data: Bytes) -> Result<InvokeRequest, Error> {
-    let method = percent_decode_str(head.uri.path().trim_start_matches('/')).decode_utf8();
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let verb = if context.no_verb { Verb::None } else { verb(&head.method) };
     Ok(InvokeRequest {
-        method: method.map_err(|_| Error::Body("the method is not UTF-8".to_owned()))?.into_owned(),
+        method: method(head, context)?,
         data: Some(Any { type_url: context.type_url.clone(), value: data.into() }),
         content_type: content_type.unwrap_or_default().to_owned(),
         http_extension: Some(HttpExtension {
@@ -75,6 +74,14 @@ fn invoke_request(head: &http::request::Parts, context: &CallContext, data: Byte
             querystring: head.uri.query().unwrap_or_default().to_owned(),
         }),
     })
+}
+
+fn method(head: &http::request::Parts, context: &CallContext) -> Result<String, Error> {
+    if let Some(method) = &context.method {
+        return Ok(method.clone());
+    }
+    let method = percent_decode_str(head.uri.path().trim_start_matches('/')).decode_utf8();
+    Ok(method.map_err(|_| Error::Body("the method is not UTF-8".to_owned()))?.into_owned())
 }
 
 fn verb(method: &Method) -> Verb {
