@@ -9,6 +9,9 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
+/// What a body ends with when its time is up.
+type End = fn() -> Result<Frame<Bytes>, axum::Error>;
+
 const TIMED_OUT: &str = "context deadline exceeded";
 
 /// The body of an answer to an attempt that began at `start`: it breaks off when the time is up, so that the caller does
@@ -26,7 +29,7 @@ pub(crate) fn within_grpc(policy: &Policy, start: Instant, body: Body) -> Body {
     })
 }
 
-fn limited(policy: &Policy, start: Instant, body: Body, end: fn() -> Result<Frame<Bytes>, axum::Error>) -> Body {
+fn limited(policy: &Policy, start: Instant, body: Body, end: End) -> Body {
     match policy.timeout() {
         Some(longest) if !body.is_end_stream() => {
             Body::new(Limited { body, end: Some((Box::pin(sleep_until(start + longest)), end)) })
@@ -38,7 +41,7 @@ fn limited(policy: &Policy, start: Instant, body: Body, end: fn() -> Result<Fram
 struct Limited {
     body: Body,
     /// None when it has ended.
-    end: Option<(Pin<Box<Sleep>>, fn() -> Result<Frame<Bytes>, axum::Error>)>,
+    end: Option<(Pin<Box<Sleep>>, End)>,
 }
 
 impl http_body::Body for Limited {

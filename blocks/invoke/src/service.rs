@@ -33,7 +33,7 @@ pub struct Service {
 enum Destination {
     OwnApp,
     OtherApp(Target),
-    Url(Endpoint),
+    Url(Arc<Endpoint>),
     Endpoint(Arc<Endpoint>),
 }
 
@@ -110,8 +110,9 @@ impl Service {
                 deliver(app, head, payload.into_body()).await
             }
             Destination::OtherApp(target) => self.call_peer(target, &head, payload).await,
-            Destination::Url(endpoint) => self.external.call(endpoint, head, payload).await,
-            Destination::Endpoint(endpoint) => self.external.call(endpoint, head, payload).await,
+            Destination::Url(endpoint) | Destination::Endpoint(endpoint) => {
+                self.external.call(endpoint, head, payload).await
+            }
         }
     }
 
@@ -138,7 +139,7 @@ impl Service {
 
     fn destination(&self, target: &str) -> Result<Destination, Error> {
         if let Some(endpoint) = self.external.of_url(target) {
-            return Ok(Destination::Url(endpoint));
+            return Ok(Destination::Url(Arc::new(endpoint)));
         }
         if let Some(endpoint) = self.external.named(target) {
             return Ok(Destination::Endpoint(endpoint));

@@ -131,7 +131,7 @@ async fn calls_and_what_policies_do_are_counted() {
     let resource = serde_json::from_value(json!({"metadata": {"name": "r"}, "spec": spec})).unwrap();
     let all = Policies::load([&resource], &metrics);
     assert!(!fail(app(&all, "a")).await);
-    app(&all, "a").run(|| std::future::pending::<Result<(), Bad>>()).await.unwrap_err();
+    app(&all, "a").run(std::future::pending::<Result<(), Bad>>).await.unwrap_err();
     let text = metrics.render();
     for (series, labels, value) in [
         ("loaded", "name=\"r\"", 1),
