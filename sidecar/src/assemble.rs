@@ -53,6 +53,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let reload_targets = configuration.has_feature(reload::FEATURE).then(|| reload::targets(&health));
     let metrics = telemetry::metrics(options, &configuration)?;
     servers::metrics(&options.listen, metrics.clone(), &drains.background).await?;
+    let (tracer, _) = telemetry::tracing(options, &configuration, &drains.background)?;
     targets.metrics_are_up();
 
     // Other sidecars: the port is taken before components may get it for a connection of their own.
@@ -102,7 +103,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let invoke = invoke.with_resiliency(resiliency.clone()).with_upgrades(&drains.api);
     let http_app = !options.app.protocol.is_grpc();
     let access = block_invoke::Access::new(configuration.access_control.as_ref(), http_app, metrics.clone());
-    let invoke = Arc::new(invoke.with_access(access));
+    let invoke = Arc::new(invoke.with_access(access).with_metrics(metrics.clone()));
     let secret = block_secret::Service::new(live.secrets.clone(), declared::secret_scopes(&configuration));
     let secret = Arc::new(secret.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let configuration_items = block_configuration::Service::new(live.configurations.clone(), app.clone());
@@ -116,7 +117,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let crypto = block_crypto::Service::new(live.cryptos.clone()).with_subtle(subtle);
     let crypto = Arc::new(crypto.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
     let pubsub = block_pubsub::Service::new(app_id.clone(), namespace.clone(), live.brokers.clone());
-    let pubsub = Arc::new(pubsub.with_resiliency(resiliency.clone()).with_metrics(metrics.clone()));
+    let pubsub = pubsub.with_resiliency(resiliency.clone()).with_metrics(metrics.clone());
+    let pubsub = Arc::new(pubsub.with_tracer(tracer.clone()));
     let outbox = Arc::new(Pubsub(Arc::clone(&pubsub)));
     let outbox = block_state::Outbox::new(app_id.clone(), namespace.clone(), live.state.clone(), outbox);
     let outbox = Arc::new(outbox);
@@ -148,7 +150,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
 
     // The API.
     let token = environment.api_token().map(Token::new);
-    let observer = Observer { log: declared::call_log(&configuration, options.api_logging), metrics };
+    let log = declared::call_log(&configuration, options.api_logging);
+    let observer = Observer { app_id: app_id.clone(), log, metrics, tracer };
     let access = declared::access(&configuration);
     let settings = Settings {
         token: token.clone(),

@@ -1,9 +1,13 @@
-//! Logs and metrics as options and configuration want them.
+//! Logs, metrics and traces as options and configuration want them.
 use crate::address;
 use crate::options::{DAPR_VERSION, Options};
 use anyhow::Context;
-use foundation_resources::{ConfigurationSpec, MetricsRule};
-use foundation_telemetry::{HttpMetrics, LogError, LogSettings, Metrics, MetricsSettings, RewriteRule};
+use foundation_drain::Drain;
+use foundation_resources::{ConfigurationSpec, MetricsRule, Otel, Tracing};
+use foundation_telemetry::{
+    Exporter, HttpMetrics, LogError, LogSettings, Metrics, MetricsSettings, OtlpSettings, RewriteRule, TraceError,
+    TraceSettings, Tracer,
+};
 
 /// Writes log lines from now on.
 pub(crate) fn start_log(options: &Options) -> Result<(), LogError> {
@@ -23,6 +27,43 @@ pub(crate) fn metrics(options: &Options, configuration: &ConfigurationSpec) -> a
     let Some(settings) = settings else { return Ok(Metrics::disabled()) };
     let (app_id, namespace) = (options.app_id.clone(), options.environment.given_namespace().to_owned());
     Metrics::new(&MetricsSettings { app_id, namespace, ..settings }).context("cannot set up metrics")
+}
+
+/// The tracer of this sidecar, and the exporter of its spans, which ends with the drain.
+pub(crate) fn tracing(
+    options: &Options,
+    configuration: &ConfigurationSpec,
+    drain: &Drain,
+) -> anyhow::Result<(Tracer, Exporter)> {
+    let wanted = configuration.tracing.clone().unwrap_or_default();
+    let settings = trace_settings(&options.app_id, &wanted).context("cannot set up tracing")?;
+    let settings = settings.with_environment(|name| options.environment.get(name)).context("cannot set up tracing")?;
+    tracing::info!(target: "dapr.runtime", "Dapr trace sampler initialized: {}", settings.sampler());
+    foundation_telemetry::start_tracing(&settings, drain).context("cannot set up tracing")
+}
+
+fn trace_settings(app_id: &str, wanted: &Tracing) -> Result<TraceSettings, TraceError> {
+    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let collector = wanted.otel.as_ref().filter(|otel| !otel.endpoint_address.is_empty() && !otel.protocol.is_empty());
+    Ok(TraceSettings {
+        app_id: app_id.to_owned(),
+        sampling_rate: wanted.sampling_rate.clone(),
+        stdout: wanted.stdout,
+        zipkin: wanted.zipkin.as_ref().and_then(|zipkin| given(&zipkin.endpoint_address)),
+        otlp: collector.map(otlp).transpose()?,
+        resource: Vec::new(),
+    })
+}
+
+fn otlp(wanted: &Otel) -> Result<OtlpSettings, TraceError> {
+    let mut settings = OtlpSettings::new(&wanted.protocol, &wanted.endpoint_address)?;
+    settings.secure = wanted.is_secure();
+    settings.headers =
+        wanted.headers.iter().map(|header| (header.name.clone(), header.text().unwrap_or_default())).collect();
+    if let Some(timeout) = wanted.timeout {
+        settings.timeout = timeout.0;
+    }
+    Ok(settings)
 }
 
 /// How metrics are kept; none when they are switched off. The app id and the namespace are left empty.
@@ -67,6 +108,31 @@ fn rules(rule: MetricsRule) -> Vec<RewriteRule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn traces(text: &str) -> TraceSettings {
+        let configuration: ConfigurationSpec =
+            foundation_resources::decode(&serde_json::from_str(text).unwrap()).unwrap();
+        trace_settings("app", &configuration.tracing.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn traces_go_where_they_are_wanted() {
+        let settings = traces(
+            r#"{"tracing": {"samplingRate": "1", "zipkin": {"endpointAddress": "http://z/"}, "otel": {
+                "endpointAddress": "c:4317", "protocol": "grpc", "isSecure": false, "headers": ["a=b"], "timeout": "30s"}}}"#,
+        );
+        let otlp = settings.otlp.unwrap();
+        assert_eq!(
+            (settings.zipkin.as_deref(), otlp.endpoint.as_str(), otlp.secure),
+            (Some("http://z/"), "c:4317", false)
+        );
+        assert_eq!((otlp.headers[0].1.as_str(), otlp.timeout.as_secs()), ("b", 30));
+    }
+
+    #[test]
+    fn a_collector_without_protocol_is_none() {
+        assert_eq!(traces(r#"{"tracing": {"otel": {"endpointAddress": "c:4317"}}}"#).otlp, None);
+    }
 
     fn read(text: &str) -> Option<MetricsSettings> {
         settings(&foundation_resources::decode(&serde_json::from_str(text).unwrap()).unwrap())

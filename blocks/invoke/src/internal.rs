@@ -8,21 +8,22 @@ use crate::app::deliver;
 use crate::error::Error;
 use crate::http::wants_events;
 use crate::path::normalise;
-use crate::proxy::{add_trace, proxy};
+use crate::proxy::proxy;
 use crate::service::Service;
+use crate::trace;
 use crate::upgrade::is_marked;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use foundation_identity::SpiffeId;
+use foundation_peer::headers::CALLER_ID;
 use foundation_peer::receive::{answer_stream, answer_whole, receive_stream, receive_whole, refusal};
 use foundation_peer::{Answer, Head, Outcome};
-use http::Method;
 use http::header::CONTENT_LENGTH;
+use http::{Extensions, Method};
 use std::sync::Arc;
-use tonic::Status;
+use tonic::{Code, Status};
 
 /// What Go's sidecars send of a gRPC caller's HTTP/2 request; a gRPC app has its own.
 const AUTHORITY: &str = "dapr-authority";
@@ -49,7 +50,7 @@ async fn stream(service: &Service, request: Request) -> Result<Answer, Status> {
     let (parts, body) = request.into_parts();
     let (mut head, body) = receive_stream(body, service.max_message_size()).await?;
     let body = if is_marked(&head.headers) { body } else { settled(&mut head, body).await };
-    serve(service, caller(&parts.extensions), head, body).await
+    serve(service, &parts.extensions, head, body).await
 }
 
 async fn call_local(State(service): State<Arc<Service>>, request: Request) -> Response {
@@ -62,7 +63,7 @@ async fn call_local(State(service): State<Arc<Service>>, request: Request) -> Re
 async fn whole(service: &Service, request: Request) -> Result<Answer, Status> {
     let (parts, body) = request.into_parts();
     let (head, data) = receive_whole(body, service.max_message_size()).await?;
-    serve(service, caller(&parts.extensions), head, Body::from(data)).await
+    serve(service, &parts.extensions, head, Body::from(data)).await
 }
 
 async fn unknown() -> Response {
@@ -74,21 +75,41 @@ async fn proxied(State(service): State<Arc<Service>>, request: Request) -> Respo
 }
 
 /// Hands a call of another sidecar to the app, if that one may make it.
-async fn serve(service: &Service, caller: Option<&SpiffeId>, mut head: Head, body: Body) -> Result<Answer, Status> {
+async fn serve(service: &Service, extensions: &Extensions, mut head: Head, body: Body) -> Result<Answer, Status> {
     let app = service.app().ok_or_else(|| Status::internal("app channel is not initialized"))?;
     head.method =
         normalise(&head.method).map_err(|error| Status::invalid_argument(format!("invalid method: {error}")))?;
+    let (caller, span) = (caller(extensions), extensions.get());
     service.access().check(Call { caller, operation: &head.method, verb: head.verb.as_ref() })?;
-    add_trace(&mut head.headers);
+    trace::received(span, &service.peers().own().app_id, &mut head);
     if app.protocol().is_grpc() {
         head.headers.remove(AUTHORITY);
     }
     let events = wants_events(&head.headers);
-    let answer = deliver(app, head, body).await.map_err(|error| failed(&error))?;
+    let from = caller_id(&head);
+    let answer = counted(service, &from, deliver(app, head, body)).await.map_err(|error| failed(&error))?;
     match answer.outcome {
         Outcome::Http(status) if events && !status.is_success() => Err(no_events()),
         _ => Ok(answer),
     }
+}
+
+async fn counted(
+    service: &Service,
+    caller: &str,
+    delivery: impl Future<Output = Result<Answer, Error>>,
+) -> Result<Answer, Error> {
+    service.metrics().invocation_request_received(caller);
+    let delivered = delivery.await;
+    let status = delivered.as_ref().map_or(Code::Internal as i32, |answer| answer.outcome.number());
+    service.metrics().invocation_response_sent(caller, status);
+    delivered
+}
+
+/// The app that says it calls.
+fn caller_id(head: &Head) -> String {
+    let id = head.headers.get(CALLER_ID).and_then(|id| id.to_str().ok());
+    id.unwrap_or("unknown").to_owned()
 }
 
 fn failed(error: &Error) -> Status {

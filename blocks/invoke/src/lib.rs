@@ -21,6 +21,7 @@ mod service;
 mod settle;
 mod sniff;
 mod status;
+mod trace;
 mod upgrade;
 mod url;
 

@@ -6,6 +6,7 @@ use crate::path::normalise;
 use crate::replay::Replay;
 use crate::service::Service;
 use crate::settle::settle;
+use crate::trace::add_zeros;
 use axum::extract::Request;
 use axum::response::Response;
 use foundation_metadata::is_truthy;
@@ -18,8 +19,6 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tonic::Status;
 
-const TRACEPARENT: &str = "traceparent";
-const NO_TRACE: HeaderValue = HeaderValue::from_static("00-00000000000000000000000000000000-0000000000000000-00");
 const API_TOKEN: &str = "dapr-api-token";
 const STREAM: &str = "dapr-stream";
 /// Services of the sidecar itself; a call of a method that they lack gets another text.
@@ -43,7 +42,7 @@ async fn forward(service: &Service, mut request: Request) -> Result<Response, St
     if target.app_id == own.app_id {
         return to_own_app(service, request).await;
     }
-    add_trace(headers);
+    add_zeros(headers);
     headers.insert(CALLER_ID, header(&own.app_id)?);
     headers.insert(CALLEE_ID, header(&target.app_id)?);
     let policy = service.resiliency().app(&app_id, format_args!("{app_id}:{}", request.uri().path()));
@@ -82,13 +81,6 @@ async fn by_policy(service: &Service, target: &Target, policy: &Policy, request:
 /// `dapr-stream` with a word for yes.
 fn is_stream(headers: &HeaderMap) -> bool {
     headers.get(STREAM).and_then(|value| value.to_str().ok()).is_some_and(is_truthy)
-}
-
-/// Where nothing is traced, the app of another sidecar still gets a trace, of zeros (surface.md 0.35).
-pub(crate) fn add_trace(headers: &mut HeaderMap) {
-    if !headers.contains_key(TRACEPARENT) {
-        headers.insert(TRACEPARENT, NO_TRACE);
-    }
 }
 
 /// The callee's name wins if both are given (surface.md 0.43).

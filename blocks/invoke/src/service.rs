@@ -6,13 +6,14 @@ use crate::deadline::within;
 use crate::error::Error;
 use crate::external::{Endpoint, External, HttpEndpoint, InvalidEndpoint};
 use crate::path::normalise;
+use crate::trace;
 use crate::upgrade::{is_agreed, is_marked};
 use component_api::middleware::Pipeline;
 use foundation_app::Channel;
 use foundation_drain::Drain;
 use foundation_peer::{Answer, Head, Payload, Peers, Target};
 use foundation_resiliency::{BuiltIn, Policy, Resiliency};
-use foundation_telemetry::Metrics;
+use foundation_telemetry::{InvocationKind, Metrics};
 use http::HeaderMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub struct Service {
     resiliency: Resiliency,
     upgrades: Option<Drain>,
     access: Access,
+    metrics: Metrics,
     max_message_size: usize,
 }
 
@@ -40,9 +42,9 @@ enum Destination {
 impl Service {
     /// `app` is none for a sidecar without an app; `max_message_size` is the limit of one gRPC message in bytes.
     pub fn new(peers: Arc<Peers>, app: Option<Arc<dyn Channel>>, max_message_size: usize) -> Self {
-        let (external, resiliency) = (External::default(), Resiliency::default());
-        let access = Access::new(None, false, Metrics::disabled());
-        Self { peers, app, external, resiliency, upgrades: None, access, max_message_size }
+        let (external, resiliency, metrics) = (External::default(), Resiliency::default(), Metrics::disabled());
+        let access = Access::new(None, false, metrics.clone());
+        Self { peers, app, external, resiliency, upgrades: None, access, metrics, max_message_size }
     }
 
     /// The same with HTTPEndpoint resources, by name; requests to them and to URLs pass `pipeline`.
@@ -73,6 +75,12 @@ impl Service {
     #[must_use]
     pub fn with_upgrades(self, drain: &Drain) -> Self {
         Self { upgrades: Some(drain.clone()), ..self }
+    }
+
+    /// The same, which counts calls from and to other apps.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Calls what `target` names: an app (`id` or `id.namespace`), an HTTPEndpoint, or a URL. A body that can be sent
@@ -118,14 +126,14 @@ impl Service {
 
     /// Tries again while the sidecar of the app cannot be reached, unless the app has policies of its own.
     async fn call_peer(&self, target: &Target, head: &Head, mut payload: Payload) -> Result<Answer, Error> {
-        let headers = HeaderMap::new();
+        let headers = trace::for_peer(&head.headers);
         if matches!(payload, Payload::Stream(_)) || self.resiliency.lists_app(&target.app_id) {
-            return Ok(self.peers.call(target, head, payload, &headers).await?);
+            return Ok(self.call_once(target, head, payload, &headers).await?);
         }
         let mut tries = 0;
         let attempt = || {
             tries += 1;
-            let called = self.peers.call(target, head, payload.hand_out(), &headers);
+            let called = self.call_once(target, head, payload.hand_out(), &headers);
             async move { called.await.map_err(unreached) }
         };
         let called = last(self.resiliency.built_in(BuiltIn::ServiceRetries).run(attempt).await)?;
@@ -135,6 +143,21 @@ impl Service {
             }
             source => source.into(),
         })
+    }
+
+    async fn call_once(
+        &self,
+        target: &Target,
+        head: &Head,
+        payload: Payload,
+        trace: &HeaderMap,
+    ) -> Result<Answer, foundation_peer::Error> {
+        self.metrics.invocation_request_sent(&target.app_id, InvocationKind::Unary);
+        let start = Instant::now();
+        let answer = self.peers.call(target, head, payload, trace).await?;
+        let (status, elapsed) = (answer.outcome.number(), start.elapsed());
+        self.metrics.invocation_response_received(&target.app_id, status, InvocationKind::Unary, elapsed);
+        Ok(answer)
     }
 
     fn destination(&self, target: &str) -> Result<Destination, Error> {
@@ -179,6 +202,10 @@ impl Service {
     /// Who owns WebSocket connections; none when they are not passed on.
     pub(crate) fn upgrades(&self) -> Option<&Drain> {
         self.upgrades.as_ref()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn resiliency(&self) -> &Resiliency {

@@ -3,11 +3,13 @@ use crate::delivery::{Delivery, SCOPE};
 use crate::event::is_expired;
 use crate::failure::Failure;
 use crate::model::raw_payload;
+use crate::spans::of_delivery;
 use async_trait::async_trait;
 use component_api::pubsub::{Deliver, Message, Verdict};
 use component_api::{Metadata, Task};
 use foundation_app::{BulkEntry, BulkEvent, BulkPayload, BulkSubscribe, Envelope, EventStatus, Subscription};
 use foundation_resiliency::ComponentKind;
+use foundation_telemetry::Span;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -95,6 +97,8 @@ async fn fill(bulk: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>, mo
 struct Outgoing {
     place: usize,
     entry: BulkEntry,
+    /// Ends with the delivery.
+    _span: Option<Span>,
 }
 
 /// What is known of each message of a bulk; none stands for a failure.
@@ -121,10 +125,13 @@ impl Delivery {
         let mut by_path: Vec<(String, Vec<Outgoing>)> = Vec::new();
         for (place, message) in messages.iter().enumerate() {
             match self.entry(message) {
-                Ok(Some((path, entry))) => match by_path.iter_mut().find(|(known, _)| *known == path) {
-                    Some((_, outgoing)) => outgoing.push(Outgoing { place, entry }),
-                    None => by_path.push((path, vec![Outgoing { place, entry }])),
-                },
+                Ok(Some((path, entry))) => {
+                    let outgoing = Outgoing { place, _span: self.span(&entry), entry };
+                    match by_path.iter_mut().find(|(known, _)| *known == path) {
+                        Some((_, all)) => all.push(outgoing),
+                        None => by_path.push((path, vec![outgoing])),
+                    }
+                }
                 Ok(None) => {
                     self.count_entries("drop", 1);
                     self.dead_letter(message).await;
@@ -134,6 +141,11 @@ impl Delivery {
             }
         }
         by_path
+    }
+
+    fn span(&self, entry: &BulkEntry) -> Option<Span> {
+        let BulkPayload::CloudEvent(envelope) = &entry.event else { return None };
+        of_delivery(self.service.tracer(), &self.subscription.topic, envelope)
     }
 
     /// None for a message that the app does not want, or that is too old.

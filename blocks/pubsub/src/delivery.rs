@@ -6,11 +6,12 @@ use crate::receiver::Receiver;
 use crate::rules::Rules;
 use crate::scopes::Topics;
 use crate::service::Service;
+use crate::spans::of_delivery;
 use async_trait::async_trait;
 use component_api::pubsub::{Deliver, Message, PublishRequest, Verdict};
 use foundation_app::{EventStatus, Subscription, TopicEvent};
 use foundation_resiliency::ComponentKind;
-use foundation_telemetry::Ingress;
+use foundation_telemetry::{Ingress, Span};
 use http::HeaderMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +36,7 @@ pub(crate) struct Delivery {
 
 /// What is to be done with a message.
 enum Way {
-    Deliver(Box<TopicEvent>),
+    Deliver(Box<TopicEvent>, Option<Span>),
     /// The app does not want it, or it is too old.
     Drop {
         status: &'static str,
@@ -50,7 +51,13 @@ impl Deliver for Delivery {
         self.complete(&mut message);
         let topic = self.topics.at_app(&message.topic).into_owned();
         match self.way(&message, &topic) {
-            Way::Deliver(event) => self.hand_out(&event, &message).await,
+            Way::Deliver(event, span) => {
+                let verdict = self.hand_out(&event, &message).await;
+                if let Some(span) = span.filter(|_| verdict == Verdict::Retry) {
+                    span.fail("the app did not take the event");
+                }
+                verdict
+            }
             Way::Drop { status } => {
                 self.count(&topic, "drop", status, Duration::ZERO);
                 self.dead_letter(&message).await;
@@ -95,7 +102,9 @@ impl Delivery {
         match self.rules.path(&event.envelope) {
             Ok(Some(path)) => {
                 let path = path.to_owned();
-                Way::Deliver(Box::new(self.topic_event(event, path, topic, message)))
+                let span = of_delivery(self.service.tracer(), topic, &event.envelope);
+                let event = self.topic_event(event, path, topic, message, span.as_ref());
+                Way::Deliver(Box::new(event), span)
             }
             Ok(None) => {
                 tracing::debug!(target: SCOPE, "no matching route for event {id} in pubsub {pubsub} and topic {topic}; skipping");
@@ -107,8 +116,18 @@ impl Delivery {
         }
     }
 
-    fn topic_event(&self, event: Event, path: String, topic: &str, message: &Message) -> TopicEvent {
-        let headers = HeaderMap::new();
+    fn topic_event(
+        &self,
+        event: Event,
+        path: String,
+        topic: &str,
+        message: &Message,
+        span: Option<&Span>,
+    ) -> TopicEvent {
+        let mut headers = HeaderMap::new();
+        if let Some(context) = span.map(Span::context).filter(|context| context.is_valid()) {
+            context.write_metadata(&mut headers);
+        }
         TopicEvent {
             path,
             pubsub: self.subscription.pubsub.clone(),

@@ -1,10 +1,14 @@
 //! Publishing over gRPC.
-use crate::model::{Api, BulkEntry, BulkPublishRequest, PublishRequest};
+use crate::model::{Api, BulkEntry, BulkPublishRequest, PublishRequest, Trace};
 use crate::service::Service;
 use component_api::Metadata;
+use foundation_telemetry::Span;
 use std::collections::HashMap;
 use tonic::{Request, Response, Status};
 use wire::runtime::v1;
+
+/// The method that the spans of a bulk's events are named by.
+const BULK_PUBLISH: &str = "/dapr.proto.runtime.v1.Dapr/BulkPublishEventAlpha1";
 
 /// Publishes one event.
 ///
@@ -14,7 +18,7 @@ pub async fn publish_event(
     service: &Service,
     mut request: Request<v1::PublishEventRequest>,
 ) -> Result<Response<()>, Status> {
-    let trace = request.extensions_mut().remove().unwrap_or_default();
+    let trace = request.extensions_mut().remove::<Span>().as_ref().map(Trace::from).unwrap_or_default();
     let model = PublishRequest { trace, ..request.into_inner().into() };
     service.publish(model).await?;
     Ok(Response::new(()))
@@ -28,8 +32,8 @@ pub async fn bulk_publish_event(
     service: &Service,
     mut request: Request<v1::BulkPublishRequest>,
 ) -> Result<Response<v1::BulkPublishResponse>, Status> {
-    let trace = request.extensions_mut().remove().unwrap_or_default();
-    let model = BulkPublishRequest { trace, ..request.into_inner().into() };
+    let span = request.extensions_mut().remove::<Span>().map(|span| (span, BULK_PUBLISH.to_owned()));
+    let model = BulkPublishRequest { span, ..request.into_inner().into() };
     service.bulk_publish(model).await.map_err(|failure| failure.error)?;
     Ok(Response::new(v1::BulkPublishResponse::default()))
 }

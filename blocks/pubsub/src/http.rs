@@ -10,6 +10,7 @@ use bytes::Bytes;
 use component_api::Metadata;
 use foundation_endpoint::{Endpoints, query_metadata, read_body};
 use foundation_fault::Fault;
+use foundation_telemetry::Span;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
@@ -37,7 +38,8 @@ async fn publish(State(service): State<Arc<Service>>, Path((pubsub, topic)): Nam
 
 async fn published(service: &Service, pubsub: String, topic: String, request: Request) -> Result<(), Error> {
     let parts = parts(service, &pubsub, &topic, request).await?;
-    let Parts { data, content_type, metadata, trace } = parts;
+    let Parts { data, content_type, metadata, span, .. } = parts;
+    let trace = span.as_ref().map(Trace::from).unwrap_or_default();
     let request = PublishRequest { pubsub, topic, data, content_type, metadata, trace, api: Api::Http };
     service.publish(request).await
 }
@@ -51,13 +53,14 @@ async fn bulk_publish(State(service): State<Arc<Service>>, Path((pubsub, topic))
 }
 
 async fn bulk_published(service: &Service, pubsub: String, topic: String, request: Request) -> Result<(), BulkFailure> {
-    let Parts { data, metadata, trace, .. } = parts(service, &pubsub, &topic, request).await?;
+    let Parts { data, metadata, path, span, .. } = parts(service, &pubsub, &topic, request).await?;
+    let span = span.map(|span| (span, path));
     service.raw(&pubsub, &metadata)?;
     let entries = match read(&data) {
         Ok(entries) => entries,
         Err(invalid) => return Err(unreadable(service.app_id(), pubsub, topic, invalid).into()),
     };
-    service.bulk_publish(BulkPublishRequest { pubsub, topic, entries, metadata, trace, api: Api::Http }).await
+    service.bulk_publish(BulkPublishRequest { pubsub, topic, entries, metadata, span, api: Api::Http }).await
 }
 
 /// What a request says beside its path.
@@ -65,7 +68,8 @@ struct Parts {
     data: Bytes,
     content_type: String,
     metadata: Metadata,
-    trace: Trace,
+    path: String,
+    span: Option<Span>,
 }
 
 /// The path is looked at first, then the body.
@@ -77,7 +81,8 @@ async fn parts(service: &Service, pubsub: &str, topic: &str, request: Request) -
     let data = read_body(body).await.map_err(|error| broken(error.to_string()))?;
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let content_type = content_type.to_owned();
-    Ok(Parts { data, content_type, metadata, trace: head.extensions.remove().unwrap_or_default() })
+    let path = head.uri.path().to_owned();
+    Ok(Parts { data, content_type, metadata, path, span: head.extensions.remove() })
 }
 
 fn unreadable(app_id: &str, pubsub: String, topic: String, invalid: Invalid) -> Error {

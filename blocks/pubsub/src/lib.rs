@@ -19,6 +19,7 @@ mod rules;
 mod running;
 mod scopes;
 mod service;
+mod spans;
 mod stream;
 mod subscriber;
 mod wanted;

@@ -2,13 +2,19 @@
 use crate::error::Error;
 use bytes::Bytes;
 use component_api::Metadata;
+use foundation_telemetry::Span;
 
-/// The trace that a request belongs to, as W3C writes it; both empty when nothing is traced. The tracing layer of the
-/// sidecar puts it into the extensions of a request.
+/// The trace that an event belongs to, as W3C writes it; both empty when nothing is traced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     pub parent: String,
     pub state: String,
+}
+
+impl From<&Span> for Trace {
+    fn from(span: &Span) -> Self {
+        Self { parent: span.context().traceparent(), state: span.context().tracestate().to_owned() }
+    }
 }
 
 /// Which API a request came by.
@@ -42,7 +48,8 @@ pub struct BulkPublishRequest {
     pub topic: String,
     pub entries: Vec<BulkEntry>,
     pub metadata: Metadata,
-    pub trace: Trace,
+    /// The span of the request, and the name of those that its events get below it.
+    pub span: Option<(Span, String)>,
     /// Retry policies know failures by the statuses of this API.
     pub api: Api,
 }

@@ -5,11 +5,12 @@ use crate::failure::Failure;
 use crate::model::{Api, BulkEntry, BulkFailure, BulkPublishRequest, PublishRequest, Trace, raw_payload};
 
 use crate::scopes::Topics;
+use crate::spans::EntrySpans;
 use bytes::Bytes;
 use component_api::pubsub::{self, Broker};
 use component_api::{Instance, Live, Metadata};
 use foundation_resiliency::{self as resiliency, ComponentKind, Resiliency};
-use foundation_telemetry::Metrics;
+use foundation_telemetry::{Metrics, Tracer};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -21,6 +22,7 @@ pub struct Service {
     brokers: Live<dyn Broker>,
     resiliency: Resiliency,
     metrics: Metrics,
+    tracer: Tracer,
 }
 
 /// Why the broker does not have a message.
@@ -37,14 +39,20 @@ pub(crate) enum Unsent {
 impl Service {
     /// `namespace` is the one of the app; components whose metadata uses `{namespace}` put it before their topics.
     pub fn new(app_id: impl Into<String>, namespace: impl Into<String>, brokers: Live<dyn Broker>) -> Self {
-        let (resiliency, metrics) = (Resiliency::default(), Metrics::disabled());
-        Self { app_id: app_id.into(), namespace: namespace.into(), brokers, resiliency, metrics }
+        let (resiliency, metrics, tracer) = (Resiliency::default(), Metrics::disabled(), Tracer::default());
+        Self { app_id: app_id.into(), namespace: namespace.into(), brokers, resiliency, metrics, tracer }
     }
 
     /// The same, with policies for calls of brokers and of the app.
     #[must_use]
     pub fn with_resiliency(self, resiliency: Resiliency) -> Self {
         Self { resiliency, ..self }
+    }
+
+    /// The same, which follows the traces of events.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// The same, which counts what it does.
@@ -78,16 +86,18 @@ impl Service {
     /// [`BulkFailure`], which tells the entries that were not published.
     pub async fn bulk_publish(&self, request: BulkPublishRequest) -> Result<(), BulkFailure> {
         let broker = self.find(&request.pubsub, &request.topic, &request.metadata)?;
-        let BulkPublishRequest { pubsub, topic, entries, metadata, trace, api } = request;
+        let BulkPublishRequest { pubsub, topic, entries, metadata, span, api } = request;
         let raw = self.raw(&pubsub, &metadata)?;
         self.check_ids(&pubsub, &topic, &entries)?;
         let mut messages = Vec::with_capacity(entries.len());
+        let mut spans = EntrySpans::new(span);
         for entry in entries {
-            messages.push(self.entry(&broker, &topic, entry, raw, &metadata, &trace)?);
+            messages.push(self.entry(&broker, &topic, entry, raw, &metadata, &spans.start_next())?);
         }
         let start = Instant::now();
         let sent = self.send_bulk(&broker, &topic, messages, metadata, api).await;
         self.metrics.pubsub_bulk_egress(&pubsub, &topic, sent.is_ok(), start.elapsed());
+        spans.end(sent.is_ok());
         sent.map_err(|(unsent, failed)| BulkFailure { error: self.refusal(pubsub, topic, &unsent), failed })
     }
 
@@ -163,6 +173,10 @@ impl Service {
 
     pub(crate) fn resiliency(&self) -> &Resiliency {
         &self.resiliency
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

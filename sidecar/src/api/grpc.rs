@@ -2,6 +2,7 @@
 //! (surface.md 2.1 and 2.2).
 mod apart;
 mod dapr;
+mod described;
 mod groups;
 mod internal;
 mod refusal;
@@ -97,8 +98,10 @@ impl Answer for Api {
             return status.into_http();
         }
         let counted = groups::counted(request.uri().path(), &self.groups);
-        let (call, request) = self.observer.begin_grpc(counted, request);
-        apart::status_after_metadata(call.answered(self.route(request).await))
+        match self.observer.begin_grpc(counted, request) {
+            Ok((call, request)) => apart::status_after_metadata(call.answered(self.route(request).await)),
+            Err(refused) => *refused,
+        }
     }
 }
 

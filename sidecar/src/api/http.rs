@@ -3,7 +3,7 @@
 //! It is one service written by hand and not a stack of layers: most requests pass through it in well under a microsecond.
 mod names;
 mod path;
-mod plain;
+pub(crate) mod plain;
 mod server;
 mod token;
 
@@ -85,7 +85,10 @@ impl Api {
             return plain::bad_request();
         }
         let mut request = self.limit(request);
-        let call = self.observer.begin_http(&request);
+        let call = match self.observer.begin_http(&mut request) {
+            Ok(call) => call,
+            Err(refused) => return *refused,
+        };
         let response = self.admit(&mut request, client).await;
         call.answered(response)
     }

@@ -67,8 +67,9 @@ impl Metrics {
         }
     }
 
-    /// `dapr_runtime_service_invocation_res_sent_total`: the answer to such a request, with its status.
-    pub fn invocation_response_sent(&self, to_app_id: &str, status: u16) {
+    /// `dapr_runtime_service_invocation_res_sent_total`: the answer to such a request, with its HTTP status or
+    /// gRPC code.
+    pub fn invocation_response_sent(&self, to_app_id: &str, status: i32) {
         if let Some(groups) = &self.groups {
             groups.invocation.response_sent.increment(&[to_app_id, &status.to_string()]);
         }
@@ -78,7 +79,7 @@ impl Metrics {
     pub fn invocation_response_received(
         &self,
         from_app_id: &str,
-        status: u16,
+        status: i32,
         kind: InvocationKind,
         elapsed: Duration,
     ) {

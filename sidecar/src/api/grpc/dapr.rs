@@ -1,4 +1,5 @@
 //! The Dapr service: each method in one line, to the block that does it.
+use super::described::described;
 use block_crypto::subtle;
 use block_host::absent::{Owner, grpc as absent};
 use block_host::grpc as host;
@@ -49,11 +50,11 @@ impl v1::dapr_server::Dapr for Dapr {
     type DecryptAlpha1Stream = block_crypto::Answers<v1::DecryptResponse>;
 
     async fn invoke_service(&self, request: Request<v1::InvokeServiceRequest>) -> Reply<common::InvokeResponse> {
-        block_invoke::invoke_service(&self.blocks.invoke, request).await
+        block_invoke::invoke_service(&self.blocks.invoke, described(request)).await
     }
 
     async fn get_state(&self, request: Request<v1::GetStateRequest>) -> Reply<v1::GetStateResponse> {
-        block_state::get_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+        block_state::get_state(&self.blocks.state, described(request).into_inner()).await.map(Response::new)
     }
 
     async fn get_bulk_state(&self, request: Request<v1::GetBulkStateRequest>) -> Reply<v1::GetBulkStateResponse> {
@@ -61,7 +62,7 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn save_state(&self, request: Request<v1::SaveStateRequest>) -> Reply<()> {
-        block_state::save_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+        block_state::save_state(&self.blocks.state, described(request).into_inner()).await.map(Response::new)
     }
 
     async fn query_state_alpha1(&self, request: Request<v1::QueryStateRequest>) -> Reply<v1::QueryStateResponse> {
@@ -69,7 +70,7 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn delete_state(&self, request: Request<v1::DeleteStateRequest>) -> Reply<()> {
-        block_state::delete_state(&self.blocks.state, request.into_inner()).await.map(Response::new)
+        block_state::delete_state(&self.blocks.state, described(request).into_inner()).await.map(Response::new)
     }
 
     async fn delete_bulk_state(&self, request: Request<v1::DeleteBulkStateRequest>) -> Reply<()> {
@@ -81,18 +82,18 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn publish_event(&self, request: Request<v1::PublishEventRequest>) -> Reply<()> {
-        block_pubsub::publish_event(&self.blocks.pubsub, request).await
+        block_pubsub::publish_event(&self.blocks.pubsub, described(request)).await
     }
 
     async fn bulk_publish_event_alpha1(
         &self,
         request: Request<v1::BulkPublishRequest>,
     ) -> Reply<v1::BulkPublishResponse> {
-        block_pubsub::bulk_publish_event(&self.blocks.pubsub, request).await
+        block_pubsub::bulk_publish_event(&self.blocks.pubsub, described(request)).await
     }
 
     async fn bulk_publish_event(&self, request: Request<v1::BulkPublishRequest>) -> Reply<v1::BulkPublishResponse> {
-        block_pubsub::bulk_publish_event(&self.blocks.pubsub, request).await
+        block_pubsub::bulk_publish_event(&self.blocks.pubsub, described(request)).await
     }
 
     async fn subscribe_topic_events_alpha1(
@@ -103,11 +104,11 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn invoke_binding(&self, request: Request<v1::InvokeBindingRequest>) -> Reply<v1::InvokeBindingResponse> {
-        block_binding::invoke_binding(&self.blocks.binding, request).await
+        block_binding::invoke_binding(&self.blocks.binding, described(request)).await
     }
 
     async fn get_secret(&self, request: Request<v1::GetSecretRequest>) -> Reply<v1::GetSecretResponse> {
-        block_secret::get_secret(&self.blocks.secret, request.into_inner()).await.map(Response::new)
+        block_secret::get_secret(&self.blocks.secret, described(request).into_inner()).await.map(Response::new)
     }
 
     async fn get_bulk_secret(&self, request: Request<v1::GetBulkSecretRequest>) -> Reply<v1::GetBulkSecretResponse> {

@@ -123,7 +123,7 @@ const STREAMS: [&str; 6] = [
 /// How metrics count a call of the API.
 pub(crate) fn counted(path: &str, groups: &HashMap<&'static str, &'static str>) -> Counted {
     match path.strip_prefix(SERVICE) {
-        Some(method) if STREAMS.contains(&method) => Counted::Not,
+        Some(method) if STREAMS.contains(&method) => Counted::Stream,
         Some(method) if groups.contains_key(method) => Counted::Unary,
         _ if path.starts_with("/grpc.reflection.") => Counted::Not,
         _ => Counted::Proxied,

@@ -26,7 +26,10 @@ impl Internal {
 
 impl Answer for Internal {
     async fn answer(&self, request: Request) -> Response<Body> {
-        let (call, request) = self.observer.begin_grpc(counted(request.uri().path()), request);
+        let (call, request) = match self.observer.begin_grpc(counted(request.uri().path()), request) {
+            Ok(begun) => begun,
+            Err(refused) => return *refused,
+        };
         match self.router.clone().oneshot(request).await {
             Ok(response) => call.answered(response),
             Err(never) => match never {},
@@ -36,8 +39,8 @@ impl Answer for Internal {
 
 fn counted(path: &str) -> Counted {
     match path.strip_prefix(SERVICE) {
-        Some("CallLocal" | "CallActor") => Counted::Unary,
-        Some(_) => Counted::Not,
+        Some("CallLocal" | "CallActor") => Counted::InternalUnary,
+        Some(_) => Counted::InternalStream,
         None => Counted::ProxiedToApp,
     }
 }

@@ -7,8 +7,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const NO_SNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 
 /// A status with a line of text.
-pub(crate) fn text(status: StatusCode, line: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(line));
+pub(crate) fn text(status: StatusCode, line: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(line.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
     response.headers_mut().insert(NO_SNIFF, HeaderValue::from_static("nosniff"));

@@ -1,12 +1,15 @@
 //! Calls of the HTTP API.
-use super::{CallLog, Observer};
-use crate::api::http::name;
+use super::attributes::describe_path;
+use super::{BAGGAGE, CallLog, Observer, Traced, describe_caller};
+use crate::api::http::{name, plain};
 use axum::body::Body;
 use axum::extract::Request;
 use foundation_fault::Code;
-use foundation_telemetry::{HttpServed, watched};
+use foundation_telemetry::{
+    HttpServed, InvalidBaggage, SpanContext, SpanKind, TRACEPARENT, TRACESTATE, check_baggage, watched,
+};
 use http::header::CONTENT_LENGTH;
-use http::{Method, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
 use std::time::Instant;
 
@@ -18,26 +21,58 @@ pub(crate) struct HttpCall {
     uri: Uri,
     agent: Option<String>,
     request_bytes: u64,
+    traced: Option<Traced>,
 }
 
 impl Observer {
-    /// Takes note of an HTTP call.
-    pub(crate) fn begin_http(&self, request: &Request) -> HttpCall {
+    /// Takes note of an HTTP call, whose headers get the trace that is to be handed on.
+    ///
+    /// # Errors
+    /// The answer to a call whose baggage is malformed.
+    pub(crate) fn begin_http(&self, request: &mut Request) -> Result<HttpCall, Box<Response<Body>>> {
         let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        HttpCall {
-            observer: self.clone(),
+        Ok(HttpCall {
             start: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             agent: self.agent(request.headers()),
             request_bytes: length.unwrap_or_default(),
+            traced: self.trace_http(request)?,
+            observer: self.clone(),
+        })
+    }
+
+    fn trace_http(&self, request: &mut Request) -> Result<Option<Traced>, Box<Response<Body>>> {
+        if self.tracer.is_off() {
+            drop_lone_state(request.headers_mut());
+            return Ok(None);
         }
+        if is_health_check(request.uri()) {
+            return Ok(None);
+        }
+        let refused = |error: InvalidBaggage| Box::new(plain::text(StatusCode::BAD_REQUEST, format!("{error}\n")));
+        let baggage = HeaderValue::try_from(check_baggage(request.headers()).map_err(refused)?);
+        let baggage = baggage.ok().filter(|baggage| !baggage.is_empty());
+        let parent = SpanContext::of_headers(request.headers());
+        let span = self.tracer.start(request.uri().path().to_owned(), SpanKind::Client, &parent);
+        if span.is_recorded() {
+            describe_caller(&span, request.headers());
+            describe_path(&span, request.method(), request.uri());
+        }
+        span.context().write_headers(request.headers_mut());
+        if span.context().is_valid() {
+            request.extensions_mut().insert(span.clone());
+        }
+        Ok(Some(Traced { span, baggage }))
     }
 }
 
 impl HttpCall {
     /// Takes note of the answer, at its end when its size is not known before.
-    pub(crate) fn answered(self, response: Response<Body>) -> Response<Body> {
+    pub(crate) fn answered(mut self, mut response: Response<Body>) -> Response<Body> {
+        if let Some(traced) = self.traced.take() {
+            traced.answered(&mut response);
+        }
         if !self.observer.observes() {
             return response;
         }
@@ -68,11 +103,39 @@ impl HttpCall {
 
     fn log(&self, log: CallLog, status: StatusCode, size: u64) {
         let path = self.uri.path();
-        if log.omit_health && path.contains("/healthz") {
+        if log.omit_health && is_health_check(&self.uri) {
             return;
         }
         let (code, duration) = (status.as_u16(), self.start.elapsed().as_millis());
         let method = if log.obfuscate { name(&self.method, path) } else { format!("{} {path}", self.method) };
         tracing::info!(target: "dapr.runtime.http-info", code, duration, method, size, useragent = self.agent, "HTTP API Called");
     }
+}
+
+impl Traced {
+    /// The answer tells the trace, unless the app told one itself.
+    fn answered(self, response: &mut Response<Body>) {
+        let Self { span, baggage } = self;
+        if span.is_recorded() {
+            span.set("dapr.status_code", response.status().as_str());
+            span.fail_for_status(response.status());
+            span.end();
+        }
+        let headers = response.headers_mut();
+        if span.context().is_valid() && !headers.contains_key(TRACEPARENT) {
+            span.context().write_headers(headers);
+        }
+        headers.extend(baggage.map(|baggage| (BAGGAGE, baggage)));
+    }
+}
+
+/// Without a trace its state means nothing.
+fn drop_lone_state(headers: &mut HeaderMap) {
+    if !headers.contains_key(TRACEPARENT) {
+        headers.remove(TRACESTATE);
+    }
+}
+
+fn is_health_check(uri: &Uri) -> bool {
+    uri.path().contains("/healthz")
 }
