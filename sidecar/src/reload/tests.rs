@@ -2,6 +2,7 @@
 use super::*;
 use crate::components::Values;
 use crate::options::{Command, Environment};
+use crate::outbox::Pubsub;
 use block_pubsub::{Options as Asking, Service};
 use component_api::Registry;
 use foundation_telemetry::Metrics;
@@ -27,11 +28,14 @@ impl World {
         let components = Components::new(Arc::new(registry), values, Default::default(), Metrics::disabled(), &drain);
         components.start(&current.get().resources.components).await.unwrap();
         let brokers = components.live().brokers.clone();
-        let pubsub = Service::new("app".to_owned(), String::new(), brokers);
-        let subscriber = Subscriber::new(Arc::new(pubsub), None, Asking::default(), &drain);
+        let pubsub = Arc::new(Service::new("app".to_owned(), String::new(), brokers));
+        let subscriber = Subscriber::new(Arc::clone(&pubsub), None, Asking::default(), &drain);
+        let states = components.live().state.clone();
+        let outbox = Arc::new(block_state::Outbox::new("app", String::new(), states, Arc::new(Pubsub(pubsub))));
         let binding = Arc::new(block_binding::Service::new(components.live().bindings.clone()));
         let reader = Reader::new(binding, None, Arc::new(NoStates), Default::default(), &drain);
-        let (ending, targets, followers) = (Ending::default(), targets(&live), Followers { subscriber, reader });
+        let (ending, targets, followers) =
+            (Ending::default(), targets(&live), Followers { subscriber, reader, outbox });
         Self { folder, reloader: Reloader { options, components, followers, current, ending, targets } }
     }
 

@@ -204,12 +204,3 @@ mod tests {
         assert_eq!(route("").unwrap(), "/");
     }
 }
-
-/// Entries of HTTP apps always have a content type; those of gRPC apps only the broker's.
-fn entry_type(entry: &BulkEntry) -> &str {
-    match &entry.event {
-        _ if !entry.content_type.is_empty() => &entry.content_type,
-        BulkPayload::CloudEvent(_) => "application/cloudevents+json",
-        BulkPayload::Raw(_) => "application/octet-stream",
-    }
-}

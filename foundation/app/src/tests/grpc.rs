@@ -189,7 +189,7 @@ async fn metadata_of_a_grpc_caller_stays_as_it_is() {
         origin: Origin::Grpc,
         type_url: "t/x".to_owned(),
         no_verb: true,
-        method: None,
+        ..CallContext::default()
     });
     let response = channel.invoke(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/x-protobuf");
