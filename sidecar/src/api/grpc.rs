@@ -1,6 +1,7 @@
 //! The gRPC API: the Dapr service, reflection, and calls of any other service, which are passed on unread
 //! (surface.md 2.1 and 2.2).
 mod apart;
+mod blocks;
 mod dapr;
 mod described;
 mod groups;
@@ -8,7 +9,7 @@ mod internal;
 mod refusal;
 mod server;
 
-pub use dapr::Blocks;
+pub use blocks::Blocks;
 pub use internal::Internal;
 pub use server::{Answer, Server};
 
@@ -99,7 +100,10 @@ impl Answer for Api {
         }
         let counted = groups::counted(request.uri().path(), &self.groups);
         match self.observer.begin_grpc(counted, request) {
-            Ok((call, request)) => apart::status_after_metadata(call.answered(self.route(request).await)),
+            Ok((call, request)) => {
+                let response = refusal::as_too_large(self.route(request).await);
+                apart::status_after_metadata(call.answered(response))
+            }
             Err(refused) => *refused,
         }
     }

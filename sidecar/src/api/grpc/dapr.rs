@@ -1,10 +1,10 @@
 //! The Dapr service: each method in one line, to the block that does it.
+use super::blocks::Blocks;
 use super::described::described;
 use block_crypto::subtle;
-use block_host::absent::{Owner, grpc as absent};
+use block_host::absent::grpc as absent;
 use block_host::grpc as host;
 use futures_util::stream::Empty;
-use std::sync::Arc;
 use tonic::{Request, Response, Status, Streaming};
 use wire::common::v1 as common;
 use wire::runtime::v1;
@@ -12,22 +12,6 @@ use wire::runtime::v1;
 type Reply<T> = Result<Response<T>, Status>;
 /// The stream of a method that never has one.
 type Nothing<T> = Empty<Result<T, Status>>;
-
-/// The building blocks behind the service.
-pub struct Blocks {
-    pub invoke: Arc<block_invoke::Service>,
-    pub state: Arc<block_state::Service>,
-    pub crypto: Arc<block_crypto::Service>,
-    pub pubsub: Arc<block_pubsub::Service>,
-    pub secret: Arc<block_secret::Service>,
-    pub binding: Arc<block_binding::Service>,
-    pub subscriber: Arc<block_pubsub::Subscriber>,
-    pub configuration: Arc<block_configuration::Service>,
-    pub lock: Arc<block_lock::Service>,
-    pub conversation: Arc<block_conversation::Service>,
-    pub host: Arc<block_host::Service>,
-    pub owner: Arc<Owner>,
-}
 
 /// The service.
 pub(crate) struct Dapr {

@@ -1,7 +1,11 @@
 //! Calls that are turned away before any method sees them (surface.md 0.17).
+use axum::body::Body;
 use foundation_fault::{Category, Code, Detail, Fault};
-use http::StatusCode;
+use http::{HeaderValue, Response, StatusCode};
 use tonic::{Code as Grpc, Status};
+
+const STATUS: &str = "grpc-status";
+const OUT_OF_RANGE: &str = "11";
 
 static UNAUTHORIZED: Code =
     Code::rich(StatusCode::UNAUTHORIZED, Grpc::Unauthenticated, "", "Unauthorized", Category::Common);
@@ -21,6 +25,16 @@ pub(crate) fn no_token() -> Status {
 /// The token is another one.
 pub(crate) fn wrong_token() -> Status {
     with_message(&UNAUTHORIZED, "authentication error: api token mismatch")
+}
+
+/// A message above the limit is RESOURCE_EXHAUSTED with every other gRPC library; ours says OUT_OF_RANGE.
+pub(crate) fn as_too_large(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    let told = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if told(STATUS) == OUT_OF_RANGE && told("grpc-message").contains("message%20length%20too%20large") {
+        headers.insert(STATUS, HeaderValue::from(Grpc::ResourceExhausted as u16));
+    }
+    response
 }
 
 /// The message proper is in the details alone; the status says what HTTP calls it.

@@ -26,7 +26,8 @@ pub(crate) fn clean(path: &str) -> Cow<'_, str> {
 pub(crate) fn without_detours(path: &str) -> Option<String> {
     let body = path.strip_suffix('/').unwrap_or(path);
     let cleaned = clean(body);
-    if cleaned == body || body.is_empty() {
+    let direct = cleaned == body && body != "/";
+    if direct || body.is_empty() {
         return None;
     }
     let end = if path.ends_with('/') && cleaned != "/" { "/" } else { "" };
