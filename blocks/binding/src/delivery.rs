@@ -8,7 +8,6 @@ use foundation_app::{BindingAnswer, BindingEvent, Channel};
 use foundation_drain::Drain;
 use foundation_resiliency::ComponentKind;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -106,11 +105,9 @@ impl Delivery {
         }
     }
 
-    fn send_alone(self: Arc<Self>, name: String, data: Bytes) -> impl Future<Output = ()> {
-        async move {
-            if let Err(reason) = self.send(&name, data).await {
-                tracing::error!(target: SCOPE, "{reason}");
-            }
+    async fn send_alone(self: Arc<Self>, name: String, data: Bytes) {
+        if let Err(reason) = self.send(&name, data).await {
+            tracing::error!(target: SCOPE, "{reason}");
         }
     }
 

@@ -45,7 +45,7 @@ impl World {
         live.insert(provider(folder.path().to_str().unwrap()).await);
         let service = Arc::new(Service::new(live).with_subtle(true));
         let router = endpoints(Arc::clone(&service)).into_router(|_| true);
-        Self { service, router, folder: folder }
+        Self { service, router, folder }
     }
 
     /// Asks for an operation with a single key.

@@ -101,7 +101,7 @@ fn scopes_and_namespaces() {
 #[test]
 fn equal_names_of_one_kind_are_refused_unless_they_are_for_others() {
     let text = component("a", "") + &component("a", "").replace("state.", "pubsub.") + &component("b", "");
-    let error = load_text(&(text.clone() + &component("b", "")), Path::new("a.yaml"), READER).unwrap_err();
+    let error = load_text(&(text + &component("b", "")), Path::new("a.yaml"), READER).unwrap_err();
     let expected = "duplicate definition of Component name a (pubsub.in-memory/v1) with existing a (state.in-memory/v1)\n\
                     duplicate definition of Component name b (state.in-memory/v1) with existing b (state.in-memory/v1)";
     assert_eq!(error.to_string(), expected);

@@ -124,7 +124,7 @@ mod tests {
     fn baggage_has_its_limits() {
         assert!(check(&format!("a={}", "x".repeat(MAX_BYTES))).is_err());
         assert!(check(&vec!["a=1"; MAX_MEMBERS + 1].join(",")).is_err());
-        let many = check(&vec!["x"; 7].join(",")).unwrap_err().to_string();
+        let many = check(&["x"; 7].join(",")).unwrap_err().to_string();
         assert!(many.ends_with("\nand 2 more invalid member(s)"), "{many}");
     }
 }
