@@ -74,7 +74,7 @@ pub(crate) fn usable_servers(before: &[McpServer], now: Vec<McpServer>) -> anyho
     let mut usable = Vec::with_capacity(now.len());
     for server in now {
         let is_changed = changes.added.contains(&server) || changes.changed.contains(&server);
-        match is_changed.then(|| check(&server)).unwrap_or(Ok(())) {
+        match if is_changed { check(&server) } else { Ok(()) } {
             Ok(()) if is_changed => tracing::info!(target: PROCESSOR, "MCPServer loaded: {}", server.log_name()),
             Ok(()) => {}
             Err(reason) if server.spec.ignore_errors => {
