@@ -1,1 +1,0 @@
-//! Jobs and reminders at their time.

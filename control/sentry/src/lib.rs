@@ -1,1 +1,0 @@
-//! The certificate authority of a fleet.
