@@ -53,7 +53,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let reload_targets = configuration.has_feature(reload::FEATURE).then(|| reload::targets(&health));
     let metrics = telemetry::metrics(options, &configuration)?;
     servers::metrics(&options.listen, metrics.clone(), &drains.background).await?;
-    let (tracer, _) = telemetry::tracing(options, &configuration, &drains.background)?;
+    let (tracer, exporter) = telemetry::tracing(options, &configuration, &drains.background)?;
     targets.metrics_are_up();
 
     // Other sidecars: the port is taken before components may get it for a connection of their own.
@@ -146,6 +146,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let stop = ByApi::new(ending.clone(), drains.background.clone());
     let host = block_host::Service::new(about, health, outbound, Arc::new(sources), Arc::new(stop));
     let host = Arc::new(host);
+    let telemetry = block_telemetry::Service::new(app_id.clone(), metrics.clone(), exporter);
+    let telemetry = Arc::new(telemetry);
     let owner = Arc::new(Owner { app_id: app_id.clone(), namespace });
 
     // The API.
@@ -176,6 +178,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         .merge(block_crypto::endpoints(Arc::clone(&crypto)))
         .merge(block_conversation::endpoints(Arc::clone(&conversation)))
         .merge(block_binding::endpoints(Arc::clone(&binding)))
+        .merge(block_telemetry::endpoints(Arc::clone(&telemetry)))
         .merge(absent::endpoints(&owner));
     let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
     let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
@@ -190,6 +193,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         configuration: Arc::clone(&configuration_items),
         lock,
         conversation,
+        telemetry,
         host,
         owner,
     };

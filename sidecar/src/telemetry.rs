@@ -38,8 +38,25 @@ pub(crate) fn tracing(
     let wanted = configuration.tracing.clone().unwrap_or_default();
     let settings = trace_settings(&options.app_id, &wanted).context("cannot set up tracing")?;
     let settings = settings.with_environment(|name| options.environment.get(name)).context("cannot set up tracing")?;
+    let settings = without_itself(settings, options);
     tracing::info!(target: "dapr.runtime", "Dapr trace sampler initialized: {}", settings.sampler());
     foundation_telemetry::start_tracing(&settings, drain).context("cannot set up tracing")
+}
+
+/// The variables of an app that exports to its sidecar may reach the sidecar too, which must not export to itself.
+fn without_itself(mut settings: TraceSettings, options: &Options) -> TraceSettings {
+    let own = [options.listen.http_port, options.listen.grpc_port];
+    if let Some(collector) = settings.otlp.take_if(|otlp| is_local(&otlp.endpoint, &own)) {
+        tracing::warn!(target: "dapr.runtime", "{} is this sidecar, which does not export to itself", collector.endpoint);
+    }
+    settings
+}
+
+fn is_local(endpoint: &str, ports: &[u16]) -> bool {
+    let authority = endpoint.split('/').next().unwrap_or_default();
+    let Some((host, port)) = authority.rsplit_once(':') else { return false };
+    let is_own = port.parse().is_ok_and(|port| ports.contains(&port));
+    is_own && matches!(host, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 fn trace_settings(app_id: &str, wanted: &Tracing) -> Result<TraceSettings, TraceError> {
@@ -127,6 +144,19 @@ mod tests {
             (Some("http://z/"), "c:4317", false)
         );
         assert_eq!((otlp.headers[0].1.as_str(), otlp.timeout.as_secs()), ("b", 30));
+    }
+
+    #[test]
+    fn a_sidecar_does_not_export_to_itself() {
+        for (endpoint, expected) in [
+            ("localhost:3500", true),
+            ("127.0.0.1:3500/x", true),
+            ("[::1]:3500", true),
+            ("c:3500", false),
+            ("localhost:4317", false),
+        ] {
+            assert_eq!(is_local(endpoint, &[3500]), expected, "{endpoint}");
+        }
     }
 
     #[test]

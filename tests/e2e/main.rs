@@ -11,4 +11,5 @@ mod invocation;
 mod reload;
 mod sidecar;
 mod sockets;
+mod telemetry;
 mod wait;

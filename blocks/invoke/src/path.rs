@@ -3,7 +3,7 @@
 //! Contract: surface.md 0.14 and 0.15, protocols.md 6.1 and 6.2.
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use foundation_peer::headers::APP_ID;
+use foundation_peer::headers::{APP_ID, CALLEE_ID};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
@@ -35,6 +35,11 @@ pub(crate) fn address(escaped_path: &str, headers: &mut HeaderMap) -> Option<Add
 
 fn without_slash(path: String) -> String {
     path.strip_prefix('/').map(str::to_owned).unwrap_or(path)
+}
+
+/// Whether headers, or metadata, name the app that is meant.
+pub fn names_app(headers: &HeaderMap) -> bool {
+    headers.contains_key(APP_ID) || headers.contains_key(CALLEE_ID) || user_of_url(headers).is_some()
 }
 
 /// `http://dapr-app-id:<id>@host/` arrives as basic authentication.

@@ -6,7 +6,7 @@ mod connector;
 mod otlp_grpc;
 mod otlp_http;
 mod stdout;
-mod values;
+pub(crate) mod values;
 mod zipkin;
 
 #[cfg(test)]
@@ -24,15 +24,21 @@ use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_sc
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
+use prost::Message;
+use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 const SCOPE: &str = "dapr.runtime.trace";
 /// What waits for its export; what comes on top is lost.
 const QUEUE: usize = 2048;
 const MOST: usize = 512;
+/// KiB of the app's traces and logs that wait; what comes on top is refused.
+const ROOM: usize = 16 << 10;
+/// KiB of the app's traces and logs that a batch has room for.
+const HEAVY: usize = 2 << 10;
 /// How long the first of a batch waits for others.
 const LONGEST: Duration = Duration::from_secs(1);
 /// How long the last batch may take when the sidecar ends.
@@ -40,14 +46,21 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Hands on traces and logs of the app. Clones share the queue; the default has nowhere to send them to.
 #[derive(Clone, Debug, Default)]
-pub struct Exporter(Option<mpsc::Sender<Item>>);
+pub struct Exporter(Option<Outgoing>);
 
-/// Traces or logs on their way.
+#[derive(Clone, Debug)]
+struct Outgoing {
+    items: mpsc::Sender<Item>,
+    /// What the app may still have in the queue, in KiB.
+    room: Arc<Semaphore>,
+}
+
+/// Traces or logs on their way. Those of the app hold the room that they take until they are sent.
 #[derive(Debug)]
 enum Item {
     Span(Box<SpanData>),
-    Spans(Vec<ResourceSpans>),
-    Logs(Vec<ResourceLogs>),
+    Spans(Vec<ResourceSpans>, OwnedSemaphorePermit),
+    Logs(Vec<ResourceLogs>, OwnedSemaphorePermit),
 }
 
 /// A place that traces and logs are sent to.
@@ -90,7 +103,8 @@ pub fn start_tracing(settings: &TraceSettings, drain: &Drain) -> Result<(Tracer,
     let stopping = drain.clone();
     drain.spawn(async move { worker.run(&stopping).await });
     let tracer = Tracer::new(settings, Some(Queue(sender.clone())));
-    Ok((tracer, Exporter(Some(sender))))
+    let room = Arc::new(Semaphore::new(ROOM));
+    Ok((tracer, Exporter(Some(Outgoing { items: sender, room }))))
 }
 
 fn sinks(settings: &TraceSettings) -> Result<Vec<Box<dyn Sink>>, TraceError> {
@@ -117,16 +131,31 @@ impl Exporter {
 
     /// Sends traces of the app; whether there was room for them.
     pub fn traces(&self, spans: Vec<ResourceSpans>) -> bool {
-        self.send(Item::Spans(spans))
+        let bytes = spans.iter().map(Message::encoded_len).sum();
+        self.send(bytes, |room| Item::Spans(spans, room))
     }
 
     /// Sends logs of the app; whether there was room for them.
     pub fn logs(&self, logs: Vec<ResourceLogs>) -> bool {
-        self.send(Item::Logs(logs))
+        let bytes = logs.iter().map(Message::encoded_len).sum();
+        self.send(bytes, |room| Item::Logs(logs, room))
     }
 
-    fn send(&self, item: Item) -> bool {
-        self.0.as_ref().is_none_or(|sender| sender.try_send(item).is_ok())
+    fn send(&self, bytes: usize, item: impl FnOnce(OwnedSemaphorePermit) -> Item) -> bool {
+        let Some(Outgoing { items, room }) = &self.0 else { return true };
+        let kibibytes = u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
+        let room = Arc::clone(room).try_acquire_many_owned(kibibytes);
+        room.is_ok_and(|room| items.try_send(item(room)).is_ok())
+    }
+}
+
+impl Item {
+    /// KiB of what the app sent.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Span(_) => 0,
+            Self::Spans(_, room) | Self::Logs(_, room) => room.num_permits(),
+        }
     }
 }
 
@@ -151,6 +180,9 @@ impl SpanProcessor for Queue {
         Ok(())
     }
 }
+
+/// What a batch holds of the queue's room.
+type Rooms = Vec<OwnedSemaphorePermit>;
 
 /// Collects and sends.
 struct Worker {
@@ -179,21 +211,23 @@ impl Worker {
 
     /// The first and what comes soon after it.
     async fn collect(&mut self, first: Item, stopping: &Drain) -> Vec<Item> {
-        let (mut batch, end) = (vec![first], Instant::now() + LONGEST);
-        while batch.len() < MOST {
+        let end = Instant::now() + LONGEST;
+        let (mut weight, mut batch) = (first.weight(), vec![first]);
+        while batch.len() < MOST && weight < HEAVY {
             let next = tokio::select! {
                 biased;
                 next = timeout_at(end, self.items.recv()) => next,
                 () = stopping.stopped() => Ok(self.items.try_recv().ok()),
             };
             let Ok(Some(next)) = next else { break };
+            weight += next.weight();
             batch.push(next);
         }
         batch
     }
 
     async fn send(&mut self, batch: Vec<Item>) {
-        let (traces, logs) = self.requests(batch);
+        let (traces, logs, _room) = self.requests(batch);
         for outlet in &mut self.sinks {
             if !traces.resource_spans.is_empty() {
                 let sent = outlet.sink.traces(&traces).await;
@@ -206,20 +240,26 @@ impl Worker {
         }
     }
 
-    fn requests(&self, batch: Vec<Item>) -> (ExportTraceServiceRequest, ExportLogsServiceRequest) {
-        let (mut own, mut spans, mut logs) = (Vec::new(), Vec::new(), Vec::new());
+    fn requests(&self, batch: Vec<Item>) -> (ExportTraceServiceRequest, ExportLogsServiceRequest, Rooms) {
+        let (mut own, mut spans, mut logs, mut rooms) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for item in batch {
             match item {
                 Item::Span(span) => own.push(*span),
-                Item::Spans(more) => spans.extend(more),
-                Item::Logs(more) => logs.extend(more),
+                Item::Spans(more, room) => {
+                    spans.extend(more);
+                    rooms.push(room);
+                }
+                Item::Logs(more, room) => {
+                    logs.extend(more);
+                    rooms.push(room);
+                }
             }
         }
         if !own.is_empty() {
             let resource = ResourceAttributesWithSchema::from(&self.resource);
             spans.extend(group_spans_by_resource_and_scope(own, &resource));
         }
-        (ExportTraceServiceRequest { resource_spans: spans }, ExportLogsServiceRequest { resource_logs: logs })
+        (ExportTraceServiceRequest { resource_spans: spans }, ExportLogsServiceRequest { resource_logs: logs }, rooms)
     }
 }
 

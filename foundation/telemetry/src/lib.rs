@@ -13,7 +13,7 @@ pub use export::{Exporter, start_tracing};
 pub use log::{LogError, LogSettings, start_log};
 pub use metrics::{
     AclDecision, GrpcBytes, HttpMetrics, HttpServed, Ingress, InvocationKind, Metrics, MetricsError, MetricsSettings,
-    PolicyUse, Registry, RewriteRule, grpc_code_name,
+    PolicyUse, Registry, Rejected, RewriteRule, grpc_code_name,
 };
 pub use metrics::{Counter, Distribution, Gauge, Timed};
 pub use trace::{

@@ -4,6 +4,7 @@
 //! the control plane, make their instruments at a [`Registry`].
 mod access;
 mod actors;
+mod app;
 mod cache;
 mod components;
 mod error;
@@ -27,6 +28,7 @@ mod workflow;
 mod tests;
 
 pub use access::AclDecision;
+pub use app::Rejected;
 pub use error::MetricsError;
 pub use grpc::{GrpcBytes, grpc_code_name};
 pub use http::HttpServed;
@@ -50,6 +52,7 @@ struct Groups {
     registry: Registry,
     access: access::Access,
     actors: actors::Actors,
+    app: app::AppMetrics,
     components: components::Components,
     grpc: grpc::Grpc,
     http: http::Http,
@@ -71,6 +74,7 @@ impl Metrics {
         let groups = Groups {
             access: access::Access::new(&registry, settings.record_error_codes)?,
             actors: actors::Actors::new(&registry)?,
+            app: app::AppMetrics::new(&settings.app_id, settings.max_series),
             components: components::Components::new(&registry)?,
             grpc: grpc::Grpc::new(&registry)?,
             http: http::Http::new(&registry, &settings.http)?,
@@ -94,9 +98,9 @@ impl Metrics {
         self.groups.is_some()
     }
 
-    /// All series, and those of the process, in Prometheus' text format; empty when disabled.
+    /// All series, those of the process, and those of the app, in Prometheus' text format; empty when disabled.
     pub fn render(&self) -> String {
-        self.groups.as_ref().map(|groups| groups.registry.render()).unwrap_or_default()
+        self.groups.as_ref().map(|groups| groups.registry.render_with(groups.app.families())).unwrap_or_default()
     }
 }
 

@@ -15,11 +15,12 @@ pub use server::{Answer, Server};
 
 use crate::api::access::Access;
 use crate::api::http::Token;
-use crate::api::observe::Observer;
+use crate::api::observe::{Counted, Observer};
 use anyhow::Context;
 use axum::body::Body;
 use axum::extract::Request;
-use block_invoke::{Service as Invoke, proxy};
+use block_invoke::{Service as Invoke, names_app, proxy};
+use block_telemetry::SERVICES;
 use dapr::Dapr;
 use groups::SERVICE;
 use http::Response;
@@ -32,6 +33,8 @@ use wire::runtime::v1::dapr_server::DaprServer;
 
 const REFLECTION: &str = "/grpc.reflection.";
 const TOKEN: &str = "dapr-api-token";
+/// The group of exports in allow and deny lists.
+const OTLP: &str = "otlp.v1";
 const RUNTIME: &str = "/dapr.proto.runtime.";
 
 /// What lies around the methods.
@@ -47,6 +50,7 @@ pub struct Settings {
 pub struct Api {
     dapr: DaprServer<Dapr>,
     reflection: Routes,
+    telemetry: Routes,
     invoke: Arc<Invoke>,
     groups: HashMap<&'static str, &'static str>,
     settings: Settings,
@@ -58,26 +62,30 @@ impl Api {
     /// When reflection cannot read the descriptors.
     pub fn new(blocks: Blocks, settings: Settings, observer: Observer) -> anyhow::Result<Self> {
         let invoke = Arc::clone(&blocks.invoke);
+        let telemetry = block_telemetry::routes(Arc::clone(&blocks.telemetry));
         let limit = Some(settings.max_message_size).filter(|limit| *limit != 0).unwrap_or(usize::MAX);
         let dapr = DaprServer::new(Dapr::new(blocks));
         let dapr = dapr.max_decoding_message_size(limit).max_encoding_message_size(limit);
-        Ok(Self { dapr, reflection: reflection()?, invoke, groups: groups::by_method(), settings, observer })
+        let groups = groups::by_method();
+        Ok(Self { dapr, reflection: reflection()?, telemetry, invoke, groups, settings, observer })
     }
 
     /// Refuses what is not allowed, or comes without the token.
     fn admit(&self, request: &mut Request) -> Result<(), Status> {
-        self.check_access(request.uri().path())?;
+        self.check_access(request)?;
         let Some(token) = &self.settings.token else { return Ok(()) };
         let shown = request.headers_mut().remove(TOKEN).ok_or_else(refusal::no_token)?;
         if token.is(shown.as_bytes()) { Ok(()) } else { Err(refusal::wrong_token()) }
     }
 
-    fn check_access(&self, path: &str) -> Result<(), Status> {
-        let access = &self.settings.access;
-        if !access.limits_grpc() || !path.starts_with(RUNTIME) {
+    fn check_access(&self, request: &Request) -> Result<(), Status> {
+        let (access, path) = (&self.settings.access, request.uri().path());
+        if !access.limits_grpc() || !(path.starts_with(RUNTIME) || is_export(request)) {
             return Ok(());
         }
-        let group = path.strip_prefix(SERVICE).and_then(|method| self.groups.get(method)).copied().unwrap_or_default();
+        let method = path.strip_prefix(SERVICE);
+        let group = method.and_then(|method| self.groups.get(method)).copied();
+        let group = group.unwrap_or(if is_export(request) { OTLP } else { "" });
         if access.allows_grpc(group) { Ok(()) } else { Err(refusal::denied()) }
     }
 
@@ -89,6 +97,9 @@ impl Api {
         if path.starts_with(REFLECTION) {
             return call(self.reflection.clone(), request).await;
         }
+        if is_export(&request) {
+            return call(self.telemetry.clone(), request).await;
+        }
         proxy(&self.invoke, request).await
     }
 }
@@ -98,7 +109,8 @@ impl Answer for Api {
         if let Err(status) = self.admit(&mut request) {
             return status.into_http();
         }
-        let counted = groups::counted(request.uri().path(), &self.groups);
+        let path = request.uri().path();
+        let counted = if is_export(&request) { Counted::Not } else { groups::counted(path, &self.groups) };
         match self.observer.begin_grpc(counted, request) {
             Ok((call, request)) => {
                 let response = refusal::as_too_large(self.route(request).await);
@@ -107,6 +119,11 @@ impl Answer for Api {
             Err(refused) => *refused,
         }
     }
+}
+
+/// Whether the app exports telemetry to the sidecar. An app that is named gets the call all the same.
+fn is_export(request: &Request) -> bool {
+    request.uri().path().starts_with(SERVICES) && !names_app(request.headers())
 }
 
 /// Calls a service that cannot fail but with an answer.

@@ -16,7 +16,8 @@ use crate::api::observe::Observer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use block_invoke::Service as Invoke;
+use block_invoke::{Service as Invoke, names_app};
+use block_telemetry::is_export;
 use component_api::middleware::{self, ClientAddress, Pipeline};
 use http::header::ALLOW;
 use http::uri::PathAndQuery;
@@ -149,7 +150,7 @@ impl Api {
 
     async fn route(&self, mut request: Request) -> Response<Body> {
         let path = path::clean(request.uri().path());
-        if *request.method() == Method::HEAD || path.starts_with(INVOKE) {
+        if *request.method() == Method::HEAD || path.starts_with(INVOKE) || is_call_of_app(&request) {
             return self.invoke(request).await;
         }
         let seen = path::plus_as_space(path);
@@ -197,6 +198,11 @@ fn without_foreign_allow(mut response: Response<Body>) -> Response<Body> {
         response.headers_mut().extend(own.map(|value| (ALLOW, value)));
     }
     response
+}
+
+/// Apps may have the paths of exports too.
+fn is_call_of_app(request: &Request) -> bool {
+    is_export(request.method(), request.uri().path()) && names_app(request.headers())
 }
 
 fn with_path(uri: &Uri, path: &str) -> Uri {

@@ -7,6 +7,8 @@ use super::settings::{MetricsSettings, default_latency_buckets, default_max_seri
 use super::vector::{Description, Instrument, Vector};
 use prometheus::TextEncoder;
 use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use std::collections::HashSet;
 
 /// The prefix of every metric.
 const PREFIX: &str = "dapr";
@@ -170,8 +172,15 @@ impl Registry {
 
     /// All series in Prometheus' text format.
     pub fn render(&self) -> String {
-        let mut text = String::new();
-        if let Err(error) = TextEncoder::new().encode_utf8(&self.registered.gather(), &mut text) {
+        self.render_with(Vec::new())
+    }
+
+    /// All series, and those of others under names that are not taken.
+    pub(super) fn render_with(&self, others: Vec<MetricFamily>) -> String {
+        let (mut families, mut text) = (self.registered.gather(), String::new());
+        let own: HashSet<String> = families.iter().map(|family| family.name().to_owned()).collect();
+        families.extend(others.into_iter().filter(|family| !own.contains(family.name())));
+        if let Err(error) = TextEncoder::new().encode_utf8(&families, &mut text) {
             tracing::warn!(target: "dapr.metrics", "cannot render metrics: {error}");
         }
         text

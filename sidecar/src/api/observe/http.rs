@@ -4,6 +4,8 @@ use super::{BAGGAGE, CallLog, Observer, Traced, describe_caller};
 use crate::api::http::{name, plain};
 use axum::body::Body;
 use axum::extract::Request;
+use block_invoke::names_app;
+use block_telemetry::is_export;
 use foundation_fault::Code;
 use foundation_telemetry::{
     HttpServed, InvalidBaggage, SpanContext, SpanKind, TRACEPARENT, TRACESTATE, check_baggage, watched,
@@ -47,7 +49,7 @@ impl Observer {
             drop_lone_state(request.headers_mut());
             return Ok(None);
         }
-        if is_health_check(request.uri()) {
+        if is_health_check(request.uri()) || is_own_export(request) {
             return Ok(None);
         }
         let refused = |error: InvalidBaggage| Box::new(plain::text(StatusCode::BAD_REQUEST, format!("{error}\n")));
@@ -134,6 +136,11 @@ fn drop_lone_state(headers: &mut HeaderMap) {
     if !headers.contains_key(TRACEPARENT) {
         headers.remove(TRACESTATE);
     }
+}
+
+/// Exports of the app would have traces of traces.
+fn is_own_export(request: &Request) -> bool {
+    is_export(request.method(), request.uri().path()) && !names_app(request.headers())
 }
 
 fn is_health_check(uri: &Uri) -> bool {
