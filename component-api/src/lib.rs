@@ -12,6 +12,7 @@ pub mod middleware;
 pub mod naming;
 pub mod pubsub;
 mod registry;
+mod schema;
 pub mod secret;
 pub mod state;
 mod task;
@@ -20,6 +21,7 @@ pub use error::{Answer, Error, Kind, Result};
 pub use foundation_metadata::{ByteSize, GoDuration, Properties, Secret};
 pub use live::{Instance, Live};
 pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table};
+pub use schema::schema_of_both;
 pub use task::Task;
 
 /// Request metadata: names as the caller wrote them, looked up without regard to case by [`metadata_value`].

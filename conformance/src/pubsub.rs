@@ -1,5 +1,7 @@
 //! What every broker must show (components.md 4.2).
 #![allow(clippy::expect_used, clippy::panic)] // A trial that fails ends its test.
+pub mod crash;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::Metadata;

@@ -13,5 +13,7 @@ pub fn register_all(registry: &mut Registry) {
     component_local::register(registry);
     component_mdns::register(registry);
     component_middleware::register(registry);
+    #[cfg(feature = "redis")]
+    component_redis::register(registry);
     component_sqlite::register(registry);
 }

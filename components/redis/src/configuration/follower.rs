@@ -1,0 +1,69 @@
+//! The loop of a subscription: tell what changed, and begin anew when the connection breaks.
+use super::events::Events;
+use super::items;
+use component_api::Result;
+use component_api::configuration::{Item, Items, Notify};
+use futures_util::StreamExt;
+use redis::aio::PubSub;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Pause before the next try to listen.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A subscription to changes.
+pub(super) struct Follower {
+    pub(super) events: Events,
+    pub(super) notify: Arc<dyn Notify>,
+}
+
+impl Follower {
+    /// Tells of changes for ever.
+    pub(super) async fn run(self, listening: Option<PubSub>) {
+        if let Some(listening) = listening {
+            self.tell_changes(listening).await;
+        }
+        loop {
+            sleep(PAUSE).await;
+            match self.events.listen().await {
+                Ok(listening) => {
+                    self.tell_all().await;
+                    self.tell_changes(listening).await;
+                }
+                Err(error) => tracing::warn!("configuration.redis: no changes are told for now: {error}"),
+            }
+        }
+    }
+
+    /// Returns when the connection breaks.
+    async fn tell_changes(&self, mut listening: PubSub) {
+        let mut messages = listening.on_message();
+        while let Some(message) = messages.next().await {
+            let Some(key) = self.events.key(message.get_channel_name()) else { continue };
+            match self.current(key).await {
+                Ok(item) => self.notify.changed(Items::from([(key.to_owned(), item)])).await,
+                Err(error) => tracing::warn!("configuration.redis: a change of {key} is not told: {error}"),
+            }
+        }
+    }
+
+    /// An item without a value is one that was deleted.
+    async fn current(&self, key: &str) -> Result<Item> {
+        let mut found = items(&self.events.connections, &[key.to_owned()]).await?;
+        Ok(found.remove(key).unwrap_or_default())
+    }
+
+    /// What may have changed while nobody listened.
+    async fn tell_all(&self) {
+        let keys = match self.events.keys.is_empty() {
+            true => self.events.connections.run(redis::cmd("KEYS").arg("*")).await.unwrap_or_default(),
+            false => self.events.keys.clone(),
+        };
+        match items(&self.events.connections, &keys).await {
+            Ok(found) if !found.is_empty() => self.notify.changed(found).await,
+            Ok(_) => {}
+            Err(error) => tracing::warn!("configuration.redis: changes may be missing: {error}"),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The loop of a subscription: take messages, hand them out, acknowledge what was done, and look after what was not.
+use super::claim::abandoned;
+use super::entry::message;
+use super::group::Group;
+use super::metadata::PubSubMetadata;
+use crate::connection::Link;
+use component_api::Result;
+use component_api::pubsub::{Deliver, Verdict};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use redis::streams::StreamId;
+use std::collections::{BTreeSet, VecDeque};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+
+/// Pause after the server failed; it doubles up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What came of a wait for messages: the connection, to wait on again, and the messages.
+type Waited = (Option<Link>, Result<Vec<StreamId>>);
+/// Something that goes on beside the rest.
+type Running<T> = FuturesUnordered<BoxFuture<'static, T>>;
+
+/// A subscription to one topic.
+pub(super) struct Consumer {
+    group: Group,
+    metadata: PubSubMetadata,
+    deliver: Arc<dyn Deliver>,
+    /// Messages that this process has taken and is not done with.
+    ours: BTreeSet<String>,
+    /// Those of them that wait for their turn.
+    queue: VecDeque<StreamId>,
+    /// Those of them that the app has; each returns its id.
+    handlers: Running<String>,
+    /// The wait for new messages, if any.
+    waits: Running<Waited>,
+    /// The look for abandoned messages, if any.
+    looks: Running<Result<Vec<StreamId>>>,
+    /// The renewal of the claim to our messages, if any.
+    renewals: Running<()>,
+    /// Number of the connection that waits, by which the server can be told to end the wait.
+    waiting: Arc<AtomicI64>,
+    pause: Duration,
+}
+
+impl Consumer {
+    pub(super) fn new(group: Group, metadata: PubSubMetadata, deliver: Arc<dyn Deliver>) -> Self {
+        Self {
+            group,
+            metadata,
+            deliver,
+            ours: BTreeSet::new(),
+            queue: VecDeque::new(),
+            handlers: Running::new(),
+            waits: Running::new(),
+            looks: Running::new(),
+            renewals: Running::new(),
+            waiting: Arc::default(),
+            pause: PAUSE,
+        }
+    }
+
+    /// Runs until `stopping` resolves; messages at work then are finished first.
+    pub(super) async fn run(mut self, stopping: impl Future<Output = ()>) {
+        let mut stopping = pin!(stopping);
+        let mut link = None;
+        let mut look = self.metadata.redelivery().map(times);
+        let mut renew = times(self.metadata.renewal());
+        loop {
+            if self.waits.is_empty() && self.free() > 0 {
+                self.waits.push(self.wait(link.take()));
+            }
+            tokio::select! {
+                biased;
+                () = &mut stopping => break,
+                Some(id) = self.handlers.next() => self.done(&id),
+                Some((back, found)) = self.waits.next() => {
+                    link = back;
+                    self.take(found);
+                }
+                Some(found) = self.looks.next() => self.take(found),
+                Some(()) = self.renewals.next() => {}
+                () = tick(&mut look), if self.looks.is_empty() => self.looks.push(self.look()),
+                _ = renew.tick(), if self.renewals.is_empty() => self.renew(),
+            }
+        }
+        self.finish(renew).await;
+    }
+
+    /// A wait that has begun may have taken messages, so it is not given up but ended by the server.
+    async fn finish(mut self, mut renew: Interval) {
+        if !self.waits.is_empty() {
+            self.group.wake(self.waiting.load(Ordering::Relaxed)).await;
+        }
+        while !(self.waits.is_empty() && self.looks.is_empty() && self.ours.is_empty()) {
+            tokio::select! {
+                Some(id) = self.handlers.next() => self.done(&id),
+                Some((_, found)) = self.waits.next() => self.take(found),
+                Some(found) = self.looks.next() => self.take(found),
+                Some(()) = self.renewals.next() => {}
+                _ = renew.tick(), if self.renewals.is_empty() => self.renew(),
+            }
+        }
+    }
+
+    fn done(&mut self, id: &str) {
+        self.ours.remove(id);
+        self.hand_out();
+    }
+
+    fn free(&self) -> usize {
+        self.metadata.concurrency.max(1).saturating_sub(self.ours.len())
+    }
+
+    /// Waits for as many messages as can be handled, on a connection of its own.
+    fn wait(&self, link: Option<Link>) -> BoxFuture<'static, Waited> {
+        let (group, waiting) = (self.group.clone(), Arc::clone(&self.waiting));
+        let count = self.free().min(self.metadata.queue_depth.max(1));
+        let pause = if link.is_some() { Duration::ZERO } else { self.pause - PAUSE };
+        Box::pin(async move {
+            sleep(pause).await;
+            let mut link = match link {
+                Some(link) => link,
+                None => match connect(&group, &waiting).await {
+                    Ok(link) => link,
+                    Err(error) => return (None, Err(error)),
+                },
+            };
+            let found = group.read(&mut link, count).await;
+            (found.is_ok().then_some(link), found)
+        })
+    }
+
+    fn look(&self) -> BoxFuture<'static, Result<Vec<StreamId>>> {
+        let (group, metadata, ours, most) = (self.group.clone(), self.metadata.clone(), self.ours.clone(), self.free());
+        Box::pin(async move { abandoned(&group, &metadata, &ours, most).await })
+    }
+
+    /// Takes what was found; where that failed, the next try comes later.
+    fn take(&mut self, found: Result<Vec<StreamId>>) {
+        match found {
+            Ok(found) => {
+                self.pause = PAUSE;
+                self.queue.extend(found.into_iter().filter(|entry| self.ours.insert(entry.id.clone())));
+                self.hand_out();
+            }
+            Err(error) => {
+                tracing::warn!("redis streams: no messages of {} for now: {error}", self.group.topic);
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
+    fn hand_out(&mut self) {
+        while self.handlers.len() < self.metadata.concurrency.max(1)
+            && let Some(entry) = self.queue.pop_front()
+        {
+            self.handlers.push(handle(self.group.clone(), Arc::clone(&self.deliver), entry));
+        }
+    }
+
+    fn renew(&self) {
+        if self.ours.is_empty() {
+            return;
+        }
+        let (group, ids) = (self.group.clone(), self.ours.iter().cloned().collect::<Vec<_>>());
+        self.renewals.push(Box::pin(async move {
+            if let Err(error) = group.renew(&ids).await {
+                tracing::warn!("redis streams: messages of {} may come twice: {error}", group.topic);
+            }
+        }));
+    }
+}
+
+async fn connect(group: &Group, waiting: &AtomicI64) -> Result<Link> {
+    group.create().await?;
+    let mut link = group.connect().await?;
+    let id = redis::cmd("CLIENT").arg("ID").query_async::<i64>(&mut link).await;
+    waiting.store(id.unwrap_or_default(), Ordering::Relaxed);
+    Ok(link)
+}
+
+/// Hands out a message; returns its id when the app and the server are done with it.
+fn handle(group: Group, deliver: Arc<dyn Deliver>, entry: StreamId) -> BoxFuture<'static, String> {
+    Box::pin(async move {
+        let verdict = deliver.deliver(message(&group.topic, &entry)).await;
+        // What shall come again is left as it is until it has been alone for long enough.
+        if verdict != Verdict::Retry
+            && let Err(error) = group.acknowledge(&entry.id).await
+        {
+            tracing::warn!("redis streams: message {} of {} will come again: {error}", entry.id, group.topic);
+        }
+        entry.id
+    })
+}
+
+fn times(period: Duration) -> Interval {
+    let mut times = interval(period);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    times
+}
+
+/// Waits for the next of these times, or for ever.
+async fn tick(times: &mut Option<Interval>) {
+    match times {
+        Some(times) => drop(times.tick().await),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,34 @@
+//! Metadata of `state.redis`.
+use crate::metadata::ConnectionMetadata;
+use component_api::{Properties, Result, schema_of_both};
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+
+/// How the server is reached, and what the store does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    pub connection: ConnectionMetadata,
+    pub own: StateMetadata,
+}
+
+/// State in Redis: one server, a cluster, or a master behind sentinels.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StateMetadata {
+    /// Seconds that entries live whose request says nothing of it.
+    pub ttl_in_seconds: Option<u32>,
+}
+
+impl Metadata {
+    /// Reads the metadata of a component.
+    ///
+    /// # Errors
+    /// A value that cannot be read, or no `redisHost`.
+    pub fn read(properties: &Properties) -> Result<Self> {
+        Ok(Self { connection: ConnectionMetadata::read(properties)?, own: properties.decode()? })
+    }
+
+    pub(super) fn schema() -> Schema {
+        schema_of_both::<StateMetadata, ConnectionMetadata>()
+    }
+}

@@ -1,0 +1,76 @@
+//! The script that writes: on the server, in one go, so that nothing comes between a look at versions and the writes.
+use bytes::Bytes;
+use redis::ScriptInvocation;
+
+/// Applies steps. Each has a key, and four arguments: the version it wants or nothing, `delete` or the seconds to live
+/// (zero is for ever), whether it is a first write, and the data. Answers 0, or the number of the step that was refused.
+///
+/// The versions that earlier steps leave behind are followed first, so that a refusal changes nothing. An entry that a
+/// first writer wrote is open only to those who know its version, as in Dapr's component. A key of another type, as
+/// early versions of Dapr wrote, gives way.
+pub(super) const APPLY: &str = r#"
+local versions, guarded = {}, {}
+for index, key in ipairs(KEYS) do
+  local wanted, life, first = ARGV[index * 4 - 3], ARGV[index * 4 - 2], ARGV[index * 4 - 1]
+  if versions[key] == nil then
+    local found = redis.pcall('HMGET', key, 'version', 'first-write')
+    if found.err then found = {false, false} end
+    versions[key], guarded[key] = tonumber(found[1] or 0), found[2] and true
+  end
+  local free = versions[key] == 0 and wanted == ''
+  local right = wanted ~= '' and tonumber(wanted) == versions[key] and versions[key] > 0
+  local open = wanted == '' and (life == 'delete' or not guarded[key])
+  if not (free or right or open) then return index end
+  if life == 'delete' then
+    versions[key], guarded[key] = 0, nil
+  else
+    versions[key], guarded[key] = versions[key] + 1, guarded[key] or first == '1'
+  end
+end
+for index, key in ipairs(KEYS) do
+  local life, first, data = ARGV[index * 4 - 2], ARGV[index * 4 - 1], ARGV[index * 4]
+  if life == 'delete' then
+    redis.call('DEL', key)
+  else
+    local kind = redis.call('TYPE', key).ok
+    if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', key) end
+    redis.call('HSET', key, 'data', data)
+    if first == '1' then redis.call('HSET', key, 'first-write', 0) end
+    redis.call('HINCRBY', key, 'version', 1)
+    if life == '0' then redis.call('PERSIST', key) else redis.call('EXPIRE', key, life) end
+  end
+end
+return 0
+"#;
+
+/// One write or removal.
+#[derive(Debug)]
+pub(super) enum Step {
+    Set { key: String, etag: Option<u64>, data: Bytes, first_write: bool, seconds: Option<u32> },
+    Delete { key: String, etag: Option<u64> },
+}
+
+impl Step {
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Self::Set { key, .. } | Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// Adds the key and the arguments of the step to a call of the script.
+    pub(super) fn add_to(&self, call: &mut ScriptInvocation<'_>) {
+        match self {
+            Self::Set { key, etag, data, first_write, seconds } => {
+                call.key(key).arg(version(*etag)).arg(seconds.unwrap_or_default());
+                call.arg(u8::from(*first_write)).arg(&data[..]);
+            }
+            Self::Delete { key, etag } => {
+                call.key(key).arg(version(*etag)).arg("delete").arg(0).arg("");
+            }
+        }
+    }
+}
+
+fn version(etag: Option<u64>) -> String {
+    etag.map(|etag| etag.to_string()).unwrap_or_default()
+}
