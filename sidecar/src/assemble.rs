@@ -133,7 +133,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     }
     subscriber.reconcile().await;
     let binding = block_binding::Service::new(live.bindings.clone());
-    let binding = Arc::new(binding.with_resiliency(resiliency).with_metrics(metrics.clone()));
+    let binding = binding.with_resiliency(resiliency).with_metrics(metrics.clone());
+    let binding = Arc::new(binding.with_tracer(tracer.clone()));
     let reader = block_binding::Reader::new(
         Arc::clone(&binding),
         app.clone(),

@@ -13,8 +13,8 @@ pub(crate) struct Pubsub(pub(crate) Arc<block_pubsub::Service>);
 #[async_trait]
 impl Bus for Pubsub {
     fn make(&self, event: Event) -> Result<Bytes, String> {
-        let Event { id, pubsub, data, content_type, attributes } = event;
-        self.0.event(&NewEvent { id, pubsub, data, content_type, attributes })
+        let Event { id, pubsub, data, content_type, attributes, trace } = event;
+        self.0.event(&NewEvent { id, pubsub, data, content_type, attributes, trace: (&trace).into() })
     }
 
     async fn publish(

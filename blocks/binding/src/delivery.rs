@@ -7,6 +7,8 @@ use component_api::{Error, Metadata, Result};
 use foundation_app::{BindingAnswer, BindingEvent, Channel};
 use foundation_drain::Drain;
 use foundation_resiliency::ComponentKind;
+use foundation_telemetry::{Span, SpanContext, SpanKind, TRACEPARENT, TRACESTATE};
+use http::{HeaderMap, HeaderValue};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +17,7 @@ use tokio::sync::watch;
 use wire::common::v1::StateItem;
 
 const SCOPE: &str = "dapr.runtime.processor.binding";
+const ON_BINDING_EVENT: &str = "/dapr.proto.runtime.v1.AppCallback/OnBindingEvent";
 
 /// Saves state for an app, by the rules of the state API.
 #[async_trait]
@@ -52,9 +55,17 @@ impl Handle for Events {
         }
         let Event { data, metadata } = event;
         let (name, route) = (self.name.clone(), self.route.clone());
-        let event = BindingEvent { name, route, data, metadata, ..BindingEvent::default() };
+        let span = self.span(&metadata);
+        let mut event = BindingEvent { name, route, data, metadata, ..BindingEvent::default() };
+        if let Some(context) = span.as_ref().map(Span::context).filter(|context| context.is_valid()) {
+            context.write_headers(&mut event.headers);
+        }
         let start = Instant::now();
         let answer = self.deliver(&event).await;
+        if let (Some(span), Err(error)) = (&span, &answer) {
+            span.fail(error.to_string());
+        }
+        drop(span);
         self.delivery.service.metrics().input_binding(&self.name, answer.is_ok(), start.elapsed());
         let answer = answer?;
         let data = answer.data.clone();
@@ -64,6 +75,24 @@ impl Handle for Events {
 }
 
 impl Events {
+    /// Starts the span of an event, below the trace that its metadata names.
+    fn span(&self, metadata: &Metadata) -> Option<Span> {
+        let (service, app) = (&self.delivery.service, &self.delivery.app);
+        if service.tracer().is_off() {
+            return None;
+        }
+        let name = &self.name;
+        let span = service.tracer().start(format!("bindings/{name}"), SpanKind::Client, &parent(metadata));
+        if span.is_recorded() {
+            let call = if app.protocol().is_grpc() { ON_BINDING_EVENT.to_owned() } else { format!("POST /{name}") };
+            span.set("db.name", name.as_str());
+            span.set("db.system", "bindings");
+            span.set("db.connection_string", call);
+            span.set("rpc.service", "Dapr");
+        }
+        Some(span)
+    }
+
     async fn deliver(&self, event: &BindingEvent) -> Result<BindingAnswer> {
         let policy = self.delivery.service.resiliency().inbound(&self.name, ComponentKind::Binding);
         let attempt = || async { self.delivery.app.binding_event(event).await.map_err(Undelivered) };
@@ -116,6 +145,16 @@ impl Delivery {
         let outcome = self.service.invoke(name, request).await;
         outcome.result.map(drop).map_err(|error| error.to_string())
     }
+}
+
+/// The trace that an event came with.
+fn parent(metadata: &Metadata) -> SpanContext {
+    let mut headers = HeaderMap::new();
+    for name in [TRACEPARENT, TRACESTATE] {
+        let value = metadata.get(name.as_str()).and_then(|value| HeaderValue::try_from(value).ok());
+        headers.extend(value.map(|value| (name, value)));
+    }
+    SpanContext::of_headers(&headers)
 }
 
 /// An attempt that failed.

@@ -15,6 +15,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::sync::Arc;
 
+const TRACE: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 const METHODS: MethodFilter = MethodFilter::POST.or(MethodFilter::PUT);
 
 /// The endpoints of the block.
@@ -33,12 +34,26 @@ async fn invoke(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response, Error> {
-    let body = read_body(request.into_body()).await.map_err(|error| Error::Malformed(error.to_string()))?;
-    let operation = operation(&body).map_err(Error::Malformed)?;
+    let (head, body) = request.into_parts();
+    let body = read_body(body).await.map_err(|error| Error::Malformed(error.to_string()))?;
+    let mut operation = operation(&body).map_err(Error::Malformed)?;
+    if !service.tracer().is_off() {
+        hand_on_trace(&head.headers, &mut operation.metadata);
+    }
     let Outcome { metadata, result } = service.invoke(&name, operation).await;
     let mut response = result.map_or_else(IntoResponse::into_response, answer);
     add_metadata(response.headers_mut(), metadata);
     Ok(response)
+}
+
+/// The trace is that of the call, whatever the operation says.
+fn hand_on_trace(headers: &HeaderMap, metadata: &mut Metadata) {
+    for name in TRACE {
+        let values: Vec<_> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        if !values.is_empty() {
+            metadata.insert(name.to_owned(), values.join(","));
+        }
+    }
 }
 
 /// The data goes out as JSON text.

@@ -4,7 +4,7 @@ use crate::model::{Direction, Outcome};
 use component_api::binding::{Binding, Request, Response};
 use component_api::{Instance, Live, Metadata};
 use foundation_resiliency::{ComponentKind, Failure, Resiliency};
-use foundation_telemetry::Metrics;
+use foundation_telemetry::{Metrics, Tracer};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,12 +13,14 @@ pub struct Service {
     bindings: Live<dyn Binding>,
     resiliency: Resiliency,
     metrics: Metrics,
+    tracer: Tracer,
 }
 
 impl Service {
     /// Over the bindings that run.
     pub fn new(bindings: Live<dyn Binding>) -> Self {
-        Self { bindings, resiliency: Resiliency::default(), metrics: Metrics::disabled() }
+        let (resiliency, metrics, tracer) = (Resiliency::default(), Metrics::disabled(), Tracer::default());
+        Self { bindings, resiliency, metrics, tracer }
     }
 
     /// The same, with policies for operations and for the delivery of events.
@@ -31,6 +33,12 @@ impl Service {
     #[must_use]
     pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
+    }
+
+    /// The same, which follows traces to the systems outside, and from them to the app.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Does an operation.
@@ -73,6 +81,10 @@ impl Service {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     pub(crate) fn bindings(&self) -> &Live<dyn Binding> {

@@ -43,6 +43,8 @@ pub struct InvalidEndpoint {
 /// An endpoint that can be called.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoint {
+    /// As callers name it.
+    pub(crate) name: String,
     pub(crate) base_url: String,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// With certificates of its own.
@@ -58,16 +60,16 @@ pub(crate) struct External {
 }
 
 impl Endpoint {
-    fn new(endpoint: HttpEndpoint) -> Result<Self, InvalidTls> {
+    fn new(name: String, endpoint: HttpEndpoint) -> Result<Self, InvalidTls> {
         let HttpEndpoint { base_url, headers, tls } = endpoint;
-        Ok(Self { base_url, headers, client: tls.as_ref().map(Client::new).transpose()? })
+        Ok(Self { name, base_url, headers, client: tls.as_ref().map(Client::new).transpose()? })
     }
 }
 
 impl External {
     /// Requests pass `pipeline` on their way, as those to the own app do.
     pub(crate) fn new(endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Result<Self, InvalidEndpoint> {
-        let endpoint = |(name, endpoint)| match Endpoint::new(endpoint) {
+        let endpoint = |(name, endpoint): (String, _)| match Endpoint::new(name.clone(), endpoint) {
             Ok(endpoint) => Ok((name, Arc::new(endpoint))),
             Err(source) => Err(InvalidEndpoint { name, source }),
         };
@@ -77,7 +79,7 @@ impl External {
 
     /// The endpoint that a URL is.
     pub(crate) fn of_url(&self, target: &str) -> Option<Endpoint> {
-        absolute(target).map(|base_url| Endpoint { base_url, ..Endpoint::default() })
+        absolute(target).map(|base_url| Endpoint { name: target.to_owned(), base_url, ..Endpoint::default() })
     }
 
     /// The HTTPEndpoint resource of that name.

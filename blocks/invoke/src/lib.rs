@@ -7,6 +7,7 @@ mod access;
 mod answer;
 mod app;
 mod attempt;
+mod counted;
 mod deadline;
 mod error;
 mod external;

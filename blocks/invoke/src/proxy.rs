@@ -1,6 +1,7 @@
 //! gRPC calls of any service, passed on unread: to the own app, or to the sidecar of another (protocols.md 6.4).
 use crate::access::{Call, caller};
 use crate::attempt::{Failure, last};
+use crate::counted::Counted;
 use crate::deadline::within_grpc;
 use crate::path::normalise;
 use crate::replay::Replay;
@@ -14,10 +15,11 @@ use foundation_peer::Target;
 use foundation_peer::headers::{APP_ID, CALLEE_ID, CALLER_ID};
 use foundation_peer::receive::{refusal, without_length};
 use foundation_resiliency::Policy;
+use foundation_telemetry::InvocationKind;
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
-use tonic::Status;
+use tonic::{Code, Status};
 
 const API_TOKEN: &str = "dapr-api-token";
 const STREAM: &str = "dapr-stream";
@@ -37,10 +39,13 @@ async fn forward(service: &Service, mut request: Request) -> Result<Response, St
     let own = service.peers().own();
     let target = Target::parse(&app_id, &own.namespace)?;
     let headers = request.headers_mut();
-    headers.remove(APP_ID);
+    // What comes from another sidecar names no app: only the first sidecar counts the call.
+    let is_counted = headers.remove(APP_ID).is_some();
     headers.remove(API_TOKEN);
     if target.app_id == own.app_id {
-        return to_own_app(service, request).await;
+        let counted = is_counted.then(|| sent(service, &app_id, is_stream));
+        let response = to_own_app(service, request).await;
+        return answered(counted, response, Status::code);
     }
     add_zeros(headers);
     headers.insert(CALLER_ID, header(&own.app_id)?);
@@ -48,9 +53,11 @@ async fn forward(service: &Service, mut request: Request) -> Result<Response, St
     let policy = service.resiliency().app(&app_id, format_args!("{app_id}:{}", request.uri().path()));
     if is_stream || policy.is_empty() {
         reach(service, &target, &policy).await?;
-        return Ok(service.peers().proxy(&target, request).await?);
+        let counted = sent(service, &app_id, is_stream);
+        let response = service.peers().proxy(&target, request).await;
+        return Ok(answered(Some(counted), response, foundation_peer::Error::code)?);
     }
-    by_policy(service, &target, &policy, request).await
+    by_policy(service, (&app_id, &target), &policy, request).await
 }
 
 /// A call that its caller says is a stream may last: the policy is for its begin only.
@@ -63,19 +70,46 @@ async fn reach(service: &Service, target: &Target, policy: &Policy) -> Result<()
 }
 
 /// Sends a call as often as the policy wants, as long as all that was sent of it is still known.
-async fn by_policy(service: &Service, target: &Target, policy: &Policy, request: Request) -> Result<Response, Status> {
+async fn by_policy(
+    service: &Service,
+    (app_id, target): (&str, &Target),
+    policy: &Policy,
+    request: Request,
+) -> Result<Response, Status> {
     let (head, body) = request.into_parts();
     let replay = Replay::new(body, if policy.retries() { service.max_message_size() } else { 0 });
     let mut start = Instant::now();
     let attempt = || {
         start = Instant::now();
         let sent = service.peers().proxy(target, Request::from_parts(head.clone(), replay.body()));
-        let settled = async { settle(sent.await?).await };
+        let counted = Counted::sent(service.metrics(), app_id, InvocationKind::Unary);
+        let settled = async { settle(answered(Some(counted), sent.await, foundation_peer::Error::code)?).await };
         let replay = &replay;
         async move { settled.await.map_err(|failure: Failed| Failure { is_permanent: replay.is_spent(), ..failure }) }
     };
     let response = last(policy.run(attempt).await)??;
     Ok(response.map(|body| within_grpc(policy, start, body)))
+}
+
+fn sent(service: &Service, app_id: &str, is_stream: bool) -> Counted {
+    let kind = if is_stream { InvocationKind::Streaming } else { InvocationKind::Unary };
+    Counted::sent(service.metrics(), app_id, kind)
+}
+
+/// Counts what became of a call.
+fn answered<E>(
+    counted: Option<Counted>,
+    response: Result<Response, E>,
+    code: impl FnOnce(&E) -> Code,
+) -> Result<Response, E> {
+    match (counted, response) {
+        (Some(counted), Ok(response)) => Ok(counted.watching(response)),
+        (Some(counted), Err(error)) => {
+            counted.answered(code(&error) as i32);
+            Err(error)
+        }
+        (None, response) => response,
+    }
 }
 
 /// `dapr-stream` with a word for yes.

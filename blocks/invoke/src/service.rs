@@ -2,6 +2,7 @@
 use crate::access::Access;
 use crate::app::deliver;
 use crate::attempt::{Failure, judge, last};
+use crate::counted::Counted;
 use crate::deadline::within;
 use crate::error::Error;
 use crate::external::{Endpoint, External, HttpEndpoint, InvalidEndpoint};
@@ -119,9 +120,16 @@ impl Service {
             }
             Destination::OtherApp(target) => self.call_peer(target, &head, payload).await,
             Destination::Url(endpoint) | Destination::Endpoint(endpoint) => {
-                self.external.call(endpoint, head, payload).await
+                self.call_external(endpoint, head, payload).await
             }
         }
+    }
+
+    async fn call_external(&self, endpoint: &Endpoint, head: Head, payload: Payload) -> Result<Answer, Error> {
+        let counted = Counted::sent(&self.metrics, &endpoint.name, InvocationKind::Unary);
+        let answer = self.external.call(endpoint, head, payload).await?;
+        counted.answered(answer.outcome.number());
+        Ok(answer)
     }
 
     /// Tries again while the sidecar of the app cannot be reached, unless the app has policies of its own.
@@ -152,11 +160,9 @@ impl Service {
         payload: Payload,
         trace: &HeaderMap,
     ) -> Result<Answer, foundation_peer::Error> {
-        self.metrics.invocation_request_sent(&target.app_id, InvocationKind::Unary);
-        let start = Instant::now();
+        let counted = Counted::sent(&self.metrics, &target.app_id, InvocationKind::Unary);
         let answer = self.peers.call(target, head, payload, trace).await?;
-        let (status, elapsed) = (answer.outcome.number(), start.elapsed());
-        self.metrics.invocation_response_received(&target.app_id, status, InvocationKind::Unary, elapsed);
+        counted.answered(answer.outcome.number());
         Ok(answer)
     }
 

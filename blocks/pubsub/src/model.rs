@@ -2,7 +2,7 @@
 use crate::error::Error;
 use bytes::Bytes;
 use component_api::Metadata;
-use foundation_telemetry::Span;
+use foundation_telemetry::{Span, SpanContext};
 
 /// The trace that an event belongs to, as W3C writes it; both empty when nothing is traced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,9 +11,15 @@ pub struct Trace {
     pub state: String,
 }
 
+impl From<&SpanContext> for Trace {
+    fn from(context: &SpanContext) -> Self {
+        Self { parent: context.traceparent(), state: context.tracestate().to_owned() }
+    }
+}
+
 impl From<&Span> for Trace {
     fn from(span: &Span) -> Self {
-        Self { parent: span.context().traceparent(), state: span.context().tracestate().to_owned() }
+        span.context().into()
     }
 }
 

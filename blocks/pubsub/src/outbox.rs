@@ -19,6 +19,7 @@ pub struct NewEvent {
     pub content_type: String,
     /// More attributes, or other values for them.
     pub attributes: Metadata,
+    pub trace: Trace,
 }
 
 impl Service {
@@ -35,7 +36,7 @@ impl Service {
             data: &event.data,
             content_type: &event.content_type,
             metadata: &id,
-            trace: &Trace::default(),
+            trace: &event.trace,
             broker_expires: true,
         })?;
         let failed = |error: serde_json::Error| error.to_string();

@@ -36,7 +36,8 @@ pub(crate) fn transaction(body: &[u8]) -> Result<Transaction> {
     let mut members = Members::of(json::read(body)?)?;
     let operations = list(members.take("operations").unwrap_or_default(), "operations")?;
     let operations = operations.into_iter().map(|value| operation(Members::of(value)?)).collect::<Result<_>>()?;
-    Ok(Transaction { operations, metadata: members.texts("metadata")? })
+    let metadata = members.texts("metadata")?;
+    Ok(Transaction { operations, metadata, ..Transaction::default() })
 }
 
 fn operation(mut members: Members) -> Result<Operation> {

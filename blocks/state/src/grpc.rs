@@ -1,10 +1,10 @@
 //! State over gRPC.
 use crate::error::Error;
-use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Options, Save, Transaction};
+use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Options, Save, Transaction, trace};
 use crate::service::Service;
 use component_api::state::{Consistency, Etag, Item, Value};
 use foundation_json as json;
-use tonic::Status;
+use tonic::{Request, Status};
 use wire::common::v1::state_options::{StateConcurrency, StateConsistency};
 use wire::common::v1::{Etag as WireEtag, StateItem, StateOptions};
 use wire::runtime::v1;
@@ -71,11 +71,13 @@ pub async fn delete_bulk_state(service: &Service, request: v1::DeleteBulkStateRe
 /// Those of [`Service::transactional_store`] and [`Service::transact`].
 pub async fn execute_state_transaction(
     service: &Service,
-    request: v1::ExecuteStateTransactionRequest,
+    request: Request<v1::ExecuteStateTransactionRequest>,
 ) -> Result<(), Status> {
+    let (_, extensions, request) = request.into_parts();
     let store = service.transactional_store(&request.store_name)?;
     let operations = request.operations.into_iter().map(Into::into).collect();
-    let transaction = Transaction { operations, metadata: request.metadata.into_iter().collect() };
+    let metadata = request.metadata.into_iter().collect();
+    let transaction = Transaction { operations, metadata, trace: trace(&extensions) };
     Ok(service.transact(&store, transaction).await?)
 }
 

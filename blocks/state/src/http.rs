@@ -1,7 +1,7 @@
 //! State over HTTP.
 use crate::body;
 use crate::error::Error;
-use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Options, Transaction};
+use crate::model::{BulkGet, BulkItem, Delete, Get, Operation, Options, Transaction, trace};
 use crate::service::Service;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -93,8 +93,9 @@ async fn bulk_get_state(State(service): Shared, Path(store): Path<String>, reque
 
 async fn transact(State(service): Shared, Path(store): Path<String>, request: Request) -> Answer {
     let store = service.transactional_store(&store)?;
+    let trace = trace(request.extensions());
     let (body, query) = received(request).await.map_err(undecoded)?;
-    let mut transaction = body::transaction(&body).map_err(undecoded)?;
+    let mut transaction = Transaction { trace, ..body::transaction(&body).map_err(undecoded)? };
     add_metadata(&mut transaction, &query);
     service.transact(&store, transaction).await.map_err(Error::without_field)?;
     Ok(nothing())

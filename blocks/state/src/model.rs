@@ -1,6 +1,7 @@
 //! What is asked of the service. Keys are those of the app, without the prefix of the store.
 use component_api::Metadata;
 use component_api::state::{Concurrency, Consistency, Etag, Item, Value};
+use foundation_telemetry::{Span, SpanContext};
 
 /// An entry to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +68,13 @@ pub enum Operation {
 pub struct Transaction {
     pub operations: Vec<Operation>,
     pub metadata: Metadata,
+    /// Of the request; what an outbox publishes belongs there too.
+    pub trace: SpanContext,
+}
+
+/// Where a request belongs in its trace.
+pub(crate) fn trace(extensions: &http::Extensions) -> SpanContext {
+    extensions.get::<Span>().map(|span| span.context().clone()).unwrap_or_default()
 }
 
 impl Options {

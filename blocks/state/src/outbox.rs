@@ -16,6 +16,7 @@ use component_api::pubsub::{Broker, Deliver, Subscription};
 use component_api::state::{Concurrency, Consistency, Operation, SetRequest, Store, Value};
 use component_api::{Instance, Live, Metadata, Properties};
 use foundation_metadata::is_truthy;
+use foundation_telemetry::SpanContext;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
@@ -130,6 +131,7 @@ impl Outbox {
         &self,
         settings: &Settings,
         operations: Vec<Operation>,
+        trace: &SpanContext,
     ) -> Result<Vec<Operation>, String> {
         let (projections, mut operations) = split(operations);
         let topic = self.internal_topic(settings);
@@ -137,7 +139,7 @@ impl Outbox {
         for entry in operations.iter().filter_map(entry) {
             let id = format!("outbox-{}", Uuid::new_v4());
             let payload = projections.get(&entry.key).unwrap_or(entry);
-            let event = self.bus.make(Event::of(&id, &settings.pubsub, entry, payload))?;
+            let event = self.bus.make(Event::of((&id, &settings.pubsub), entry, payload, trace))?;
             self.bus.publish(&settings.pubsub, &topic, event, None).await?;
             markers.push(marker(id));
         }

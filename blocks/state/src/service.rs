@@ -9,7 +9,7 @@ use crate::pending::Pending;
 use component_api::state::{DeleteRequest, GetRequest, Item, Operation, QueryResult, SetRequest, Store};
 use component_api::{Instance, Live, Metadata};
 use foundation_resiliency::{ComponentKind, Resiliency};
-use foundation_telemetry::Metrics;
+use foundation_telemetry::{Metrics, SpanContext};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -161,7 +161,7 @@ impl Service {
     /// [`Error::IllegalKey`], [`Error::UnknownOperation`], [`Error::TooManyOperations`], [`Error::Outbox`] and
     /// [`Error::Transaction`].
     pub async fn transact(&self, store: &StateStore, transaction: Transaction) -> Result<(), Error> {
-        let Transaction { operations, metadata } = transaction;
+        let Transaction { operations, metadata, trace } = transaction;
         let layout = self.layout(store);
         let operations = operations.into_iter().map(|operation| layout.operation(operation));
         let operations = operations.collect::<Result<Vec<_>, Error>>()?;
@@ -169,7 +169,7 @@ impl Service {
         if operations.is_empty() {
             return Ok(());
         }
-        let operations = self.published(store, operations).await?;
+        let operations = self.published(store, operations, &trace).await?;
         let attempt = || async { Ok(store.component.transact(operations.clone(), metadata.clone()).await?) };
         self.call(store, "transaction", attempt).await.map_err(Error::Transaction)
     }
@@ -216,10 +216,15 @@ impl Service {
     }
 
     /// What the store is to do, when its outbox has the events of the transaction.
-    async fn published(&self, store: &StateStore, operations: Vec<Operation>) -> Result<Vec<Operation>, Error> {
+    async fn published(
+        &self,
+        store: &StateStore,
+        operations: Vec<Operation>,
+        trace: &SpanContext,
+    ) -> Result<Vec<Operation>, Error> {
         let outbox = self.outbox.as_ref().zip(outbox::Settings::of(&store.properties));
         let Some((outbox, settings)) = outbox else { return Ok(operations) };
-        let published = outbox.publish(&settings, operations).await;
+        let published = outbox.publish(&settings, operations, trace).await;
         published.map_err(|reason| Error::Outbox { app_id: self.app_id.clone(), reason })
     }
 

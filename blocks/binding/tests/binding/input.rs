@@ -41,13 +41,15 @@ async fn an_http_app_gets_events_and_answers_them() {
     let mut world = World::new(Protocol::Http, &[("in", INPUT, Arc::clone(&fake))]).await;
     world.reader.start().await;
     world.app.answer("POST /in", 201, "done");
-    assert_eq!(fake.event(r#"{"a":1}"#, &[("X-Meta", "m")]).await.unwrap(), "done");
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    assert_eq!(fake.event(r#"{"a":1}"#, &[("X-Meta", "m"), ("traceparent", trace)]).await.unwrap(), "done");
     let got = world.next().await;
     assert_eq!((got.path.as_str(), got.body.as_str()), ("POST /in", r#"{"a":1}"#));
     assert_eq!(
         (&got.headers["content-type"], &got.headers["x-meta"]),
         (&"application/json".parse().unwrap(), &"m".parse().unwrap())
     );
+    assert_eq!(got.headers.get_all("traceparent").iter().collect::<Vec<_>>(), [trace]);
     world.app.answer("POST /in", 404, "gone");
     let refusal = "fails to send binding event to http app channel, status code: 404 body: gone";
     assert_eq!(fake.event("", &[]).await.unwrap_err(), refusal);

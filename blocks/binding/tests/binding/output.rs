@@ -40,7 +40,7 @@ async fn data_goes_out_as_json_and_comes_back_as_it_is() {
         (&"7".parse().unwrap(), &"application/json".parse().unwrap())
     );
     assert_eq!(fake.sent(), [("get".to_owned(), r#"{"a":"\u003c","b":1}"#.to_owned())]);
-    assert_eq!(fake.requests.lock().unwrap()[0].metadata, pairs(&[("k", "v")]));
+    assert_eq!(fake.requests.lock().unwrap()[0].metadata, pairs(&[("k", "v"), ("baggage", "a=1")]));
 }
 
 #[tokio::test]

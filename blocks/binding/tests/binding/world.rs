@@ -266,7 +266,7 @@ impl World {
 
     /// Status, headers and JSON body (`null` for none) of a call over HTTP.
     pub(crate) async fn http(&self, path: &str, body: &str) -> (u16, HeaderMap, Value) {
-        let request = http::Request::post(path).body(Body::from(body.to_owned())).unwrap();
+        let request = http::Request::post(path).header("baggage", "a=1").body(Body::from(body.to_owned())).unwrap();
         let (head, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let json = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };

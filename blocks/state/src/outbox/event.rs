@@ -2,6 +2,7 @@
 use bytes::Bytes;
 use component_api::Metadata;
 use component_api::state::{SetRequest, Value};
+use foundation_telemetry::SpanContext;
 
 const JSON: &str = "application/json";
 
@@ -15,16 +16,24 @@ pub struct Event {
     pub content_type: String,
     /// More attributes, or other values for them.
     pub attributes: Metadata,
+    /// Where the transaction belongs in its trace.
+    pub trace: SpanContext,
 }
 
 impl Event {
     /// The event of an entry that has the metadata, with the data of a payload: the entry itself or its projection.
-    pub(crate) fn of(id: &str, pubsub: &str, entry: &SetRequest, payload: &SetRequest) -> Self {
+    pub(crate) fn of(
+        (id, pubsub): (&str, &str),
+        entry: &SetRequest,
+        payload: &SetRequest,
+        trace: &SpanContext,
+    ) -> Self {
         let content_type = payload.metadata.get("contentType").map_or("", String::as_str);
         let (data, content_type) = content(&payload.value, content_type);
         let mut attributes = entry.metadata.clone();
         attributes.retain(|name, _| !matches!(name.as_str(), "data" | "id"));
-        Self { id: id.to_owned(), pubsub: pubsub.to_owned(), data, content_type, attributes }
+        let (id, pubsub, trace) = (id.to_owned(), pubsub.to_owned(), trace.clone());
+        Self { id, pubsub, data, content_type, attributes, trace }
     }
 }
 

@@ -8,7 +8,7 @@ use component_api::Kind;
 use component_in_memory::InMemoryStore;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use wire::google::rpc::{BadRequest, Help, ResourceInfo};
 use wire::runtime::v1::*;
 
@@ -43,7 +43,7 @@ async fn statuses(world: &World, store: &str) -> Vec<Status> {
         delete_state(service, delete).await.unwrap_err(),
         get_bulk_state(service, bulk_get).await.unwrap_err(),
         delete_bulk_state(service, bulk_delete).await.unwrap_err(),
-        execute_state_transaction(service, transaction).await.unwrap_err(),
+        execute_state_transaction(service, Request::new(transaction)).await.unwrap_err(),
         query_state(service, query).await.unwrap_err(),
     ]
 }
@@ -230,7 +230,7 @@ async fn what_a_store_cannot_do() {
     assert_eq!((answer.status, &json["errorCode"]), (500, &json!("ERR_STATE_STORE_NOT_SUPPORTED")));
     assert_eq!(json["details"][2]["reason"], "DAPR_STATE_TRANSACTIONS_NOT_SUPPORTED");
     let request = ExecuteStateTransactionRequest { store_name: "odd".to_owned(), ..Default::default() };
-    let status = execute_state_transaction(&world.service, request).await.unwrap_err();
+    let status = execute_state_transaction(&world.service, Request::new(request)).await.unwrap_err();
     assert_eq!(
         (status.code(), status.message()),
         (Code::Unimplemented, "state store odd doesn't support transactions")

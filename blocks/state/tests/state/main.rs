@@ -7,7 +7,7 @@ mod world;
 
 use block_state::{delete_bulk_state, delete_state, execute_state_transaction, get_bulk_state, get_state, save_state};
 use serde_json::{Value, json};
-use tonic::Code;
+use tonic::{Code, Request};
 use wire::common::v1::state_options::StateConcurrency;
 use wire::common::v1::{Etag, StateItem, StateOptions};
 use wire::runtime::v1::*;
@@ -197,10 +197,10 @@ async fn transactions_apply_as_a_whole() {
         ..Default::default()
     };
     let both = vec![operation("upsert", Some(stored("t", b"1"))), operation("delete", Some(stored("a", b"")))];
-    execute_state_transaction(&world.service, transaction(both)).await.unwrap();
+    execute_state_transaction(&world.service, Request::new(transaction(both))).await.unwrap();
     assert_eq!(get_state(&world.service, get("a")).await.unwrap(), GetStateResponse::default());
     let merge = transaction(vec![operation("merge", None)]);
-    let status = execute_state_transaction(&world.service, merge).await.unwrap_err();
+    let status = execute_state_transaction(&world.service, Request::new(merge)).await.unwrap_err();
     assert_eq!(world::reason(&status), "ERR_NOT_SUPPORTED_STATE_OPERATION");
     assert_eq!((status.code(), status.message()), (Code::Unimplemented, "operation type merge not supported"));
 }

@@ -7,9 +7,11 @@ use component_api::pubsub::{Broker, Deliver, Message, Subscription, Verdict};
 use component_api::state::{GetRequest, Store};
 use component_api::{Instance, Live, Properties, Task};
 use component_in_memory::{InMemoryBroker, InMemoryStore};
+use foundation_telemetry::{SpanContext, SpanKind, Tracer};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
+use tonic::Request;
 use wire::runtime::v1;
 
 /// Topic, content type and body of what was published.
@@ -26,10 +28,13 @@ struct Notes {
 #[async_trait]
 impl Bus for Notes {
     fn make(&self, event: Event) -> Result<Bytes, String> {
-        let Event { id, content_type, data, attributes, .. } = event;
+        let Event { id, content_type, data, attributes, trace, .. } = event;
         let data = String::from_utf8_lossy(&data).into_owned();
         let mut all =
             json!({"id": id, "datacontenttype": content_type, "data": data, "large": 12345678901234567890_u64});
+        if trace.is_valid() {
+            all["trace"] = trace.traceparent().into();
+        }
         attributes.into_iter().for_each(|(name, value)| all[name] = value.into());
         Ok(all.to_string().into())
     }
@@ -172,8 +177,12 @@ async fn over_grpc_the_bytes_are_published() {
     let operation = v1::TransactionalStateOperation { operation_type: "upsert".to_owned(), request: Some(request) };
     let (store_name, operations) = ("store".to_owned(), vec![operation]);
     let request = v1::ExecuteStateTransactionRequest { store_name, operations, ..Default::default() };
+    let mut request = Request::new(request);
+    let parent = SpanContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").unwrap();
+    request.extensions_mut().insert(Tracer::default().start("call", SpanKind::Client, &parent));
     execute_state_transaction(&shop.world.service, request).await.unwrap();
-    assert_eq!(shop.published()[0].2["data"], "\"2\"");
+    let (_, _, event) = shop.published().remove(0);
+    assert_eq!((&event["data"], &event["trace"]), (&"\"2\"".into(), &parent.traceparent().into()));
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn execute_state_transaction(&self, request: Request<v1::ExecuteStateTransactionRequest>) -> Reply<()> {
-        block_state::execute_state_transaction(&self.blocks.state, request.into_inner()).await.map(Response::new)
+        block_state::execute_state_transaction(&self.blocks.state, request).await.map(Response::new)
     }
 
     async fn publish_event(&self, request: Request<v1::PublishEventRequest>) -> Reply<()> {
