@@ -11,10 +11,11 @@ struct Program {
     main: fn(&[String]) -> ExitCode,
 }
 
-const PROGRAMS: [Program; 3] = [
+const PROGRAMS: [Program; 4] = [
     Program { name: "dapr", about: "the command line tool: run, list, stop and call apps", main: cli::main },
     Program { name: "daprd", about: "the sidecar that serves the building blocks to an app", main: sidecar::main },
     Program { name: "placement", about: "tells sidecars which of them hosts which actor", main: placement },
+    Program { name: "sentry", about: "gives sidecars and the control plane their identities", main: sentry },
 ];
 
 const MISUSE: u8 = 2;
@@ -36,6 +37,13 @@ fn main() -> ExitCode {
 fn placement(arguments: &[String]) -> ExitCode {
     let shows_state = std::env::var("DAPR_PLACEMENT_METADATA_ENABLED").is_ok_and(|text| text == "true" || text == "1");
     control_placement::main(arguments, shows_state)
+}
+
+#[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
+fn sentry(arguments: &[String]) -> ExitCode {
+    let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
+    let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+    control_sentry::main(arguments, &environment)
 }
 
 /// Links may be symbolic or hard: only the name counts, without its folder and ending.

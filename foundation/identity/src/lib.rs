@@ -1,4 +1,27 @@
-//! Identities of workloads: SPIFFE ids, certificates and their rotation.
+//! Identities of workloads: SPIFFE ids, certificates and their rotation, and the TLS between those who have one.
+//!
+//! [`start`] gets a certificate from sentry and keeps it fresh; the [`Identity`] that it returns accepts and opens connections.
+//! Contract: protocols.md 5.
+mod anchors;
+mod connection;
+mod error;
+mod identity;
+mod incoming;
+mod request;
+mod rotation;
 mod spiffe_id;
+mod svid;
+mod trust;
+mod verifier;
 
+pub use anchors::Anchors;
+pub use error::Error;
+pub use identity::{Acceptor, ClientAuth, Identity};
+pub use incoming::{Secured, incoming};
+pub use request::{Sentry, Token};
+pub use rotation::start;
 pub use spiffe_id::{InvalidSpiffeId, PeerId, SpiffeId, TrustDomain};
+pub use svid::{Svid, id_of};
+pub use tokio_rustls::TlsStream;
+pub use trust::Trust;
+pub use verifier::Expected;

@@ -1,7 +1,9 @@
 //! A small HTTP server for health, metrics and the like.
 use crate::listen::{Connection, Listener, Serve, accept};
+use crate::tls::Tls;
 use axum::Router;
 use foundation_drain::Drain;
+use foundation_identity::Acceptor;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -10,6 +12,11 @@ use std::pin::pin;
 /// Serves routes until the drain stops.
 pub fn serve(listener: Listener, router: Router, drain: &Drain) {
     accept(listener, Routes(router), drain);
+}
+
+/// Serves routes over TLS until the drain stops.
+pub fn serve_tls(listener: Listener, acceptor: Acceptor, router: Router, drain: &Drain) {
+    accept(listener, Tls { acceptor, server: Routes(router) }, drain);
 }
 
 #[derive(Clone)]

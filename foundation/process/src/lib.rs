@@ -4,8 +4,10 @@ mod http;
 pub mod listen;
 mod main_function;
 mod run;
+mod tls;
 
 pub use flags::{COMMON, Common};
-pub use http::serve;
+pub use http::{serve, serve_tls};
 pub use main_function::{main, refuse};
 pub use run::{Context, Ready, run};
+pub use tls::Tls;

@@ -1,5 +1,6 @@
 //! Listening: ports and sockets, and the connections that come in.
 use foundation_drain::Drain;
+use foundation_identity::PeerId;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -22,6 +23,11 @@ pub enum Listener {
 pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Address of the client, unless it came through a socket file.
     fn client(&self) -> Option<SocketAddr>;
+
+    /// Who the client has proven to be.
+    fn peer(&self) -> Option<&PeerId> {
+        None
+    }
 }
 
 impl Connection for TcpStream {

@@ -1,0 +1,169 @@
+//! The certificate authority: signs public keys with the issuer's key.
+use crate::credentials::Credentials;
+use crate::error::Error;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use foundation_identity::{SpiffeId, Svid, Trust};
+use rcgen::string::Ia5String;
+use rcgen::{
+    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, PKCS_ED25519,
+    PublicKeyData, SanType, SerialNumber,
+};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// How long certificates are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    pub workload: Duration,
+    /// How far clocks may differ: certificates begin so long ago.
+    pub skew: Duration,
+}
+
+/// Signs certificates.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    chain: Vec<CertificateDer<'static>>,
+    anchors: String,
+    expires: SystemTime,
+    lifetimes: Lifetimes,
+}
+
+/// A certificate for someone else's key.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// Leaf first, then the issuers.
+    pub chain: Vec<CertificateDer<'static>>,
+    pub expires: SystemTime,
+}
+
+impl Authority {
+    /// Takes credentials that fit together.
+    ///
+    /// # Errors
+    /// Credentials that cannot be read, or whose key and certificate do not lead to one of the roots.
+    pub fn new(credentials: &Credentials, lifetimes: Lifetimes) -> Result<Self, Error> {
+        let chain = chain(&credentials.issuer_certificate)?;
+        let first = chain.first().ok_or(Error::Empty("the issuer's certificate"))?;
+        let (_, parsed) =
+            X509Certificate::from_der(first).map_err(|error| unreadable("the issuer's certificate", error))?;
+        if !parsed.is_ca() {
+            return Err(Error::NoAuthority);
+        }
+        let expires = time(parsed.validity().not_after.timestamp());
+        let key = PrivateKeyDer::from_pem_slice(credentials.issuer_key.as_bytes());
+        let key = key.map_err(|error| unreadable("the issuer's key", error))?;
+        let key = KeyPair::try_from(&key).map_err(|error| unreadable("the issuer's key", error))?;
+        let issuer =
+            Issuer::from_ca_cert_der(first, key).map_err(|error| unreadable("the issuer's certificate", error))?;
+        Ok(Self { issuer, anchors: credentials.ca.clone(), expires, lifetimes, chain })
+    }
+
+    /// Signs a key for an identity.
+    ///
+    /// # Errors
+    /// None but what the library says, such as of names that are no ASCII.
+    pub fn sign(&self, key: &impl PublicKeyData, id: &SpiffeId, hosts: &[String]) -> Result<Signed, Error> {
+        let now = SystemTime::now();
+        let expires = whole_seconds(now + self.lifetimes.workload).min(self.expires);
+        let mut params = CertificateParams::new(hosts)?;
+        params.subject_alt_names.push(SanType::URI(Ia5String::try_from(id.to_string())?));
+        params.distinguished_name = DistinguishedName::new();
+        params.serial_number = Some(random_serial());
+        params.not_before = (now - self.lifetimes.skew).into();
+        params.not_after = expires.into();
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        let leaf = params.signed_by(key, &self.issuer)?;
+        let chain = std::iter::once(leaf.der().clone()).chain(self.chain.iter().cloned()).collect();
+        Ok(Signed { chain, expires })
+    }
+
+    /// An identity for this very process, with a new key. It is one that the roots lead to.
+    ///
+    /// # Errors
+    /// As [`Authority::sign`], and [`Error::Untrusted`].
+    pub fn own(&self, id: &SpiffeId) -> Result<Svid, Error> {
+        let pair = KeyPair::generate_for(&PKCS_ED25519)?;
+        let signed = self.sign(&pair, id, &[])?;
+        let own = Svid::new(signed.chain, &PrivateKeyDer::from(pair))?;
+        let (leaf, rest) = own.chain().split_first().ok_or(Error::Empty("the own certificate"))?;
+        self.trust()?.server(leaf, rest).map_err(Error::Untrusted)?;
+        Ok(own)
+    }
+
+    /// The roots.
+    ///
+    /// # Errors
+    /// Roots that cannot be read.
+    pub fn trust(&self) -> Result<Trust, Error> {
+        Ok(Trust::from_pem(self.anchors.as_bytes())?)
+    }
+
+    /// The roots in PEM.
+    pub fn anchors(&self) -> &str {
+        &self.anchors
+    }
+
+    /// When the issuer's certificate ends.
+    pub fn expires(&self) -> SystemTime {
+        self.expires
+    }
+
+    /// How long its certificates are good.
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
+    }
+}
+
+impl Signed {
+    /// The chain in PEM.
+    pub fn pem(&self) -> String {
+        self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect()
+    }
+}
+
+/// A block of PEM (RFC 7468).
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// 128 bits, positive.
+pub(crate) fn random_serial() -> SerialNumber {
+    let mut bytes: [u8; 16] = rand::random();
+    bytes[0] &= 0x7f;
+    SerialNumber::from_slice(&bytes)
+}
+
+/// The issuers of a leaf, without a root at the end: that one is in everybody's hands.
+fn chain(text: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    let mut chain = chain.map_err(|error| unreadable("the issuer's certificate", error))?;
+    if chain.len() > 1 && chain.last().is_some_and(is_root) {
+        chain.pop();
+    }
+    Ok(chain)
+}
+
+fn is_root(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| parsed.subject() == parsed.issuer())
+}
+
+/// Certificates end on whole seconds; a short life shall not become none.
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs() + u64::from(since.subsec_nanos() > 0))
+}
+
+fn time(seconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+}
+
+fn unreadable(what: &'static str, error: impl std::fmt::Display) -> Error {
+    Error::Unreadable { what, reason: error.to_string() }
+}

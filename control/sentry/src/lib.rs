@@ -1,0 +1,49 @@
+//! Sentry, the certificate authority: gives sidecars and the control plane their identities.
+//!
+//! [`Authority`] signs certificates and tokens; a [`Validator`] says whether who asks may have the identity; [`Service`] is
+//! the gRPC service over both. The credentials are files in Dapr's form, so that either sentry can follow the other.
+//! Contract: protocols.md 5.
+mod authority;
+mod client;
+mod credentials;
+mod error;
+mod metrics;
+mod oidc;
+mod options;
+mod request;
+mod server;
+mod service;
+mod settings;
+mod tokens;
+mod validator;
+
+pub use authority::{Authority, Lifetimes};
+pub use credentials::{Credentials, Files};
+pub use error::Error;
+pub use options::{Options, usage};
+pub use service::Service;
+pub use settings::Settings;
+pub use tokens::Tokens;
+pub use validator::Validator;
+
+use foundation_flags::Misuse;
+use options::Invalid;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+/// Runs `sentry` with a command line (without the name of the program). `environment` is that of the process.
+pub fn main(arguments: &[String], environment: &BTreeMap<String, String>) -> ExitCode {
+    match Options::read(arguments, environment) {
+        Ok(options) => foundation_process::main(&options.common, async |context| {
+            server::start(&options, environment, context).await
+        }),
+        Err(error) => foundation_process::refuse(&error, misuse(&error), &usage()),
+    }
+}
+
+fn misuse(error: &Invalid) -> Option<&Misuse> {
+    match error {
+        Invalid::Misuse(misuse) => Some(misuse),
+        Invalid::Port(_) | Invalid::Oidc => None,
+    }
+}

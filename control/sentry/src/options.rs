@@ -1,0 +1,171 @@
+//! The command line of sentry (surface.md 4.2).
+use foundation_flags::Kind::{self, Bool, Int, List, Text};
+use foundation_flags::Standing::{Absent, Current};
+use foundation_flags::{Flag, Flags, Misuse, Standing};
+use foundation_process::{COMMON, Common};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const KUBERNETES: Standing = Absent("Kubernetes mode");
+
+const FLAGS: &[Flag] = &[
+    flag("port", Int, "50001", "Port that certificates are asked for at"),
+    flag("listen-address", Text, "", "Address that certificates are asked for at"),
+    flag("config", Text, "daprsystem", "Configuration file"),
+    flag("trust-domain", Text, "localhost", "Trust domain of the control plane"),
+    flag("issuer-credentials", Text, "/var/run/secrets/dapr.io/credentials", "Folder of the credentials"),
+    flag("issuer-ca-filename", Text, "ca.crt", "Certificates of the roots"),
+    flag("issuer-certificate-filename", Text, "issuer.crt", "Certificate of the issuer"),
+    flag("issuer-key-filename", Text, "issuer.key", "Private key of the issuer"),
+    flag("jwt-enabled", Bool, "false", "Give tokens along with certificates"),
+    flag("jwt-key-filename", Text, "jwt.key", "Private key that signs tokens"),
+    flag("jwks-filename", Text, "jwks.json", "Public keys of the tokens"),
+    flag("jwt-issuer", Text, "", "Issuer that tokens name"),
+    flag("jwt-signing-algorithm", Text, "RS256", "Algorithm of the tokens' signatures"),
+    flag("jwt-key-id", Text, "", "Id of the key of tokens; its thumbprint when empty"),
+    flag("jwt-ttl", Kind::Duration, "24h", "How long tokens are good"),
+    flag("oidc-enabled", Bool, "false", "Publish the keys of tokens over HTTP"),
+    flag("oidc-server-listen-port", Int, "9080", "Port of the published keys"),
+    flag("oidc-server-listen-address", Text, "localhost", "Address of the published keys"),
+    flag("oidc-server-tls-enabled", Bool, "true", "Publish over HTTPS"),
+    flag("oidc-server-tls-cert-file", Text, "", "Certificate of the HTTPS server"),
+    flag("oidc-server-tls-key-file", Text, "", "Private key of the HTTPS server"),
+    flag("oidc-jwks-uri", Text, "", "URL of the keys, as the discovery document names it"),
+    flag("oidc-path-prefix", Text, "", "Prefix of the paths of the HTTP server"),
+    flag("oidc-allowed-hosts", List, "", "Hosts that requests may be for; all when empty"),
+    Flag { standing: KUBERNETES, ..flag("mode", Text, "standalone", "standalone or kubernetes") },
+    Flag { standing: KUBERNETES, ..flag("kubeconfig", Text, "", "How to reach Kubernetes") },
+];
+
+/// What sentry is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub common: Common,
+    pub port: u16,
+    pub address: String,
+    /// None starts with the defaults.
+    pub configuration: Option<PathBuf>,
+    pub trust_domain: String,
+    /// Namespace of the control plane.
+    pub namespace: String,
+    pub ca: PathBuf,
+    pub issuer_certificate: PathBuf,
+    pub issuer_key: PathBuf,
+    pub jwt: Option<JwtOptions>,
+    pub oidc: Option<OidcOptions>,
+}
+
+/// How tokens are made.
+#[derive(Clone, Debug)]
+pub struct JwtOptions {
+    pub key: PathBuf,
+    pub key_set: PathBuf,
+    pub issuer: Option<String>,
+    pub algorithm: String,
+    pub key_id: Option<String>,
+    pub ttl: Duration,
+}
+
+/// How the keys of tokens are published.
+#[derive(Clone, Debug)]
+pub struct OidcOptions {
+    pub address: String,
+    pub port: u16,
+    /// Certificate and key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    pub key_set_url: Option<String>,
+    pub prefix: String,
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Why there are no options.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    #[error("invalid value for --{0}: it must be 0 to 65535")]
+    Port(&'static str),
+    #[error("both OIDC TLS certificate and key must be provided if one is specified")]
+    Oidc,
+}
+
+impl Options {
+    /// Reads a command line (without the name of the program) and the environment.
+    ///
+    /// # Errors
+    /// [`Invalid`].
+    pub fn read(arguments: &[String], environment: &BTreeMap<String, String>) -> Result<Self, Invalid> {
+        let flags = Flags::parse(&[FLAGS, COMMON], arguments)?;
+        let file = |name| Path::new(flags.text("issuer-credentials")).join(flags.text(name));
+        Ok(Self {
+            common: Common::read(&flags),
+            port: port(&flags, "port")?,
+            address: flags.text("listen-address").to_owned(),
+            configuration: flags.is_given("config").then(|| filled(&flags, "config")).flatten().map(PathBuf::from),
+            trust_domain: flags.text("trust-domain").to_owned(),
+            namespace: namespace(environment),
+            ca: file("issuer-ca-filename"),
+            issuer_certificate: file("issuer-certificate-filename"),
+            issuer_key: file("issuer-key-filename"),
+            jwt: flags.bool("jwt-enabled").then(|| jwt(&flags, file("jwt-key-filename"), file("jwks-filename"))),
+            oidc: flags.bool("oidc-enabled").then(|| oidc(&flags)).transpose()?,
+        })
+    }
+}
+
+/// How to use the command line.
+pub fn usage() -> String {
+    foundation_flags::usage("sentry", &[FLAGS, COMMON])
+}
+
+fn jwt(flags: &Flags, key: PathBuf, key_set: PathBuf) -> JwtOptions {
+    JwtOptions {
+        key,
+        key_set,
+        issuer: filled(flags, "jwt-issuer"),
+        algorithm: flags.text("jwt-signing-algorithm").to_owned(),
+        key_id: filled(flags, "jwt-key-id"),
+        ttl: flags.duration("jwt-ttl"),
+    }
+}
+
+fn oidc(flags: &Flags) -> Result<OidcOptions, Invalid> {
+    let files = (filled(flags, "oidc-server-tls-cert-file"), filled(flags, "oidc-server-tls-key-file"));
+    let tls = match files {
+        (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
+        (None, None) => None,
+        _ => return Err(Invalid::Oidc),
+    };
+    Ok(OidcOptions {
+        address: flags.text("oidc-server-listen-address").to_owned(),
+        port: port(flags, "oidc-server-listen-port")?,
+        tls: tls.filter(|_| flags.bool("oidc-server-tls-enabled")),
+        key_set_url: filled(flags, "oidc-jwks-uri"),
+        prefix: prefix(flags.text("oidc-path-prefix")),
+        allowed_hosts: flags.list("oidc-allowed-hosts"),
+    })
+}
+
+fn namespace(environment: &BTreeMap<String, String>) -> String {
+    let given = environment.get("NAMESPACE").filter(|name| !name.is_empty());
+    given.map_or("default", String::as_str).to_owned()
+}
+
+/// With a slash at its beginning and none at its end.
+fn prefix(text: &str) -> String {
+    let inner = text.trim_matches('/');
+    if inner.is_empty() { String::new() } else { format!("/{inner}") }
+}
+
+fn filled(flags: &Flags, name: &str) -> Option<String> {
+    Some(flags.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn port(flags: &Flags, name: &'static str) -> Result<u16, Invalid> {
+    u16::try_from(flags.int(name)).map_err(|_| Invalid::Port(name))
+}
+
+const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
+    Flag { name, kind, default, standing: Current, help }
+}

@@ -1,0 +1,139 @@
+//! The gRPC service: from a request for a certificate to an identity (protocols.md 5.2).
+use crate::authority::Authority;
+use crate::error::Refusal;
+use crate::metrics::Metrics;
+use crate::request::{identity, public_key};
+use crate::tokens::Tokens;
+use crate::validator::{Validator, Validators};
+use arc_swap::ArcSwap;
+use foundation_identity::{SpiffeId, TrustDomain};
+use prost_types::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tonic::{Request, Response, Status, async_trait};
+use wire::sentry::v1::ca_server::Ca;
+use wire::sentry::v1::{SignCertificateRequest, SignCertificateResponse};
+
+const SCOPE: &str = "dapr.sentry.server";
+
+/// What signs; it is replaced as a whole when the credentials change.
+pub(crate) struct Signers {
+    pub(crate) authority: Authority,
+    pub(crate) tokens: Option<Tokens>,
+}
+
+/// Gives identities. Clones share everything.
+#[derive(Clone)]
+pub struct Service {
+    signers: Arc<ArcSwap<Signers>>,
+    validators: Arc<Validators>,
+    metrics: Arc<Metrics>,
+    /// Namespace and trust domain of the control plane.
+    own: SpiffeId,
+}
+
+impl Service {
+    pub(crate) fn new(
+        signers: Arc<ArcSwap<Signers>>,
+        validators: Arc<Validators>,
+        metrics: Arc<Metrics>,
+        own: SpiffeId,
+    ) -> Self {
+        Self { signers, validators, metrics, own }
+    }
+
+    async fn sign(&self, request: &SignCertificateRequest) -> Result<SignCertificateResponse, Refusal> {
+        let validator = self.validators.named(request.token_validator)?;
+        validator.precheck(&request.token)?;
+        let id = identity(request)?;
+        validator.check(&id, &request.token).await?;
+        let key = public_key(&request.certificate_signing_request)?;
+        let signers = self.signers.load();
+        let signed = signers.authority.sign(&key, &id, &self.hosts(&id)).map_err(|error| {
+            tracing::error!(target: SCOPE, "cannot sign for {id}: {error}");
+            Refusal::Sign
+        })?;
+        let (jwt, per_audience_jwts) = match &signers.tokens {
+            Some(tokens) => signed_tokens(tokens, &id, &request.jwt_audiences)?,
+            None => (None, HashMap::new()),
+        };
+        Ok(SignCertificateResponse {
+            workload_certificate: signed.pem().into(),
+            trust_chain_certificates: vec![signers.authority.anchors().to_owned().into()],
+            valid_until: Some(Timestamp::from(signed.expires)),
+            jwt,
+            per_audience_jwts,
+        })
+    }
+
+    /// Names of hosts that services of the control plane have in Kubernetes.
+    fn hosts(&self, id: &SpiffeId) -> Vec<String> {
+        let namespace = self.own.namespace();
+        if id.namespace() != namespace {
+            return Vec::new();
+        }
+        match id.app_id() {
+            "dapr-injector" => vec![format!("dapr-sidecar-injector.{namespace}.svc")],
+            "dapr-operator" => vec![format!("dapr-webhook.{namespace}.svc")],
+            "dapr-scheduler" => {
+                let domain = self.own.trust_domain().as_str();
+                let host =
+                    |number| format!("dapr-scheduler-server-{number}.dapr-scheduler-server.{namespace}.svc.{domain}");
+                (0..3).map(host).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Ca for Service {
+    async fn sign_certificate(
+        &self,
+        request: Request<SignCertificateRequest>,
+    ) -> Result<Response<SignCertificateResponse>, Status> {
+        self.metrics.received();
+        let request = request.into_inner();
+        match self.sign(&request).await {
+            Ok(signed) => {
+                self.metrics.signed();
+                Ok(Response::new(signed))
+            }
+            Err(refusal) => {
+                self.metrics.refused();
+                tracing::debug!(target: SCOPE, "refused {}/{}: {refusal}", request.namespace, request.id);
+                Err(refusal.into())
+            }
+        }
+    }
+}
+
+type SignedTokens = (Option<String>, HashMap<String, String>);
+
+/// One token for all audiences, and one for each of them; the trust domain is always one.
+fn signed_tokens(tokens: &Tokens, id: &SpiffeId, asked: &[String]) -> Result<SignedTokens, Refusal> {
+    let own = std::iter::once(TrustDomain::as_str(id.trust_domain()).to_owned());
+    let audiences: Vec<String> = own.chain(asked.iter().cloned()).collect();
+    let sign = |audiences: &[String]| {
+        tokens.sign(id, audiences).map_err(|error| {
+            tracing::error!(target: SCOPE, "cannot sign a token for {id}: {error}");
+            Refusal::Token
+        })
+    };
+    let mut by_audience = HashMap::new();
+    for audience in &audiences {
+        by_audience.insert(audience.clone(), sign(std::slice::from_ref(audience))?);
+    }
+    Ok((Some(sign(&audiences)?), by_audience))
+}
+
+impl Validators {
+    /// Reads what must be read before the first request.
+    pub(crate) async fn get_ready(&self) {
+        for validator in self.all() {
+            if let Validator::Jwks(jwks) = validator {
+                jwks.load().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What the Configuration resource says to sentry (surface.md 3.3).
+use crate::authority::Lifetimes;
+use crate::error::Error;
+use foundation_metadata::duration;
+use foundation_resources::{Configuration, Mtls};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const SKEW: Duration = Duration::from_secs(15 * 60);
+
+/// Settings of sentry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub lifetimes: Lifetimes,
+    /// Options of the validator of tokens by a key set. Without it whoever asks is believed.
+    pub jwks: Option<BTreeMap<String, String>>,
+}
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, durations that are none, and validators that cannot be chosen.
+    pub fn load(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let Some(file) = file else { return Self::new(&Mtls::default()) };
+        let variable = |name: &str| environment.get(name).map(String::as_str);
+        let configuration = Configuration::load(&[file.to_owned()], &variable);
+        let configuration = configuration.map_err(|error| Error::Configuration(error.to_string()))?;
+        Self::new(&configuration.spec.mtls.unwrap_or_default())
+    }
+
+    fn new(mtls: &Mtls) -> Result<Self, Error> {
+        let lifetimes = Lifetimes {
+            workload: length("workloadCertTTL", &mtls.workload_cert_ttl, LIFETIME)?,
+            skew: length("allowedClockSkew", &mtls.allowed_clock_skew, SKEW)?,
+        };
+        let mut jwks = None;
+        for validator in &mtls.token_validators {
+            match validator.name.to_ascii_lowercase().as_str() {
+                "jwks" => jwks = Some(options(&validator.options.0)),
+                "kubernetes" | "insecure" => return Err(Error::Configuration(BUILT_IN.to_owned())),
+                other => return Err(Error::Configuration(unknown(other))),
+            }
+        }
+        Ok(Self { lifetimes, jwks })
+    }
+}
+
+const BUILT_IN: &str =
+    "invalid token validator: the built-in 'kubernetes' and 'insecure' validators cannot be configured manually";
+
+fn unknown(name: &str) -> String {
+    format!("invalid token validator name: '{name}'; supported values: 'jwks'")
+}
+
+fn length(name: &str, text: &str, default: Duration) -> Result<Duration, Error> {
+    if text.is_empty() {
+        return Ok(default);
+    }
+    duration::parse(text).ok_or_else(|| Error::Configuration(format!("{name} is {text:?}; use a duration such as 24h")))
+}
+
+fn options(value: &serde_json::Value) -> BTreeMap<String, String> {
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let members = value.as_object().into_iter().flatten();
+    members.map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect()
+}

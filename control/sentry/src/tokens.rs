@@ -1,0 +1,114 @@
+//! Tokens that prove the same identity as a certificate (SPIFFE JWT-SVID; protocols.md 5.4).
+use crate::authority::pem;
+use crate::credentials::{read, write};
+use crate::error::Error;
+use crate::options::JwtOptions;
+use foundation_identity::SpiffeId;
+use foundation_jwt::{SigningKey, generate_rsa};
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What keys are made for when there are none.
+const OWN_ALGORITHM: &str = "RS256";
+
+/// Signs tokens.
+pub struct Tokens {
+    key: SigningKey,
+    /// The public keys, as they are published.
+    key_set: String,
+    issuer: Option<String>,
+    ttl: Duration,
+    skew: Duration,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    sub: String,
+    aud: &'a [String],
+    iat: u64,
+    nbf: u64,
+    exp: u64,
+    jti: String,
+    #[serde(rename = "use")]
+    usage: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+}
+
+impl Tokens {
+    /// Reads the keys from their files; makes and writes them when they are missing.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written, and keys that do not fit together.
+    pub fn load(options: &JwtOptions, skew: Duration) -> Result<Self, Error> {
+        let (key, key_set) = match (read(&options.key)?, read(&options.key_set)?) {
+            (Some(key), Some(key_set)) => take(&key, key_set, options)?,
+            _ => make(options)?,
+        };
+        Ok(Self { key, key_set, issuer: options.issuer.clone(), ttl: options.ttl, skew })
+    }
+
+    /// A token for an identity.
+    ///
+    /// # Errors
+    /// None but what the library says.
+    pub fn sign(&self, id: &SpiffeId, audiences: &[String]) -> Result<String, Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let claims = Claims {
+            sub: id.to_string(),
+            aud: audiences,
+            iat: now.as_secs(),
+            nbf: now.saturating_sub(self.skew).as_secs(),
+            exp: (now + self.ttl).as_secs(),
+            jti: format!("{:032x}", rand::random::<u128>()),
+            usage: "sig",
+            iss: self.issuer.as_deref(),
+        };
+        self.key.sign(&claims).map_err(Error::TokenKey)
+    }
+
+    /// The public keys, as they are published.
+    pub fn key_set(&self) -> &str {
+        &self.key_set
+    }
+
+    /// The algorithm of the tokens.
+    pub fn algorithm(&self) -> &str {
+        self.key.algorithm()
+    }
+
+    /// The issuer that tokens name.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+}
+
+fn take(key: &str, key_set: String, options: &JwtOptions) -> Result<(SigningKey, String), Error> {
+    let der = PrivateKeyDer::from_pem_slice(key.as_bytes());
+    let der = der.map_err(|error| Error::Unreadable { what: "the key of tokens", reason: error.to_string() })?;
+    let key = SigningKey::from_der(der.secret_der(), &options.algorithm, options.key_id.as_deref());
+    let key = key.map_err(Error::TokenKey)?;
+    if !holds(&key_set, &key, options.key_id.as_deref()) {
+        return Err(Error::ForeignKeySet);
+    }
+    Ok((key, key_set))
+}
+
+fn make(options: &JwtOptions) -> Result<(SigningKey, String), Error> {
+    let der = generate_rsa().map_err(Error::TokenKey)?;
+    let key = SigningKey::from_der(&der, OWN_ALGORITHM, options.key_id.as_deref()).map_err(Error::TokenKey)?;
+    let key_set = json!({ "keys": [key.public()] }).to_string();
+    write(&options.key, &pem("PRIVATE KEY", &der))?;
+    write(&options.key_set, &key_set)?;
+    Ok((key, key_set))
+}
+
+/// Whether a set has the public key, by a certain id if there is one.
+fn holds(key_set: &str, key: &SigningKey, id: Option<&str>) -> bool {
+    let document: Value = serde_json::from_str(key_set).unwrap_or_default();
+    let members = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    members.iter().any(|member| key.is_public_key(member) && id.is_none_or(|id| member["kid"] == id))
+}

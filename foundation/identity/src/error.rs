@@ -1,0 +1,35 @@
+//! Why there is no identity, or no trust in another one.
+use crate::InvalidSpiffeId;
+
+/// Why a certificate is not to be had, or not to be trusted. No text shows any of a key or a token.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the certificate cannot be read: {0}")]
+    Certificate(String),
+    #[error("the certificate has {0} URI names; an identity has exactly one")]
+    Names(usize),
+    #[error(transparent)]
+    Id(#[from] InvalidSpiffeId),
+    #[error("there is no certificate in the PEM text")]
+    Empty,
+    #[error("the PEM text cannot be read: {0}")]
+    Pem(String),
+    #[error("the private key cannot be used: {0}")]
+    Key(String),
+    #[error("the certificates to trust cannot be used: {0}")]
+    Anchors(String),
+    #[error("cannot read the certificates to trust from {path}: {reason}")]
+    File { path: String, reason: std::io::Error },
+    #[error("cannot read the token for sentry from {path}: {reason}")]
+    TokenFile { path: String, reason: std::io::Error },
+    #[error("the certificate of {found} is not that of {expected}")]
+    Stranger { found: String, expected: String },
+    #[error("cannot reach sentry at {address}: {reason}; check --sentry-address")]
+    Unreachable { address: String, reason: String },
+    #[error("sentry did not answer in time")]
+    Late,
+    #[error("sentry refused to sign: {0}")]
+    Refused(String),
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+}

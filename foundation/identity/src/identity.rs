@@ -1,0 +1,145 @@
+//! The identity of this process: its certificate and its trust as they are now, and the connections that they secure.
+use crate::connection::{client, handshake, server_name};
+use crate::verifier::Verifier;
+use crate::{Error, Expected, PeerId, SpiffeId, Svid, Trust, id_of};
+use arc_swap::ArcSwap;
+use rustls::client::ResolvesClientCert;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::io;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+/// Certificate and trust of this process. Clones share them; both may change while it runs.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    own: Arc<ArcSwap<Svid>>,
+    trust: Arc<ArcSwap<Trust>>,
+}
+
+/// Whether clients must have an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    Required,
+    /// They prove by other means who they are.
+    None,
+}
+
+impl Identity {
+    /// One that does not change by itself.
+    pub fn new(own: Svid, trust: Trust) -> Self {
+        Self { own: Arc::new(ArcSwap::from_pointee(own)), trust: Arc::new(ArcSwap::from_pointee(trust)) }
+    }
+
+    pub(crate) fn sharing(own: Svid, trust: Arc<ArcSwap<Trust>>) -> Self {
+        Self { own: Arc::new(ArcSwap::from_pointee(own)), trust }
+    }
+
+    /// Who this process is.
+    pub fn id(&self) -> SpiffeId {
+        self.own.load().id().clone()
+    }
+
+    /// The certificate that handshakes use now.
+    pub fn own(&self) -> Arc<Svid> {
+        self.own.load_full()
+    }
+
+    /// Uses another certificate from now on; connections that are open stay.
+    pub fn renew(&self, own: Svid) {
+        self.own.store(Arc::new(own));
+    }
+
+    /// Trusts other roots from now on; connections that are open stay.
+    pub fn trust(&self, trust: Trust) {
+        self.trust.store(Arc::new(trust));
+    }
+
+    /// Secures connections that come in, for gRPC.
+    ///
+    /// # Errors
+    /// None but what the TLS library says of its own settings.
+    pub fn acceptor(&self, clients: ClientAuth) -> Result<Acceptor, Error> {
+        let provider = Arc::clone(self.trust.load().provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        let verifier = match clients {
+            ClientAuth::Required => Arc::new(Verifier::of_clients(Arc::clone(&self.trust))),
+            ClientAuth::None => WebPkiClientVerifier::no_client_auth(),
+        };
+        let mut config = builder.with_client_cert_verifier(verifier).with_cert_resolver(Arc::new(self.clone()));
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // A resumed session would outlive the certificate that it began with.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Acceptor(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    /// Secures a connection to a server, if it is who is expected.
+    ///
+    /// # Errors
+    /// A failed or late handshake, such as with another server than the expected one.
+    pub async fn connect<C>(&self, stream: C, expected: Expected) -> io::Result<TlsStream<C>>
+    where
+        C: AsyncRead + AsyncWrite + Unpin,
+    {
+        let config = client(&self.trust, expected, Some(Arc::new(self.clone()))).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(Arc::new(config));
+        Ok(handshake(connector.connect(server_name(), stream)).await?.into())
+    }
+}
+
+/// Secures connections that come in.
+#[derive(Clone)]
+pub struct Acceptor(TlsAcceptor);
+
+impl Acceptor {
+    /// Secures connections of anybody with a certificate of a host, for HTTP. Both are in PEM.
+    ///
+    /// # Errors
+    /// A certificate or a key that cannot be read, or that do not belong together.
+    pub fn of_host(chain: &[u8], key: &[u8]) -> Result<Self, Error> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
+        let chain = chain.map_err(|error| Error::Pem(error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| Error::Key(error.to_string()))?;
+        let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+        let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
+        let mut config = builder.with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    /// Secures a connection; tells who the client is when it had to prove that.
+    ///
+    /// # Errors
+    /// A failed or late handshake.
+    pub async fn accept<C>(&self, stream: C) -> io::Result<(TlsStream<C>, Option<PeerId>)>
+    where
+        C: AsyncRead + AsyncWrite + Unpin,
+    {
+        let stream = handshake(self.0.accept(stream)).await?;
+        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let peer = leaf.map(id_of).transpose().map_err(io::Error::other)?.map(PeerId);
+        Ok((stream.into(), peer))
+    }
+}
+
+impl ResolvesServerCert for Identity {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.own.load().certified())
+    }
+}
+
+impl ResolvesClientCert for Identity {
+    fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.own.load().certified())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,125 @@
+//! A request to sentry for a certificate (protocols.md 5.2).
+use crate::connection::{client, handshake, server_name};
+use crate::{Error, Expected, SpiffeId, Svid, Trust};
+use arc_swap::ArcSwap;
+use hyper_util::rt::TokioIo;
+use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ED25519, PKCS_RSA_SHA256, SignatureAlgorithm};
+use rustls_pki_types::PrivateKeyDer;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
+use wire::sentry::v1::SignCertificateRequest;
+use wire::sentry::v1::ca_client::CaClient;
+use wire::sentry::v1::sign_certificate_request::TokenValidator;
+
+/// Longest exchange with sentry.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Sentry, and what it is asked for.
+#[derive(Clone, Debug)]
+pub struct Sentry {
+    /// Host and port.
+    pub address: String,
+    /// Who it must be.
+    pub id: SpiffeId,
+    pub namespace: String,
+    pub app_id: String,
+    /// Only services of the control plane name theirs; for apps sentry decides.
+    pub trust_domain: Option<String>,
+    pub token: Option<Token>,
+    /// Webhooks of Kubernetes need a key of RSA.
+    pub rsa: bool,
+}
+
+/// What proves to sentry who asks; the file is read for each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// Of an issuer whose keys sentry knows.
+    Jwks(PathBuf),
+    /// Of a service account.
+    Kubernetes(PathBuf),
+}
+
+impl Sentry {
+    /// A new certificate for a new key.
+    ///
+    /// # Errors
+    /// A sentry that cannot be reached, is not who it must be, or refuses.
+    pub(crate) async fn sign(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<Svid, Error> {
+        let (pair, request) = self.request()?;
+        let exchange = async {
+            let mut client = CaClient::new(self.connect(trust).await?);
+            client.sign_certificate(request).await.map_err(|status| Error::Refused(status.message().to_owned()))
+        };
+        let answer = tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| Error::Late)??.into_inner();
+        let key = PrivateKeyDer::try_from(pair.serialize_der()).map_err(|error| Error::Key(error.to_owned()))?;
+        Svid::from_pem(&answer.workload_certificate, &key)
+    }
+
+    fn request(&self) -> Result<(KeyPair, SignCertificateRequest), Error> {
+        let algorithm: &SignatureAlgorithm = if self.rsa { &PKCS_RSA_SHA256 } else { &PKCS_ED25519 };
+        let unusable = |error: rcgen::Error| Error::Key(error.to_string());
+        let pair = KeyPair::generate_for(algorithm).map_err(unusable)?;
+        let (token, validator) = self.token()?;
+        let request = SignCertificateRequest {
+            id: self.app_id.clone(),
+            token,
+            trust_domain: self.trust_domain.clone().unwrap_or_default(),
+            namespace: self.namespace.clone(),
+            certificate_signing_request: signing_request(&pair).map_err(unusable)?.into(),
+            token_validator: validator.into(),
+            jwt_audiences: Vec::new(),
+        };
+        Ok((pair, request))
+    }
+
+    fn token(&self) -> Result<(String, TokenValidator), Error> {
+        let (path, validator) = match &self.token {
+            None => return Ok((String::new(), TokenValidator::Unknown)),
+            Some(Token::Jwks(path)) => (path, TokenValidator::Jwks),
+            Some(Token::Kubernetes(path)) => (path, TokenValidator::Kubernetes),
+        };
+        let read = std::fs::read_to_string(path);
+        let token = read.map_err(|reason| Error::TokenFile { path: path.display().to_string(), reason })?;
+        Ok((token.trim().to_owned(), validator))
+    }
+
+    async fn connect(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<Channel, Error> {
+        let config = client(trust, Expected::Id(self.id.clone()), None)?;
+        let connector = TlsConnector::from(Arc::new(config));
+        let address = self.address.clone();
+        let dial = service_fn(move |_| dial(address.clone(), connector.clone()));
+        let unreachable = |error: tonic::transport::Error| Error::Unreachable {
+            address: self.address.clone(),
+            reason: innermost(&error),
+        };
+        Endpoint::from_static("http://sentry").connect_with_connector(dial).await.map_err(unreachable)
+    }
+}
+
+async fn dial(address: String, connector: TlsConnector) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+    let stream = TcpStream::connect(&address).await?;
+    stream.set_nodelay(true)?;
+    Ok(TokioIo::new(handshake(connector.connect(server_name(), stream)).await?))
+}
+
+fn signing_request(pair: &KeyPair) -> Result<String, rcgen::Error> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.serialize_request(pair)?.pem()
+}
+
+/// The reason behind the layers of a client.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

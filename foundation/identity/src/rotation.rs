@@ -1,0 +1,76 @@
+//! A certificate that keeps itself fresh.
+use crate::{Anchors, Error, Identity, Sentry, Svid, Trust};
+use arc_swap::ArcSwap;
+use foundation_drain::Drain;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::sleep;
+
+const SCOPE: &str = "dapr.runtime.security";
+/// Between two tries when sentry does not sign, unless the certificate ends sooner.
+const RETRY: Duration = Duration::from_secs(10);
+const RETRY_AT_START: Duration = Duration::from_secs(1);
+/// Certificates may live for milliseconds; sentry shall have a rest between two of them.
+const REST: Duration = Duration::from_millis(50);
+/// Clocks are set, and machines sleep: the time is looked at again after this.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Gets a certificate, however long that takes, and keeps it and the roots fresh until the drain stops.
+///
+/// # Errors
+/// Roots that cannot be read.
+pub async fn start(sentry: Sentry, anchors: Anchors, drain: &Drain) -> Result<Identity, Error> {
+    let trust = Arc::new(ArcSwap::from_pointee(anchors.read()?));
+    drain.spawn_until_stopped(anchors.follow(Arc::clone(&trust)));
+    let own = first(&sentry, &trust).await;
+    tracing::info!(target: SCOPE, "identity is {}", own.id());
+    let identity = Identity::sharing(own, Arc::clone(&trust));
+    drain.spawn_until_stopped(rotate(sentry, identity.clone(), trust));
+    Ok(identity)
+}
+
+async fn first(sentry: &Sentry, trust: &Arc<ArcSwap<Trust>>) -> Svid {
+    loop {
+        match sentry.sign(trust).await {
+            Ok(svid) => return svid,
+            Err(error) => {
+                tracing::warn!(target: SCOPE, "no certificate yet: {error}");
+                sleep(RETRY_AT_START).await;
+            }
+        }
+    }
+}
+
+async fn rotate(sentry: Sentry, identity: Identity, trust: Arc<ArcSwap<Trust>>) {
+    loop {
+        until_half(identity.own().expires()).await;
+        while let Err(error) = renew(&sentry, &identity, &trust).await {
+            tracing::warn!(target: SCOPE, "the certificate could not be renewed: {error}");
+            sleep((remaining(identity.own().expires()) / 4).clamp(REST, RETRY)).await;
+        }
+    }
+}
+
+async fn renew(sentry: &Sentry, identity: &Identity, trust: &Arc<ArcSwap<Trust>>) -> Result<(), Error> {
+    let svid = sentry.sign(trust).await?;
+    tracing::debug!(target: SCOPE, "certificate renewed");
+    identity.renew(svid);
+    Ok(())
+}
+
+/// Waits until half of the time that is left has gone by.
+async fn until_half(expires: SystemTime) {
+    let due = SystemTime::now() + remaining(expires) / 2;
+    sleep(REST).await;
+    loop {
+        let left = remaining(due);
+        if left.is_zero() {
+            return;
+        }
+        sleep(left.min(LOOK)).await;
+    }
+}
+
+fn remaining(until: SystemTime) -> Duration {
+    until.duration_since(SystemTime::now()).unwrap_or_default()
+}

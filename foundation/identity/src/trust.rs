@@ -1,0 +1,61 @@
+//! The roots that certificates must come from.
+use crate::{Error, SpiffeId, id_of};
+use rustls::RootCertStore;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use std::sync::Arc;
+
+/// Root certificates; what they have signed is trusted.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    roots: Arc<RootCertStore>,
+    clients: Arc<dyn ClientCertVerifier>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Trust {
+    /// Reads root certificates from PEM.
+    ///
+    /// # Errors
+    /// A text without certificates, or with one that cannot be used.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| Error::Pem(error.to_string()))?;
+            roots.add(certificate).map_err(|error| Error::Anchors(error.to_string()))?;
+        }
+        let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build();
+        let clients = clients.map_err(|error| Error::Anchors(error.to_string()))?;
+        Ok(Self { roots, clients, provider })
+    }
+
+    /// The identity of a server whose chain, leaf first, comes from one of the roots and is valid now.
+    ///
+    /// # Errors
+    /// [`Error::Tls`] for a chain that is not to be trusted, and what [`id_of`] says.
+    pub fn server(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<SpiffeId, Error> {
+        let parsed = ParsedCertificate::try_from(leaf)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, rest, UnixTime::now(), algorithms)?;
+        id_of(leaf)
+    }
+
+    /// The identity of a client, as of a server.
+    ///
+    /// # Errors
+    /// As [`Trust::server`].
+    pub fn client(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<SpiffeId, Error> {
+        self.clients.verify_client_cert(leaf, rest, UnixTime::now())?;
+        id_of(leaf)
+    }
+
+    pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {
+        &self.provider
+    }
+}
