@@ -75,7 +75,7 @@ impl Jwks {
             self.look(self.pause).await;
             verified = self.verify(token, &expected)?;
         }
-        verified.map_err(|error| Refusal::Denied(format!("token validation failed: {error}")))
+        verified.map_err(|error| Refusal::Denied(format!("token validation failed: {}", described(&error))))
     }
 
     fn verify(&self, token: &str, expected: &Expected) -> Result<Result<(), TokenError>, Refusal> {
@@ -124,5 +124,19 @@ fn source(text: &str, ca: &str, deadline: Duration) -> Result<Source, Error> {
     match STANDARD.decode(text) {
         Ok(json) if !path.exists() => Ok(Source::Inline(json)),
         _ => Ok(Source::File(path.to_owned())),
+    }
+}
+
+/// As Dapr's library says it, which clients look for (suite.md 4.4).
+fn described(error: &TokenError) -> String {
+    match error {
+        TokenError::Audience => "\"aud\" not satisfied".to_owned(),
+        TokenError::Subject => "\"sub\" not satisfied".to_owned(),
+        TokenError::Expired => "\"exp\" not satisfied".to_owned(),
+        TokenError::Early => "\"nbf\" not satisfied".to_owned(),
+        TokenError::Signature | TokenError::Algorithm | TokenError::UnknownKey | TokenError::NoKey => {
+            "could not verify message using any of the signatures or keys".to_owned()
+        }
+        other => other.to_string(),
     }
 }
