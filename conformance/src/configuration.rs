@@ -25,6 +25,8 @@ pub struct Subject {
     pub update: Update,
     /// Versions are those that were written; else the backend makes its own.
     pub versions: bool,
+    /// A deletion is told with the item that was deleted, and not as an item without value and version.
+    pub deletions_tell_the_item: bool,
 }
 
 /// Runs all trials.
@@ -77,8 +79,10 @@ async fn unsubscribe(subject: &Subject) {
 
 async fn deletes(subject: &Subject) {
     let (seen, _subscription) = subject.subscribe(&[key(1)]).await;
+    let last = subject.store.get(&[key(1)], &Metadata::new()).await.expect("get").remove(&key(1));
     subject.write(&key(1), None).await;
-    subject.expect(&seen, [(key(1), Item::default())]).await;
+    let told = last.filter(|_| subject.deletions_tell_the_item).unwrap_or_default();
+    subject.expect(&seen, [(key(1), told)]).await;
     let found = subject.store.get(&[key(1)], &Metadata::new()).await.expect("get");
     assert!(found.is_empty(), "a deleted key is gone");
 }

@@ -1,5 +1,6 @@
 //! Real servers for tests: started on a free port of the loopback address with their data in a folder of their own.
 #![allow(clippy::expect_used, clippy::panic)] // A server that does not start ends its test.
+mod postgres;
 mod redis;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -16,11 +17,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server process. It ends with this value; its data stay while it does.
 pub struct Server {
-    program: String,
-    arguments: Vec<String>,
+    program: Program,
     port: u16,
     process: Mutex<Option<Child>>,
     _folder: TempDir,
+}
+
+/// How a server is started, and ended as if it had crashed.
+struct Program {
+    path: String,
+    arguments: Vec<String>,
+    /// User and group that it has to run as, if not ours.
+    user: Option<(u32, u32)>,
+    /// Signal that ends it at once.
+    signal: &'static str,
 }
 
 impl Server {
@@ -30,16 +40,25 @@ impl Server {
     /// # Panics
     /// When there is no such program, or it does not start.
     pub async fn redis() -> Self {
-        Self::begin("TRILBY_TEST_REDIS", "redis-server", redis::arguments).await
+        let (folder, port) = (folder(), free_port());
+        Self::begin(redis::program(port, &text(&folder)), port, folder).await
     }
 
-    async fn begin(variable: &str, program: &str, arguments: fn(u16, &str) -> Vec<String>) -> Self {
-        #[allow(clippy::disallowed_methods)] // Tests have no options.
-        let program = std::env::var(variable).unwrap_or_else(|_| program.to_owned());
-        let folder = tempfile::tempdir().expect("a folder for data");
-        let port = free_port();
-        let arguments = arguments(port, &folder.path().to_string_lossy());
-        let server = Self { program, arguments, port, process: Mutex::default(), _folder: folder };
+    /// Starts a PostgreSQL server with a user and a database named `trilby`, who may come in without a password.
+    /// `TRILBY_TEST_POSTGRES` names another folder of programs than Debian's.
+    ///
+    /// # Panics
+    /// When there are no such programs, or it does not start.
+    pub async fn postgres() -> Self {
+        let (folder, port) = (folder(), free_port());
+        let program = postgres::prepare(port, &text(&folder)).await;
+        let server = Self::begin(program, port, folder).await;
+        postgres::wait_until_ready(port).await;
+        server
+    }
+
+    async fn begin(program: Program, port: u16, folder: TempDir) -> Self {
+        let server = Self { program, port, process: Mutex::default(), _folder: folder };
         server.start().await;
         server
     }
@@ -54,13 +73,12 @@ impl Server {
     /// # Panics
     /// When it does not start.
     pub async fn start(&self) {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-        let child = command.spawn().unwrap_or_else(|error| panic!("starting {}: {error}", self.program));
+        let child = self.program.command(&self.program.path).args(&self.program.arguments).spawn();
+        let child = child.unwrap_or_else(|error| panic!("starting {}: {error}", self.program.path));
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         let start = Instant::now();
         while TcpStream::connect(self.address()).await.is_err() {
-            assert!(start.elapsed() < PATIENCE, "{} does not listen", self.program);
+            assert!(start.elapsed() < PATIENCE, "{} does not listen", self.program.path);
             sleep(Duration::from_millis(10)).await;
         }
     }
@@ -71,13 +89,43 @@ impl Server {
     /// When it cannot be ended.
     pub async fn kill(&self) {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut process) = process {
-            process.kill().await.expect("kill the server");
-        }
+        let Some(mut process) = process else { return };
+        let id = process.id().expect("it has not ended by itself").to_string();
+        let sent = Command::new("kill").args([self.program.signal, &id]).status().await;
+        assert!(sent.is_ok_and(|sent| sent.success()), "kill the server");
+        process.wait().await.expect("it ends");
     }
 }
 
+impl Program {
+    /// A command of the server's user, which says only what goes wrong.
+    fn command(&self, path: &str) -> Command {
+        let mut command = Command::new(path);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder for data")
+}
+
+fn text(folder: &TempDir) -> String {
+    folder.path().to_string_lossy().into_owned()
+}
+
+#[allow(clippy::disallowed_methods)] // Tests have no options.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// A port that nobody uses. Another process may be quicker to take it, which then fails the test loudly.
+///
+/// # Panics
+/// When there is none.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("its number").port()

@@ -31,7 +31,13 @@ async fn configuration() {
         }
         Box::pin(async {}) as _
     };
-    configuration::run(&configuration::Subject { store, update: Box::new(update), versions: true }).await;
+    configuration::run(&configuration::Subject {
+        store,
+        update: Box::new(update),
+        versions: true,
+        deletions_tell_the_item: false,
+    })
+    .await;
 }
 
 #[tokio::test]

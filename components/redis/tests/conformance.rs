@@ -66,7 +66,12 @@ async fn items() {
             }
         }) as _
     };
-    let subject = conformance::configuration::Subject { store, update: Box::new(update), versions: true };
+    let subject = conformance::configuration::Subject {
+        store,
+        update: Box::new(update),
+        versions: true,
+        deletions_tell_the_item: false,
+    };
     conformance::configuration::run(&subject).await;
 }
 

@@ -52,7 +52,12 @@ async fn items() {
         write(&writer, &key, item);
         Box::pin(async {}) as _
     };
-    let subject = conformance::configuration::Subject { store, update: Box::new(update), versions: true };
+    let subject = conformance::configuration::Subject {
+        store,
+        update: Box::new(update),
+        versions: true,
+        deletions_tell_the_item: false,
+    };
     conformance::configuration::run(&subject).await;
 }
 

@@ -11,7 +11,7 @@ pub(super) async fn values(store: &dyn Store, keys: &Keys) {
     {
         let key = keys.key(&format!("json {number}"));
         save(store, &key, value).await;
-        assert_eq!(text(store, &key).await.as_deref(), Some(value), "JSON text comes back");
+        assert!(same_json(text(store, &key).await, value), "JSON text comes back");
     }
     let all: Vec<u8> = (0..=255).collect();
     for bytes in [vec![1], b"plain".to_vec(), br#"{"a": 1}"#.to_vec(), all] {
@@ -23,6 +23,12 @@ pub(super) async fn values(store: &dyn Store, keys: &Keys) {
     save(store, &key, "1").await;
     save(store, &key, "2").await;
     assert_eq!(text(store, &key).await.as_deref(), Some("2"), "the last write is read, whatever the key");
+}
+
+/// Databases with a type for JSON do not keep white space and the order of names.
+fn same_json(got: Option<String>, expected: &str) -> bool {
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    got.is_some_and(|got| parsed(&got) == parsed(expected))
 }
 
 pub(super) async fn deletes(store: &dyn Store, keys: &Keys) {

@@ -1,0 +1,70 @@
+//! TLS as the modes of PostgreSQL's connection strings want it.
+mod verifier;
+
+use crate::connection_string::TlsSettings;
+use component_api::{Error, Result};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::sync::Arc;
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+use verifier::{Checks, Verifier};
+
+/// How TLS is asked for, and how it is made.
+///
+/// # Errors
+/// An unknown mode, or a file that cannot be read.
+pub(crate) fn prepare(settings: &TlsSettings) -> Result<(SslMode, MakeRustlsConnect)> {
+    let has_roots = !settings.root_certificates.is_empty();
+    let (mode, checks) = match settings.mode.as_str() {
+        "disable" => (SslMode::Disable, Checks::Nothing),
+        "" | "allow" | "prefer" => (SslMode::Prefer, Checks::Nothing),
+        "require" if has_roots => (SslMode::Require, Checks::Issuer),
+        "require" => (SslMode::Require, Checks::Nothing),
+        "verify-ca" => (SslMode::Require, Checks::Issuer),
+        "verify-full" => (SslMode::Require, Checks::IssuerAndName),
+        other => return Err(Error::invalid(format!("sslmode '{other}' of the connection string is unknown"))),
+    };
+    let roots = match checks {
+        Checks::Nothing => RootCertStore::empty(),
+        _ if has_roots => roots_of(&settings.root_certificates)?,
+        _ => roots_of_the_system(),
+    };
+    Ok((mode, MakeRustlsConnect::new(client(settings, Verifier::new(checks, roots)?)?)))
+}
+
+fn client(settings: &TlsSettings, verifier: Verifier) -> Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(verifier.provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::other("preparing TLS").with_source(error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    if settings.certificate.is_empty() || settings.key.is_empty() {
+        return Ok(builder.with_no_client_auth());
+    }
+    let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(|error| unreadable(&settings.key, error))?;
+    let chain = certificates(&settings.certificate)?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| unreadable(&settings.certificate, error))
+}
+
+fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    read.map_err(|error| unreadable(path, error))
+}
+
+fn roots_of(path: &str) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(path)?);
+    if roots.is_empty() { Err(Error::invalid(format!("{path} has no certificate"))) } else { Ok(roots) }
+}
+
+fn roots_of_the_system() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+fn unreadable(path: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::invalid(format!("{path} cannot be read")).with_source(error)
+}
