@@ -58,8 +58,8 @@ impl PostgresBinding {
         let client = self.database.client().await?;
         let rows = async { client.query(sql, &references(parameters)).await.map_err(|error| translate(&error)) };
         let rows = self.database.in_time(rows).await;
-        let rows = finish(client, rows)?.iter().map(values::row).collect::<Result<Vec<Value>>>()?;
-        Ok(Value::Array(rows).to_string().into())
+        let rows = finish(client, rows)?.iter().map(values::row).collect::<Result<Vec<String>>>()?;
+        Ok(format!("[{}]", rows.join(",")).into())
     }
 }
 
@@ -84,9 +84,9 @@ impl Binding for PostgresBinding {
             "exec" => {
                 let count = self.exec(sql, &parameters).await?;
                 metadata.insert("rows-affected".to_owned(), count.to_string());
-                None
+                Bytes::new()
             }
-            "query" => Some(self.query(sql, &parameters).await?),
+            "query" => self.query(sql, &parameters).await?,
             other => {
                 return Err(Error::unsupported(format!(
                     "invalid operation type: {other}. Expected exec, query, or close"
@@ -96,7 +96,7 @@ impl Binding for PostgresBinding {
         metadata.insert("start-time".to_owned(), begin.to_string());
         metadata.insert("end-time".to_owned(), jiff::Timestamp::now().to_string());
         metadata.insert("duration".to_owned(), duration::format(start.elapsed()));
-        Ok(Response { data, metadata, failure: None })
+        Ok(Response { data: Some(data), metadata, failure: None })
     }
 
     async fn close(&self) -> Result<()> {

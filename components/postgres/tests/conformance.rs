@@ -99,7 +99,7 @@ async fn output() {
     let answer =
         invoke(&binding, "query", "SELECT * FROM t WHERE a = $1 OR a IS NULL ORDER BY a", "[7]").await.unwrap();
     let expected =
-        r#"[[7,"text",{"x":[1]},-12.5,"2026-01-02T03:04:05Z",true,1.5],[null,null,null,null,null,null,null]]"#;
+        r#"[[7,"text",{"x":[1]},-12.500,"2026-01-02T03:04:05Z",true,1.5],[null,null,null,null,null,null,null]]"#;
     assert_eq!(answer.data.as_deref().map(String::from_utf8_lossy).as_deref(), Some(expected));
     let error = invoke(&binding, "query", "SELECT nonsense", "").await.unwrap_err();
     assert!(error.to_string().contains("nonsense"), "{error}");

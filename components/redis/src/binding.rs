@@ -48,6 +48,7 @@ impl RedisBinding {
         self.connections.run(&set).await
     }
 
+    /// What is not there is empty.
     async fn read(&self, key: &str, metadata: &Metadata) -> Result<Response> {
         let deletes = metadata_value(metadata, "delete") == Some("true");
         let data: Option<Vec<u8>> = if deletes {
@@ -55,7 +56,7 @@ impl RedisBinding {
         } else {
             self.connections.run(redis::cmd("GET").arg(key)).await?
         };
-        Ok(Response { data: data.map(Bytes::from), ..Response::default() })
+        Ok(Response { data: Some(data.unwrap_or_default().into()), ..Response::default() })
     }
 
     async fn increment(&self, key: &str, metadata: &Metadata) -> Result<()> {

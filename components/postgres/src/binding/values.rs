@@ -8,6 +8,9 @@ use std::error::Error as StdError;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
+/// What a missing value is in JSON.
+const NULL: &str = "null";
+
 /// A parameter as PostgreSQL reads it from text, whatever its type is.
 #[derive(Debug)]
 pub(super) struct Parameter(Option<String>);
@@ -40,34 +43,36 @@ impl ToSql for Parameter {
     to_sql_checked!();
 }
 
-/// A row as a JSON array.
-pub(super) fn row(row: &Row) -> Result<Value> {
-    (0..row.len()).map(|index| value(row, index)).collect::<Result<Vec<Value>>>().map(Value::Array)
+/// A row as the text of a JSON array.
+pub(super) fn row(row: &Row) -> Result<String> {
+    let values = (0..row.len()).map(|index| value(row, index)).collect::<Result<Vec<_>>>()?;
+    Ok(format!("[{}]", values.join(",")))
 }
 
-fn value(row: &Row, index: usize) -> Result<Value> {
+/// A value as JSON text, so that numbers keep all of their digits.
+fn value(row: &Row, index: usize) -> Result<String> {
     let column = row.columns().get(index).map(|column| (column.name(), column.type_()));
-    let Some((name, kind)) = column else { return Ok(Value::Null) };
+    let Some((name, kind)) = column else { return Ok(NULL.to_owned()) };
     let read = match *kind {
-        Type::BOOL => get::<bool>(row, index, Value::from),
-        Type::INT2 => get::<i16>(row, index, Value::from),
-        Type::INT4 => get::<i32>(row, index, Value::from),
-        Type::INT8 => get::<i64>(row, index, Value::from),
-        Type::OID | Type::XID => get::<u32>(row, index, Value::from),
+        Type::BOOL => get::<bool, _>(row, index, Value::from),
+        Type::INT2 => get::<i16, _>(row, index, Value::from),
+        Type::INT4 => get::<i32, _>(row, index, Value::from),
+        Type::INT8 => get::<i64, _>(row, index, Value::from),
+        Type::OID | Type::XID => get::<u32, _>(row, index, Value::from),
         Type::FLOAT4 => {
-            get::<f32>(row, index, |number| number.to_string().parse::<Number>().map_or(Value::Null, Value::Number))
+            get::<f32, _>(row, index, |number| number.to_string().parse::<Number>().map_or(Value::Null, Value::Number))
         }
-        Type::FLOAT8 => get::<f64>(row, index, Value::from),
+        Type::FLOAT8 => get::<f64, _>(row, index, Value::from),
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN => {
-            get::<String>(row, index, Value::from)
+            get::<String, _>(row, index, Value::from)
         }
-        Type::JSON | Type::JSONB => get::<Value>(row, index, |json| json),
-        Type::BYTEA => get::<Vec<u8>>(row, index, |bytes| STANDARD.encode(bytes).into()),
-        Type::UUID => get::<uuid::Uuid>(row, index, |uuid| uuid.to_string().into()),
-        Type::TIMESTAMPTZ => get::<jiff::Timestamp>(row, index, |at| at.to_string().into()),
-        Type::TIMESTAMP => get::<jiff::civil::DateTime>(row, index, |at| format!("{at}Z").into()),
-        Type::DATE => get::<jiff::civil::Date>(row, index, |day| format!("{day}T00:00:00Z").into()),
-        Type::NUMERIC => get::<Decimal>(row, index, |number| number.0),
+        Type::JSON | Type::JSONB => get::<Value, _>(row, index, |json| json),
+        Type::BYTEA => get::<Vec<u8>, _>(row, index, |bytes| Value::from(STANDARD.encode(bytes))),
+        Type::UUID => get::<uuid::Uuid, _>(row, index, |uuid| Value::from(uuid.to_string())),
+        Type::TIMESTAMPTZ => get::<jiff::Timestamp, _>(row, index, |at| Value::from(at.to_string())),
+        Type::TIMESTAMP => get::<jiff::civil::DateTime, _>(row, index, |at| Value::from(format!("{at}Z"))),
+        Type::DATE => get::<jiff::civil::Date, _>(row, index, |day| Value::from(format!("{day}T00:00:00Z"))),
+        Type::NUMERIC => get::<Decimal, _>(row, index, |number| number.0),
         ref other => {
             let message = format!("column {name} is of type {other}, which has no JSON form here; cast it to text");
             return Err(Error::unsupported(message));
@@ -76,16 +81,16 @@ fn value(row: &Row, index: usize) -> Result<Value> {
     read.map_err(|error| Error::other(format!("error reading result of column {name}")).with_source(error))
 }
 
-fn get<'a, T: FromSql<'a>>(
+fn get<'a, T: FromSql<'a>, S: ToString>(
     row: &'a Row,
     index: usize,
-    shown: impl FnOnce(T) -> Value,
-) -> std::result::Result<Value, tokio_postgres::Error> {
-    Ok(row.try_get::<_, Option<T>>(index)?.map_or(Value::Null, shown))
+    shown: impl FnOnce(T) -> S,
+) -> std::result::Result<String, tokio_postgres::Error> {
+    Ok(row.try_get::<_, Option<T>>(index)?.map_or_else(|| NULL.to_owned(), |value| shown(value).to_string()))
 }
 
-/// A `numeric` as a JSON number, which has about sixteen digits here.
-struct Decimal(Value);
+/// A `numeric` as JSON text.
+struct Decimal(String);
 
 impl<'a> FromSql<'a> for Decimal {
     /// Groups of four decimal digits: how many, the power of 10000 of the first, the sign, and digits after the point.
@@ -95,14 +100,13 @@ impl<'a> FromSql<'a> for Decimal {
         let (_, weight, sign, scale) = (next()?, next()?, next()?, next()?);
         match u16::from_ne_bytes(sign.to_ne_bytes()) {
             0x0000 | 0x4000 => {}
-            0xC000 => return Ok(Self("NaN".into())),
-            0xD000 => return Ok(Self("infinity".into())),
-            _ => return Ok(Self("-infinity".into())),
+            0xC000 => return Ok(Self("\"NaN\"".into())),
+            0xD000 => return Ok(Self("\"infinity\"".into())),
+            _ => return Ok(Self("\"-infinity\"".into())),
         }
         let groups: Vec<i16> = words.collect();
         let sign = if sign == 0 { "" } else { "-" };
-        let text = format!("{sign}{}", digits(&groups, weight, usize::try_from(scale)?));
-        Ok(Self(Value::Number(text.parse()?)))
+        Ok(Self(format!("{sign}{}", digits(&groups, weight, usize::try_from(scale)?))))
     }
 
     fn accepts(kind: &Type) -> bool {

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use component_api::state::{Concurrency, DeleteRequest, Etag, Item, SetRequest, Value, time_to_live};
 use component_api::{Error, Kind, Metadata, Result};
+use jiff::{RoundMode, TimestampRound, Unit};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -177,6 +178,7 @@ impl Change {
 }
 
 fn expiry(at: Option<jiff::Timestamp>) -> Metadata {
-    let at = at.and_then(|at| at.round(jiff::Unit::Second).ok());
+    let whole = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Trunc);
+    let at = at.and_then(|at| at.round(whole).ok());
     at.map(|at| Metadata::from([("ttlExpireTime".to_owned(), at.to_string())])).unwrap_or_default()
 }
