@@ -40,8 +40,16 @@ impl Server {
     /// # Panics
     /// When there is no such program, or it does not start.
     pub async fn redis() -> Self {
+        Self::redis_with(|_| Vec::new()).await
+    }
+
+    /// The same with more arguments, which may depend on the port.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn redis_with(arguments: impl FnOnce(u16) -> Vec<String>) -> Self {
         let (folder, port) = (folder(), free_port());
-        Self::begin(redis::program(port, &text(&folder)), port, folder).await
+        Self::begin(redis::program(port, &text(&folder), arguments(port)), port, folder).await
     }
 
     /// Starts a PostgreSQL server with a user and a database named `trilby`, who may come in without a password.

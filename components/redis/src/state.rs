@@ -1,6 +1,7 @@
 //! `state.redis`: entries as hashes that Dapr's own component reads and writes too (components.md 1.1).
 //!
 //! A hash has `data`, `version` (the ETag, counted up by every write), and `first-write` once a first writer wrote it.
+mod json;
 mod metadata;
 mod pattern;
 mod script;
@@ -13,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::state::{
     Concurrency, Consistency, DeleteRequest, Etag, Features, GetRequest, Item, KeysPage, Operation, SetRequest, Store,
-    time_to_live,
+    Value, time_to_live,
 };
 use component_api::{Descriptor, Error, Kind, Metadata as Pairs, Registry, Result, Status, metadata_value};
 use redis::Script;
@@ -84,7 +85,7 @@ impl RedisStore {
         Ok(Step::Set {
             key: request.key,
             etag: etag.map(|etag| version(&etag)).transpose()?,
-            data: request.value.bytes().clone(),
+            data: stored(&request.value),
             first_write: request.concurrency == Concurrency::FirstWrite,
             seconds: if says_nothing { self.time_to_live } else { lifetime },
         })
@@ -194,6 +195,13 @@ impl RedisStore {
         keys.sort_unstable();
         keys.dedup();
         Ok(keys)
+    }
+}
+
+fn stored(value: &Value) -> Bytes {
+    match value {
+        Value::Json(text) => json::plain(text).into(),
+        Value::Binary(bytes) => bytes.clone(),
     }
 }
 
