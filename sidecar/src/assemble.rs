@@ -13,7 +13,7 @@ use crate::reload::{self, Followers, Reloader};
 use crate::resources::{self, Current};
 use crate::running::{Drains, Sidecar, Targets};
 use crate::stopping::{ByApi, Ending};
-use crate::{address, app, bindings, pipelines, servers, telemetry};
+use crate::{address, app, bindings, identity, pipelines, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
 use block_host::absent::{self, Owner};
@@ -47,6 +47,9 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let current = Current::first(options)?;
     let resources = &current.get().resources;
 
+    // Who this sidecar is: nobody can reach it before that is known.
+    let identity = identity::start(options, &drains.background).await?;
+
     // Health: a target for each part that has to be ready.
     let (health, outbound) = (Health::new(), Health::new());
     let targets = Targets::new(&health, &outbound, options.listen.metrics.is_some());
@@ -77,7 +80,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let registry = Arc::new(registry);
     let Found { resolver, name: resolver_name } =
         naming::resolver(&registry, configuration.name_resolution.as_ref(), &own).await;
-    let peers = Arc::new(Peers::new(resolver, own, options.max_body_size, &drains.background));
+    let peers =
+        Arc::new(Peers::new(resolver, own, options.max_body_size, &drains.background).with_identity(identity.clone()));
 
     // Components: secret stores first, as the others may need them.
     let values = Values::new(&app_id, environment.clone());
@@ -206,7 +210,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     targets.grpc_is_up();
     let http_port = servers::http(options, http, &drains.api).await?;
     servers::public(&options.listen, public, &drains.api).await?;
-    servers::internal(options, internal, grpc::Internal::new(invoke, observer), &drains.api);
+    let internal_api = grpc::Internal::new(invoke, observer);
+    servers::internal(options, identity.as_ref(), internal, internal_api, &drains.api)?;
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
 

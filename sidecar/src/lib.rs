@@ -7,6 +7,7 @@ mod bindings;
 pub mod components;
 mod declared;
 mod facts;
+mod identity;
 mod naming;
 pub mod options;
 mod outbox;

@@ -68,6 +68,15 @@ pub struct Listen {
     pub metrics: Option<(String, u16)>,
 }
 
+/// The control plane that gives this sidecar its identity.
+#[derive(Clone, Debug)]
+pub struct Mtls {
+    pub sentry_address: String,
+    /// Of the control plane, as is the namespace.
+    pub trust_domain: String,
+    pub namespace: String,
+}
+
 /// How log lines are written.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
@@ -92,6 +101,8 @@ pub struct Options {
     pub max_body_size: usize,
     /// Bytes of all headers.
     pub read_buffer_size: usize,
+    /// None is in the open.
+    pub mtls: Option<Mtls>,
     pub grace: Duration,
     pub block_shutdown: Option<Duration>,
     /// None leaves it to the configuration.

@@ -5,6 +5,8 @@ use crate::options::{Listen, Options};
 use anyhow::{Context, bail};
 use axum::Router;
 use foundation_drain::Drain;
+use foundation_identity::{ClientAuth, Identity};
+use foundation_process::Tls;
 use foundation_process::listen::{self, Listener, accept};
 use foundation_telemetry::Metrics;
 use http::header::CONTENT_TYPE;
@@ -40,11 +42,24 @@ pub(crate) async fn grpc(options: &Options, api: grpc::Api, drain: &Drain) -> an
 }
 
 /// Serves other sidecars.
-pub(crate) fn internal(options: &Options, listener: TcpListener, api: grpc::Internal, drain: &Drain) {
+///
+/// # Errors
+/// None but what the TLS library says of its own settings.
+pub(crate) fn internal(
+    options: &Options,
+    identity: Option<&Identity>,
+    listener: TcpListener,
+    api: grpc::Internal,
+    drain: &Drain,
+) -> anyhow::Result<()> {
     let server = grpc::Server::new(Arc::new(api), options.read_buffer_size);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
-    accept(Listener::Tcp(listener), server, drain);
+    match identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()? {
+        Some(acceptor) => accept(Listener::Tcp(listener), Tls { acceptor, server }, drain),
+        None => accept(Listener::Tcp(listener), server, drain),
+    }
     tracing::info!(target: "dapr.runtime.grpc.internal", "Internal gRPC server is running on {address}");
+    Ok(())
 }
 
 /// Serves health and metadata on a port of their own.

@@ -1,13 +1,16 @@
 //! HTTP/2 connections to other sidecars, several to one address when many calls run at once.
 use crate::Error;
+use crate::target::Target;
 use bytes::Bytes;
 use foundation_drain::Drain;
+use foundation_identity::{Expected, Identity};
 use h2::client::{Builder, SendRequest};
 use socket2::{SockRef, TcpKeepalive};
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -23,14 +26,18 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 const LARGEST_FRAME: u32 = 64 << 10;
 const LARGEST_HEADERS: u32 = 1 << 20;
 
-/// All open connections by address.
+/// All open connections by address and app: with an identity a connection is good for the app that proved to be there alone.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    slots: Mutex<HashMap<String, Arc<Slot>>>,
+    slots: Mutex<HashMap<Place, Arc<Slot>>>,
+    /// Of this sidecar; without one connections are in the open.
+    identity: Option<Identity>,
     drain: Drain,
 }
 
-/// The connections to one address.
+type Place = (String, Target);
+
+/// The connections to one app at one address.
 #[derive(Debug, Default)]
 struct Slot {
     open: Mutex<Vec<Connection>>,
@@ -57,13 +64,13 @@ impl Connection {
 }
 
 impl Pool {
-    pub(crate) fn new(drain: Drain) -> Self {
-        Self { slots: Mutex::default(), drain }
+    pub(crate) fn new(identity: Option<Identity>, drain: Drain) -> Self {
+        Self { slots: Mutex::default(), identity, drain }
     }
 
     /// A connection that can take a call now.
-    pub(crate) async fn open(&self, address: &str) -> Result<Connection, Error> {
-        let slot = self.slot(address);
+    pub(crate) async fn open(&self, address: &str, target: &Target) -> Result<Connection, Error> {
+        let slot = self.slot(address, target);
         if let Some(connection) = slot.ready().await {
             return Ok(connection);
         }
@@ -71,32 +78,43 @@ impl Pool {
         if let Some(connection) = slot.ready().await {
             return Ok(connection);
         }
-        let connection = self.connect(address).await?;
+        let connection = self.connect(address, target).await?;
         lock(&slot.open).push(connection.clone());
         connection.ready().await.map_err(Error::from)
     }
 
-    /// Forgets the connections to an address; calls that run on them go on.
-    pub(crate) fn destroy(&self, address: &str) {
-        lock(&self.slots).remove(address);
+    /// Forgets the connections to an app at an address; calls that run on them go on.
+    pub(crate) fn destroy(&self, address: &str, target: &Target) {
+        lock(&self.slots).remove(&(address.to_owned(), target.clone()));
     }
 
-    fn slot(&self, address: &str) -> Arc<Slot> {
-        let mut slots = lock(&self.slots);
-        if let Some(slot) = slots.get(address) {
-            return Arc::clone(slot);
-        }
-        Arc::clone(slots.entry(address.to_owned()).or_default())
+    /// Whether connections are secured.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.identity.is_some()
     }
 
-    async fn connect(&self, address: &str) -> Result<Connection, Error> {
+    fn slot(&self, address: &str, target: &Target) -> Arc<Slot> {
+        Arc::clone(lock(&self.slots).entry((address.to_owned(), target.clone())).or_default())
+    }
+
+    async fn connect(&self, address: &str, target: &Target) -> Result<Connection, Error> {
         let failed = |why: String| Error::Connect(format!("transport: Error while dialing: dial tcp {address}: {why}"));
         let connecting = timeout(CONNECT_DEADLINE, TcpStream::connect(address)).await;
         let stream =
             connecting.map_err(|_| failed("timeout".to_owned()))?.map_err(|error| failed(error.to_string()))?;
         tune(&stream).map_err(|error| failed(error.to_string()))?;
+        let Some(identity) = &self.identity else { return self.begin(stream).await };
+        let expected = Expected::App { namespace: target.namespace.clone(), app_id: target.app_id.clone() };
+        let secured = identity.connect(stream, expected).await;
+        let secured =
+            secured.map_err(|error| Error::Connect(format!("transport: authentication handshake failed: {error}")))?;
+        self.begin(secured).await
+    }
+
+    /// Speaks HTTP/2 from now on.
+    async fn begin(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Connection, Error> {
         let handshake = builder().handshake(stream).await;
-        let (connection, driver) = handshake.map_err(|error| failed(error.to_string()))?;
+        let (connection, driver) = handshake.map_err(|error| Error::Connect(format!("transport: {error}")))?;
         self.drain.spawn_until_stopped(async move {
             if let Err(error) = driver.await {
                 tracing::debug!(target: "dapr.runtime.direct_messaging", "connection to another sidecar ended: {error}");

@@ -14,6 +14,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use component_api::naming::{Registration, Resolver};
 use foundation_drain::Drain;
+use foundation_identity::Identity;
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use std::sync::Arc;
@@ -37,7 +38,13 @@ impl Peers {
     /// `max_message_size` is the limit of one message in bytes; streamed bodies as a whole have none.
     pub fn new(resolver: Arc<dyn Resolver>, own: Own, max_message_size: usize, drain: &Drain) -> Self {
         let names = Names::new(resolver, own.internal_port);
-        Self { own, names, pool: Pool::new(drain.clone()), drain: drain.clone(), max_message_size }
+        Self { own, names, pool: Pool::new(None, drain.clone()), drain: drain.clone(), max_message_size }
+    }
+
+    /// Shows an identity to the others and wants them to have that of the app that is called. None is plain text.
+    #[must_use]
+    pub fn with_identity(self, identity: Option<Identity>) -> Self {
+        Self { pool: Pool::new(identity, self.drain.clone()), ..self }
     }
 
     /// Makes this sidecar known to others; `http_port` is that of its API.
@@ -161,7 +168,8 @@ impl Peers {
         source: Source,
     ) -> Result<Response<Received>, Error> {
         let (address, connection) = self.connected(target).await?;
-        let request = request(&address, path, headers)?;
+        let scheme = if self.pool.is_secure() { "https" } else { "http" };
+        let request = request(scheme, &address, path, headers)?;
         let sent = exchange(connection, request, source, &self.drain).await;
         if sent.as_ref().is_err_and(Error::is_stale) {
             self.distrust(target, &address);
@@ -180,7 +188,7 @@ impl Peers {
 
     async fn connect(&self, target: &Target) -> Result<(Arc<str>, Connection), Error> {
         let address = self.names.address(target).await?;
-        match self.pool.open(&address).await {
+        match self.pool.open(&address, target).await {
             Ok(connection) => Ok((address, connection)),
             Err(error) => {
                 self.distrust(target, &address);
@@ -190,13 +198,13 @@ impl Peers {
     }
 
     fn distrust(&self, target: &Target, address: &str) {
-        self.pool.destroy(address);
+        self.pool.destroy(address, target);
         self.names.forget(target);
     }
 }
 
-fn request(address: &str, path: &str, headers: HeaderMap) -> Result<Request<()>, Error> {
-    let uri = Uri::builder().scheme("http").authority(address).path_and_query(path).build();
+fn request(scheme: &str, address: &str, path: &str, headers: HeaderMap) -> Result<Request<()>, Error> {
+    let uri = Uri::builder().scheme(scheme).authority(address).path_and_query(path).build();
     let uri = uri.map_err(|error| Status::internal(format!("address {address} of another sidecar: {error}")))?;
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;

@@ -1,5 +1,5 @@
 //! From flags to options: what they must look like, and how they belong together.
-use super::{App, Environment, Listen, Log, Mode, Options};
+use super::{App, Environment, Listen, Log, Mode, Mtls, Options};
 use foundation_app::{HealthOptions, Protocol};
 use foundation_flags::{Flags, Standing};
 use foundation_metadata::ByteSize;
@@ -59,6 +59,7 @@ pub(super) fn options(flags: &Flags, environment: Environment) -> Result<Options
         allowed_origins: split(flags.text("allowed-origins")),
         max_body_size,
         read_buffer_size,
+        mtls: flags.bool("enable-mtls").then(|| mtls(flags, &environment)),
         grace: u64::try_from(seconds).map_or(DEFAULT_GRACE, Duration::from_secs),
         block_shutdown: given(flags, "dapr-block-shutdown-duration").map(|name| flags.duration(name)),
         api_logging: given(flags, "enable-api-logging").map(|name| flags.bool(name)),
@@ -66,6 +67,19 @@ pub(super) fn options(flags: &Flags, environment: Environment) -> Result<Options
         warnings: warnings(flags),
         environment,
     })
+}
+
+/// A flag counts before the environment.
+fn mtls(flags: &Flags, environment: &Environment) -> Mtls {
+    let text = |flag: &str, variable: &str| match environment.filled(variable) {
+        Some(value) if !flags.is_given(flag) => value.to_owned(),
+        _ => flags.text(flag).to_owned(),
+    };
+    Mtls {
+        sentry_address: flags.text("sentry-address").to_owned(),
+        trust_domain: text("control-plane-trust-domain", "DAPR_CONTROLPLANE_TRUST_DOMAIN"),
+        namespace: text("control-plane-namespace", "DAPR_CONTROLPLANE_NAMESPACE"),
+    }
 }
 
 fn given<'a>(flags: &Flags, name: &'a str) -> Option<&'a str> {

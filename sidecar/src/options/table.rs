@@ -5,7 +5,7 @@ use foundation_flags::{Flag, Standing};
 
 const ACTORS: Standing = Absent("actors and workflows");
 const JOBS: Standing = Absent("jobs");
-const IDENTITY: Standing = Absent("mTLS");
+const IDENTITY: Standing = Absent("tokens of sentry");
 const KUBERNETES: Standing = Absent("Kubernetes mode");
 const PROFILING: Standing = Absent("profiling");
 
@@ -46,11 +46,11 @@ pub(crate) static FLAGS: &[Flag] = &[
     deprecated("components-path", Text, "", "use --resources-path"),
     flag("config", List, "", "configuration file; may be repeated, later ones win"),
     absent("control-plane-address", Text, "", KUBERNETES, "address of the operator"),
-    absent("sentry-address", Text, "", IDENTITY, "address of the certificate authority"),
-    absent("control-plane-trust-domain", Text, "localhost", IDENTITY, "trust domain of the control plane"),
-    absent("control-plane-namespace", Text, "default", IDENTITY, "namespace of the control plane"),
+    flag("sentry-address", Text, "", "address of the certificate authority"),
+    flag("control-plane-trust-domain", Text, "localhost", "trust domain of the control plane"),
+    flag("control-plane-namespace", Text, "default", "namespace of the control plane"),
     absent("sentry-request-jwt-audiences", List, "", IDENTITY, "audiences of requested tokens"),
-    absent("enable-mtls", Bool, "false", IDENTITY, "encrypt calls between sidecars"),
+    flag("enable-mtls", Bool, "false", "encrypt calls between sidecars"),
     absent("placement-host-address", Text, "", ACTORS, "addresses of the placement service"),
     absent("scheduler-host-address", List, "", JOBS, "addresses of the scheduler"),
     absent("scheduler-job-streams", Int, "3", JOBS, "streams to each scheduler"),

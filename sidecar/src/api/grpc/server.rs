@@ -57,9 +57,12 @@ impl<A> Clone for Server<A> {
 
 impl<A: Answer> Serve for Server<A> {
     async fn serve(self, connection: impl Connection, drain: Drain) {
-        let answers = self.answers;
-        let service = service_fn(move |request: http::Request<Incoming>| {
+        let (answers, peer) = (self.answers, connection.peer().cloned());
+        let service = service_fn(move |mut request: http::Request<Incoming>| {
             let answers = Arc::clone(&answers);
+            if let Some(peer) = &peer {
+                request.extensions_mut().insert(peer.clone());
+            }
             async move { Ok::<_, Infallible>(answers.answer(request.map(body)).await) }
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(connection), service));
