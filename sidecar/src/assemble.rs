@@ -172,7 +172,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         routed(block_host::public_endpoints(Arc::clone(&host)), &access),
         None,
         public,
-        observer.clone(),
+        Observer { log: None, ..observer.clone() },
     );
     let endpoints = block_host::endpoints(Arc::clone(&host))
         .merge(block_state::endpoints(Arc::clone(&state)))
@@ -210,7 +210,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     targets.grpc_is_up();
     let http_port = servers::http(options, http, &drains.api).await?;
     servers::public(&options.listen, public, &drains.api).await?;
-    let internal_api = grpc::Internal::new(invoke, observer);
+    let internal_api = grpc::Internal::new(invoke, Observer { log: None, ..observer });
     servers::internal(options, identity.as_ref(), internal, internal_api, &drains.api)?;
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);

@@ -148,7 +148,16 @@ impl Api {
         Ok(self.route(request.map(Body::new)).await.map(middleware::Body::new))
     }
 
-    async fn route(&self, mut request: Request) -> Response<Body> {
+    async fn route(&self, request: Request) -> Response<Body> {
+        let logged = self.observer.begin_log(&request);
+        let response = self.answer_endpoint(request).await;
+        match logged {
+            Some(logged) => logged.answered(response),
+            None => response,
+        }
+    }
+
+    async fn answer_endpoint(&self, mut request: Request) -> Response<Body> {
         let path = path::clean(request.uri().path());
         if *request.method() == Method::HEAD || path.starts_with(INVOKE) || is_call_of_app(&request) {
             return self.invoke(request).await;

@@ -21,7 +21,6 @@ pub(crate) struct HttpCall {
     start: Instant,
     method: Method,
     uri: Uri,
-    agent: Option<String>,
     request_bytes: u64,
     traced: Option<Traced>,
 }
@@ -37,7 +36,6 @@ impl Observer {
             start: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            agent: self.agent(request.headers()),
             request_bytes: length.unwrap_or_default(),
             traced: self.trace_http(request)?,
             observer: self.clone(),
@@ -75,7 +73,7 @@ impl HttpCall {
         if let Some(traced) = self.traced.take() {
             traced.answered(&mut response);
         }
-        if !self.observer.observes() {
+        if !self.observer.metrics.is_enabled() {
             return response;
         }
         if let Some(code) = response.extensions().get::<&'static Code>() {
@@ -98,19 +96,45 @@ impl HttpCall {
             response_bytes,
             elapsed: self.start.elapsed(),
         });
-        if let Some(log) = self.observer.log {
-            self.log(log, status, response_bytes);
+    }
+}
+
+/// A call that gets a line in the log.
+pub(crate) struct LoggedCall {
+    start: Instant,
+    /// Verb and path, or the name of the endpoint.
+    method: String,
+    agent: Option<String>,
+}
+
+impl Observer {
+    /// Takes note of a call for the log. Those that are refused before they reach an endpoint have no line there (Dapr 1.18).
+    pub(crate) fn begin_log(&self, request: &Request) -> Option<LoggedCall> {
+        let CallLog { obfuscate, omit_health } = self.log?;
+        if omit_health && is_health_check(request.uri()) {
+            return None;
         }
+        let (method, path) = (request.method(), request.uri().path());
+        let method = if obfuscate { name(method, path) } else { format!("{method} {path}") };
+        Some(LoggedCall { start: Instant::now(), method, agent: self.agent(request.headers()) })
+    }
+}
+
+impl LoggedCall {
+    /// Writes the line, at the end of the answer when its size is not known before.
+    pub(crate) fn answered(self, response: Response<Body>) -> Response<Body> {
+        let status = response.status();
+        match response.body().size_hint().exact() {
+            Some(size) => self.write(status, size),
+            None => return response.map(|body| watched(body, move |end| self.write(status, end.bytes))),
+        }
+        response
     }
 
-    fn log(&self, log: CallLog, status: StatusCode, size: u64) {
-        let path = self.uri.path();
-        if log.omit_health && is_health_check(&self.uri) {
-            return;
-        }
-        let (code, duration) = (status.as_u16(), self.start.elapsed().as_millis());
-        let method = if log.obfuscate { name(&self.method, path) } else { format!("{} {path}", self.method) };
-        tracing::info!(target: "dapr.runtime.http-info", code, duration, method, size, useragent = self.agent, "HTTP API Called");
+    fn write(&self, status: StatusCode, size: u64) {
+        let Self { start, method, agent } = self;
+        let (code, duration) = (status.as_u16(), start.elapsed().as_millis());
+        tracing::info!(target: "dapr.runtime.http-info", code, duration, method, size, useragent = agent, "HTTP API Called");
     }
 }
 
