@@ -135,7 +135,8 @@ impl<T: ?Sized> Lookup<T> {
         match self {
             Self::Found(factory) => Ok(factory),
             Self::UnknownType => Err(Error::unsupported(format!(
-                "{kind}.{name} is not in this build; check spec.type for a typing error, or use a build with the feature {name}"
+                "{kind}.{name} is not in this build; check spec.type for a typing error, or use a build with the feature {}",
+                name.rsplit('.').next().unwrap_or(name)
             ))),
             Self::UnknownVersion => {
                 Err(Error::unsupported(format!("{kind}.{name} has no version {version}; check spec.version")))

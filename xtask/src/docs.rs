@@ -44,16 +44,25 @@ fn pages() -> BTreeMap<PathBuf, String> {
 }
 
 fn index(categories: &[Category]) -> String {
-    let mut text = format!("{GENERATED}# Components\n\nThe component types of the default build.\n");
+    let mut text = format!(
+        "{GENERATED}# Components\n\nThose that need a feature of the build are named with it: `cargo build --release -p trilby --features opa`,\nor `all` for all of them.\n"
+    );
     for category in categories.iter().filter(|category| !category.descriptors.is_empty()) {
         text += &format!("\n## {}\n\n| type | status | what it is |\n|---|---|---|\n", category.title);
         for descriptor in &category.descriptors {
             let name = format!("{}.{}", category.prefix, descriptor.names[0]);
             let status = component::status(descriptor.status);
-            text += &format!("| [`{name}`](components/{name}.md) | {status} | {} |\n", descriptor.summary);
+            let feature = feature(&name).map(|feature| format!(" Feature `{feature}`.")).unwrap_or_default();
+            text += &format!("| [`{name}`](components/{name}.md) | {status} | {}{feature} |\n", descriptor.summary);
         }
     }
     text
+}
+
+/// The feature of the build that a type needs.
+fn feature(name: &str) -> Option<&'static str> {
+    const FEATURES: [(&str, &str); 2] = [("middleware.http.opa", "opa"), ("middleware.http.wasm", "wasm")];
+    FEATURES.iter().find(|(kind, _)| *kind == name).map(|(_, feature)| *feature)
 }
 
 #[cfg(test)]

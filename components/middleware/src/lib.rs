@@ -6,6 +6,8 @@ mod descriptor;
 pub mod oauth2;
 #[cfg(feature = "oauth2")]
 pub mod oauth2_client_credentials;
+#[cfg(feature = "opa")]
+pub mod opa;
 #[cfg(feature = "oauth2")]
 mod path_filter;
 pub mod rate_limit;
@@ -15,6 +17,8 @@ pub mod router_checker;
 #[cfg(feature = "oauth2")]
 mod token_endpoint;
 pub mod uppercase;
+#[cfg(feature = "wasm")]
+pub mod wasm;
 
 use component_api::Registry;
 
@@ -25,8 +29,12 @@ pub fn register(registry: &mut Registry) {
     oauth2::register(registry);
     #[cfg(feature = "oauth2")]
     oauth2_client_credentials::register(registry);
+    #[cfg(feature = "opa")]
+    opa::register(registry);
     rate_limit::register(registry);
     route_alias::register(registry);
     router_checker::register(registry);
     uppercase::register(registry);
+    #[cfg(feature = "wasm")]
+    wasm::register(registry);
 }

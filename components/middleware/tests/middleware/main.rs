@@ -5,9 +5,13 @@ mod bearer;
 mod oauth2;
 #[cfg(feature = "oauth2")]
 mod oauth2_client_credentials;
+#[cfg(feature = "opa")]
+mod opa;
 mod provider;
 mod rate_limit;
 mod route_alias;
 mod router_checker;
 mod uppercase;
+#[cfg(feature = "wasm")]
+mod wasm;
 mod world;
