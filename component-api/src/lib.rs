@@ -21,7 +21,7 @@ pub use error::{Answer, Error, Kind, Result};
 pub use foundation_metadata::{ByteSize, GoDuration, Properties, Secret};
 pub use live::{Instance, Live};
 pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table};
-pub use schema::schema_of_both;
+pub use schema::merged_schema;
 pub use task::Task;
 
 /// Request metadata: names as the caller wrote them, looked up without regard to case by [`metadata_value`].

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic)] // A trial that fails ends its test.
 pub mod crash;
 
+use crate::trial::trial;
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::Metadata;
@@ -36,24 +37,24 @@ pub struct Subject {
 /// # Panics
 /// When the broker fails one.
 pub async fn run(subject: &Subject) {
-    delivers(subject).await;
-    failures_stand_alone(subject).await;
-    two_topics(subject).await;
-    bulk(subject).await;
-    many_publishers(subject).await;
-    closing(subject).await;
+    trial("pubsub: delivery", delivers(subject)).await;
+    trial("pubsub: failures stand alone", failures_stand_alone(subject)).await;
+    trial("pubsub: two topics", two_topics(subject)).await;
+    trial("pubsub: bulk", bulk(subject)).await;
+    trial("pubsub: many publishers", many_publishers(subject)).await;
+    trial("pubsub: close", closing(subject)).await;
     let features = subject.broker("app").await.features();
     if features.subscribe_wildcards {
-        wildcards(subject).await;
+        trial("pubsub: wildcards", wildcards(subject)).await;
     }
     if features.message_ttl {
-        time_to_live(subject).await;
+        trial("pubsub: time to live", time_to_live(subject)).await;
     }
     if subject.shared {
-        competing_consumers(subject).await;
+        trial("pubsub: competing consumers", competing_consumers(subject)).await;
     }
     if subject.redelivers {
-        redelivery(subject).await;
+        trial("pubsub: redelivery", redelivery(subject)).await;
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn register(registry: &mut Registry) {
         versions: &["v1"],
         status: Status::Alpha,
         summary: "Configuration items in a table of a SQLite file, which any program may write.",
-        schema: || schemars::schema_for!(Metadata),
+        schema: Metadata::schema,
     };
     registry.configuration.add(descriptor, |config| async move {
         let metadata = Metadata::read(&config.properties)?;
@@ -52,7 +52,7 @@ impl SqliteConfiguration {
     /// # Errors
     /// The file cannot be opened or is no database.
     pub async fn open(metadata: Metadata) -> Result<Self> {
-        let connection = metadata.connection();
+        let connection = metadata.connection.clone();
         let migrations = Migrations {
             table: metadata.metadata_table_name,
             key: "configuration-migrations",

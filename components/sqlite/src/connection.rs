@@ -61,7 +61,7 @@ impl Address {
     fn connect(&self, metadata: &ConnectionMetadata, more: OpenFlags) -> rusqlite::Result<Connection> {
         let usual = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.uri, usual | more)?;
-        connection.busy_timeout(metadata.busy_timeout)?;
+        connection.busy_timeout(metadata.busy_timeout.0)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         for pragma in &self.pragmas {
             let mut statement = connection.prepare(&format!("PRAGMA {pragma}"))?;
@@ -109,8 +109,8 @@ mod tests {
         let address = Address::parse(text).unwrap();
         let metadata = ConnectionMetadata {
             connection_string: text.to_owned(),
-            timeout: Duration::from_secs(1),
-            busy_timeout: Duration::ZERO,
+            timeout: Duration::from_secs(1).into(),
+            busy_timeout: Duration::ZERO.into(),
             disable_wal: false,
         };
         let mode = address.journal_mode(&metadata);

@@ -69,7 +69,7 @@ impl Database {
     /// The file cannot be opened or is no database, or others have it locked longer than the timeout.
     pub(crate) async fn open(metadata: ConnectionMetadata, migrations: Migrations) -> Result<Self> {
         let address = Address::parse(&metadata.connection_string)?;
-        let timeout = metadata.timeout;
+        let timeout = metadata.timeout.0;
         let readers = Readers { idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)), address, metadata };
         let readers = Arc::new(readers);
         let opening = Arc::clone(&readers);
@@ -165,7 +165,7 @@ impl Readers {
             let opened = self.address.open(&self.metadata);
             let ready = opened.and_then(|connection| migrations.perform(&connection).map(|()| connection));
             match ready {
-                Err(error) if is_busy(&error) && start.elapsed() < self.metadata.timeout => thread::sleep(PAUSE),
+                Err(error) if is_busy(&error) && start.elapsed() < self.metadata.timeout.0 => thread::sleep(PAUSE),
                 other => return other,
             }
         }

@@ -10,6 +10,8 @@ pub mod naming;
 pub mod pubsub;
 pub mod state;
 
+pub use metadata::ConnectionMetadata;
+
 use component_api::Registry;
 
 /// Makes the components of this crate known.

@@ -25,7 +25,7 @@ pub(crate) fn register(registry: &mut Registry) {
         versions: &["v1"],
         status: Status::Alpha,
         summary: "Locks of the processes of one machine, in a SQLite file.",
-        schema: || schemars::schema_for!(Metadata),
+        schema: Metadata::schema,
     };
     registry.lock.add(descriptor, |config| async move {
         let store: Arc<dyn Store> = Arc::new(SqliteLocks::open(Metadata::read(&config.properties)?).await?);
@@ -47,7 +47,7 @@ impl SqliteLocks {
     /// # Errors
     /// The file cannot be opened or is no database.
     pub async fn open(metadata: Metadata) -> Result<Self> {
-        let connection = metadata.connection();
+        let connection = metadata.connection.clone();
         let Metadata { table_name, metadata_table_name, cleanup_interval, .. } = metadata;
         let migrations = Migrations {
             table: metadata_table_name.clone(),

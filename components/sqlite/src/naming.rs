@@ -64,7 +64,7 @@ impl SqliteResolver {
             steps: vec![rows::creation(&table_name)],
         };
         // A row must be renewed within the interval, and renewing may take as long as the timeout.
-        let renewal = update_interval.0.saturating_sub(connection.timeout);
+        let renewal = update_interval.0.saturating_sub(connection.timeout.0);
         let database = Arc::new(Database::open(connection, migrations).await?);
         let cleaning = Cleaning {
             interval: cleanup_interval.0,

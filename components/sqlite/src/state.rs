@@ -20,7 +20,7 @@ pub(crate) fn register(registry: &mut Registry) {
         versions: &["v1"],
         status: Status::Stable,
         summary: "State in a SQLite file, which several sidecars of a machine can share.",
-        schema: || schemars::schema_for!(Metadata),
+        schema: Metadata::schema,
     };
     registry.state.add(descriptor, |config| async move {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(Metadata::read(&config.properties)?).await?);
@@ -48,7 +48,7 @@ impl SqliteStore {
             key: "migrations",
             steps: vec![rows::creation(&metadata.table_name)],
         };
-        let database = Arc::new(Database::open(metadata.connection(), migrations).await?);
+        let database = Arc::new(Database::open(metadata.connection.clone(), migrations).await?);
         let cleaning = Cleaning {
             interval: metadata.cleanup_interval.0,
             metadata_table: metadata.metadata_table_name,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 use component_api::configuration::Item;
 use component_api::pubsub::Broker;
+use component_sqlite::ConnectionMetadata;
 use component_sqlite::configuration::{self, SqliteConfiguration};
 use component_sqlite::lock::{self, SqliteLocks};
 use component_sqlite::pubsub::{ConcurrencyMode, Metadata, SqliteBroker};
@@ -24,7 +25,9 @@ async fn store() {
     let folder = tempfile::tempdir().unwrap();
     for connection_string in [":memory:".to_owned(), folder.path().join("state.db").to_string_lossy().into_owned()] {
         let store =
-            SqliteStore::open(state::Metadata { connection_string, ..state::Metadata::default() }).await.unwrap();
+            SqliteStore::open(state::Metadata { connection: at(connection_string), ..state::Metadata::default() })
+                .await
+                .unwrap();
         conformance::state::run(&store).await;
     }
 }
@@ -34,7 +37,9 @@ async fn locks() {
     let folder = tempfile::tempdir().unwrap();
     let open = || async {
         let connection_string = text(&folder.path().join("locks.db"));
-        SqliteLocks::open(lock::Metadata { connection_string, ..lock::Metadata::default() }).await.unwrap()
+        SqliteLocks::open(lock::Metadata { connection: at(connection_string), ..lock::Metadata::default() })
+            .await
+            .unwrap()
     };
     conformance::lock::run(&[&open().await, &open().await]).await;
 }
@@ -44,7 +49,7 @@ async fn locks() {
 async fn items() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("configuration.db");
-    let metadata = configuration::Metadata { connection_string: text(&path), ..configuration::Metadata::default() };
+    let metadata = configuration::Metadata { connection: at(text(&path)), ..configuration::Metadata::default() };
     let store = Arc::new(SqliteConfiguration::open(metadata).await.unwrap());
     let update = move |key: String, item: Option<Item>| {
         let writer = Connection::open(&path).unwrap();
@@ -70,6 +75,10 @@ fn write(writer: &Connection, key: &str, item: Option<Item>) {
         }
     };
     done.unwrap();
+}
+
+fn at(connection_string: String) -> ConnectionMetadata {
+    ConnectionMetadata { connection_string, ..ConnectionMetadata::default() }
 }
 
 fn text(path: &Path) -> String {

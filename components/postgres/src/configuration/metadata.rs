@@ -1,7 +1,7 @@
 //! Metadata of `configuration.postgresql`.
 use crate::metadata::{ConnectionMetadata, check_name};
-use component_api::{Error, Properties, Result, schema_of_both};
-use schemars::{JsonSchema, Schema};
+use component_api::{Error, Properties, Result, merged_schema};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 /// Configuration in a PostgreSQL table, whose trigger tells of changes.
@@ -33,6 +33,6 @@ impl Metadata {
     }
 
     pub(super) fn schema() -> Schema {
-        schema_of_both::<Self, ConnectionMetadata>()
+        merged_schema(schema_for!(Self), &[schema_for!(ConnectionMetadata)])
     }
 }

@@ -1,7 +1,7 @@
 //! Metadata of the state stores.
 use crate::metadata::{ConnectionMetadata, check_name};
-use component_api::{GoDuration, Properties, Result, schema_of_both};
-use schemars::{JsonSchema, Schema};
+use component_api::{GoDuration, Properties, Result, merged_schema};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -67,17 +67,9 @@ impl MetadataV1 {
         Ok(read)
     }
 
+    /// The schema of both versions.
     pub(super) fn schema_of_all() -> Schema {
-        struct Second;
-        impl JsonSchema for Second {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                MetadataV2::schema_name()
-            }
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
-                MetadataV2::schema()
-            }
-        }
-        schema_of_both::<Self, Second>()
+        merged_schema(schema_for!(Self), &[MetadataV2::schema()])
     }
 }
 
@@ -94,6 +86,6 @@ impl MetadataV2 {
     }
 
     pub(super) fn schema() -> Schema {
-        schema_of_both::<Self, ConnectionMetadata>()
+        merged_schema(schema_for!(Self), &[schema_for!(ConnectionMetadata)])
     }
 }

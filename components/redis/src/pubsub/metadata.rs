@@ -1,8 +1,8 @@
 //! Metadata of `pubsub.redis`.
 use crate::metadata::ConnectionMetadata;
-use component_api::{GoDuration, Properties, Result, schema_of_both};
+use component_api::{GoDuration, Properties, Result, merged_schema};
 use foundation_metadata::duration::or_milliseconds;
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ impl Metadata {
     }
 
     pub(super) fn schema() -> Schema {
-        schema_of_both::<PubSubMetadata, ConnectionMetadata>()
+        merged_schema(schema_for!(PubSubMetadata), &[schema_for!(ConnectionMetadata)])
     }
 }
 

@@ -1,7 +1,7 @@
 //! Metadata of `state.redis`.
 use crate::metadata::ConnectionMetadata;
-use component_api::{Properties, Result, schema_of_both};
-use schemars::{JsonSchema, Schema};
+use component_api::{Properties, Result, merged_schema};
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 /// How the server is reached, and what the store does.
@@ -29,6 +29,6 @@ impl Metadata {
     }
 
     pub(super) fn schema() -> Schema {
-        schema_of_both::<StateMetadata, ConnectionMetadata>()
+        merged_schema(schema_for!(StateMetadata), &[schema_for!(ConnectionMetadata)])
     }
 }

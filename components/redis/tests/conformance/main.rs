@@ -14,9 +14,11 @@ use component_redis::metadata::ConnectionMetadata;
 use component_redis::pubsub::{self, RedisStreams};
 use component_redis::state::{self, RedisStore};
 use conformance::server::{Server, free_port};
-use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncCommands, AsyncConnectionConfig};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::test]
 #[ignore = "needs redis-server: run ./test components"]
@@ -57,11 +59,10 @@ async fn locks() {
 async fn items() {
     let server = Server::redis().await;
     let store = Arc::new(RedisConfiguration::new(&connection(server.address())).unwrap());
-    let client = redis::Client::open(format!("redis://{}", server.address())).unwrap();
+    let writer = client(server.address()).await;
     let update = move |key: String, item: Option<Item>| {
-        let client = client.clone();
+        let mut writer = writer.clone();
         Box::pin(async move {
-            let mut writer = client.get_multiplexed_async_connection().await.unwrap();
             match item {
                 Some(item) => writer.set(key, format!("{}||{}", item.value, item.version)).await.unwrap(),
                 None => writer.del(key).await.unwrap(),
@@ -119,8 +120,7 @@ async fn lost_and_found() {
 #[ignore = "needs redis-server: run ./test components"]
 async fn secrets() {
     let server = Server::redis().await;
-    let client = redis::Client::open(format!("redis://{}", server.address())).unwrap();
-    let mut admin = client.get_multiplexed_async_connection().await.unwrap();
+    let mut admin = client(server.address()).await;
     let acl = ["SETUSER", "trilby", "on", ">right-password", "~*", "+@all"];
     redis::cmd("ACL").arg(&acl).exec_async(&mut admin).await.unwrap();
     let metadata = |password: &str| {
@@ -142,6 +142,13 @@ fn a_host_is_needed() {
     assert!(error.to_string().contains("redisHost"));
     let free = format!("127.0.0.1:{}", free_port());
     assert!(ConnectionMetadata::read(&Properties::from_iter([("redishost", free)])).is_ok());
+}
+
+/// Another client of the server.
+async fn client(at: SocketAddr) -> MultiplexedConnection {
+    let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
+    let client = redis::Client::open(format!("redis://{at}")).unwrap();
+    client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
 }
 
 async fn perform(binding: &RedisBinding, operation: &str, metadata: &Pairs) -> Option<String> {

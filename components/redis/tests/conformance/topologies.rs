@@ -6,7 +6,6 @@ use component_api::{Metadata, Properties};
 use component_redis::pubsub::{self, RedisStreams};
 use component_redis::state::{self, RedisStore};
 use conformance::server::Server;
-use redis::AsyncConnectionConfig;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -16,8 +15,7 @@ use tokio::time::timeout;
 #[ignore = "needs redis-server: run ./test components"]
 async fn cluster() {
     let server = Server::redis_with(|_| words("--cluster-enabled yes")).await;
-    let client = redis::Client::open(format!("redis://{}", server.address())).unwrap();
-    let mut admin = client.get_multiplexed_async_connection_with_config(&AsyncConnectionConfig::new()).await.unwrap();
+    let mut admin = crate::client(server.address()).await;
     redis::cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16383).exec_async(&mut admin).await.unwrap();
     let is_up = async {
         while !redis::cmd("CLUSTER").arg("INFO").query_async::<String>(&mut admin).await.unwrap().contains("state:ok") {

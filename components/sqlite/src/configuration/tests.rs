@@ -1,5 +1,6 @@
 //! What other programs write is read and noticed.
 use super::{Metadata, SqliteConfiguration};
+use crate::ConnectionMetadata;
 use async_trait::async_trait;
 use component_api::Metadata as Pairs;
 use component_api::configuration::{Item, Items, Notify, Store};
@@ -21,7 +22,12 @@ impl Notify for Inbox {
 
 async fn open(path: &Path) -> SqliteConfiguration {
     let connection_string = path.to_string_lossy().into_owned();
-    SqliteConfiguration::open(Metadata { connection_string, ..Metadata::default() }).await.unwrap()
+    SqliteConfiguration::open(Metadata {
+        connection: ConnectionMetadata { connection_string, ..Default::default() },
+        ..Metadata::default()
+    })
+    .await
+    .unwrap()
 }
 
 fn item(value: &str, version: &str) -> Item {

@@ -63,8 +63,8 @@ impl Metadata {
     pub(super) fn connection(&self) -> ConnectionMetadata {
         ConnectionMetadata {
             connection_string: self.connection_string.clone(),
-            timeout: self.timeout.0,
-            busy_timeout: self.busy_timeout.0,
+            timeout: self.timeout,
+            busy_timeout: self.busy_timeout,
             disable_wal: self.disable_wal,
         }
     }

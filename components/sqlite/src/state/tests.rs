@@ -1,5 +1,6 @@
 //! What is written into the file, and how several stores share it.
 use super::{Metadata, SqliteStore};
+use crate::ConnectionMetadata;
 use component_api::state::{Concurrency, Consistency, Etag, GetRequest, SetRequest, Store, Value};
 use component_api::{Kind, Metadata as Pairs, Properties};
 use futures_util::future::join_all;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 fn metadata(path: &Path) -> Metadata {
     let connection_string = path.to_string_lossy().into_owned();
-    Metadata { connection_string, ..Default::default() }
+    Metadata { connection: ConnectionMetadata { connection_string, ..Default::default() }, ..Default::default() }
 }
 
 fn set(key: &str, value: Value) -> SetRequest {
@@ -118,7 +119,7 @@ fn metadata_has_aliases_and_limits() {
     let read = |pairs: &[(&str, &str)]| Metadata::read(&pairs.iter().copied().collect::<Properties>());
     let given = read(&[("URL", "a.db"), ("timeoutInSeconds", "30"), ("disableWAL", "yes"), ("cleanupInterval", "1m")]);
     let given = given.unwrap();
-    let Metadata { connection_string, timeout, disable_wal, .. } = &given;
+    let ConnectionMetadata { connection_string, timeout, disable_wal, .. } = &given.connection;
     assert_eq!((connection_string.as_str(), timeout.0.as_secs(), *disable_wal), ("a.db", 30, true));
     assert_eq!((given.cleanup_interval.0.as_secs(), given.table_name.as_str()), (60, "state"));
     for wrong in [("timeout", "500ms"), ("timeout", "soon"), ("tableName", "a;b")] {
