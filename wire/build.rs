@@ -5,7 +5,8 @@ use std::{env, fs, io};
 
 use prost::Message;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto");
+/// Relative to the package, where cargo runs this: the target directory may serve several clones.
+const ROOT: &str = "../proto";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={ROOT}");

@@ -125,8 +125,8 @@ impl Delivery {
         span: Option<&Span>,
     ) -> TopicEvent {
         let mut headers = HeaderMap::new();
-        if let Some(context) = span.map(Span::context).filter(|context| context.is_valid()) {
-            context.write_metadata(&mut headers);
+        if let Some(span) = span {
+            span.context().write_metadata(&mut headers);
         }
         TopicEvent {
             path,
