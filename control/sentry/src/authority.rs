@@ -1,4 +1,7 @@
 //! The certificate authority: signs public keys with the issuer's key.
+#[cfg(test)]
+mod tests;
+
 use crate::credentials::Credentials;
 use crate::error::Error;
 use base64::Engine;

@@ -45,3 +45,64 @@ pub(crate) fn public_key(mut pem: &[u8]) -> Result<SubjectPublicKeyInfo, Refusal
     let key = request.certification_request_info.subject_pki.raw;
     SubjectPublicKeyInfo::from_der(key).map_err(|error| unreadable(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
+
+    fn csr() -> Vec<u8> {
+        let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap().into_bytes()
+    }
+
+    fn request(id: &str, namespace: &str) -> SignCertificateRequest {
+        SignCertificateRequest {
+            id: id.to_owned(),
+            namespace: namespace.to_owned(),
+            certificate_signing_request: csr().into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn apps_are_in_the_public_trust_domain_unless_they_say_otherwise() {
+        assert_eq!(identity(&request("app", "ns")).unwrap().to_string(), "spiffe://public/ns/ns/app");
+        let other = SignCertificateRequest { trust_domain: "other".to_owned(), ..request("app", "ns") };
+        assert_eq!(identity(&other).unwrap().to_string(), "spiffe://other/ns/ns/app");
+    }
+
+    #[test]
+    fn names_that_are_no_identity_are_refused() {
+        let long = "a".repeat(65);
+        for (id, namespace, word) in [
+            ("", "ns", "app-id cannot be empty"),
+            ("a.b", "ns", "dots"),
+            (long.as_str(), "ns", "app ID must be 64 characters or less"),
+            ("a", "", "namespace is required"),
+            ("a/../dapr-sentry", "ns", ""),
+            ("a", "../ns", ""),
+        ] {
+            let refused = identity(&request(id, namespace)).unwrap_err().to_string();
+            assert!(refused.contains(word), "{id} {namespace}: {refused}");
+        }
+    }
+
+    #[test]
+    fn only_a_request_that_the_owner_of_the_key_has_signed_is_taken() {
+        for algorithm in [&PKCS_ED25519, &PKCS_ECDSA_P256_SHA256] {
+            let key = KeyPair::generate_for(algorithm).unwrap();
+            let request = CertificateParams::default().serialize_request(&key).unwrap();
+            assert!(public_key(request.pem().unwrap().as_bytes()).is_ok());
+            let mut forged = request.der().to_vec();
+            *forged.last_mut().unwrap() ^= 1;
+            let forged = crate::authority::pem("CERTIFICATE REQUEST", &forged);
+            assert_eq!(public_key(forged.as_bytes()).unwrap_err(), Refusal::Signature);
+        }
+        assert_eq!(public_key(b"").unwrap_err(), Refusal::NoRequest);
+        let key = crate::authority::pem("PRIVATE KEY", b"x");
+        assert_eq!(public_key(key.as_bytes()).unwrap_err(), Refusal::NoRequest);
+        let junk = crate::authority::pem("CERTIFICATE REQUEST", &[0x30; 4096]);
+        assert!(matches!(public_key(junk.as_bytes()), Err(Refusal::UnreadableRequest(_))));
+    }
+}

@@ -1,0 +1,60 @@
+//! What the authority signs, and which credentials it takes.
+use super::*;
+use foundation_identity::id_of;
+use rcgen::{PKCS_ECDSA_P384_SHA384, SignatureAlgorithm};
+
+const LIFETIMES: Lifetimes = Lifetimes { workload: Duration::from_secs(3600), skew: Duration::from_secs(60) };
+
+fn sentry() -> SpiffeId {
+    "spiffe://localhost/ns/default/dapr-sentry".parse().unwrap()
+}
+
+fn app() -> SpiffeId {
+    "spiffe://public/ns/default/app".parse().unwrap()
+}
+
+fn key(algorithm: &'static SignatureAlgorithm) -> KeyPair {
+    KeyPair::generate_for(algorithm).unwrap()
+}
+
+#[test]
+fn what_it_signs_is_trusted_by_its_roots_alone() {
+    let credentials = Credentials::generate(&sentry(), LIFETIMES).unwrap();
+    let authority = Authority::new(&credentials, LIFETIMES).unwrap();
+    assert_eq!(authority.own(&sentry()).unwrap().id(), &sentry());
+    for algorithm in [&PKCS_ED25519, &PKCS_ECDSA_P384_SHA384] {
+        let signed = authority.sign(&key(algorithm), &app(), &["host.svc".to_owned()]).unwrap();
+        let (leaf, rest) = signed.chain.split_first().unwrap();
+        assert_eq!(id_of(leaf).unwrap(), app());
+        assert_eq!(authority.trust().unwrap().client(leaf, rest).unwrap(), app());
+        let other = Credentials::generate(&sentry(), LIFETIMES).unwrap();
+        assert!(Trust::from_pem(other.ca.as_bytes()).unwrap().client(leaf, rest).is_err());
+    }
+}
+
+#[test]
+fn credentials_that_do_not_fit_together_are_refused() {
+    let (one, other) = (Credentials::generate(&sentry(), LIFETIMES), Credentials::generate(&sentry(), LIFETIMES));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    let owns = |credentials: &Credentials| {
+        Authority::new(credentials, LIFETIMES).and_then(|authority| authority.own(&sentry())).is_ok()
+    };
+    assert!(owns(&one));
+    assert!(!owns(&Credentials { ca: other.ca.clone(), ..one.clone() }));
+    assert!(!owns(&Credentials { issuer_key: other.issuer_key.clone(), ..one.clone() }));
+    assert!(!owns(&Credentials { issuer_certificate: String::new(), ..one.clone() }));
+    assert!(owns(&Credentials { ca: format!("{}{}", other.ca, one.ca), ..one }));
+}
+
+#[test]
+fn a_certificate_lives_at_least_as_long_as_it_shall_and_never_longer_than_its_issuer() {
+    let credentials = Credentials::generate(&sentry(), LIFETIMES).unwrap();
+    let sign = |workload| {
+        let authority = Authority::new(&credentials, Lifetimes { workload, ..LIFETIMES }).unwrap();
+        (authority.sign(&key(&PKCS_ED25519), &app(), &[]).unwrap().expires, authority.expires())
+    };
+    let before = SystemTime::now();
+    assert!(sign(Duration::from_millis(10)).0 >= before + Duration::from_millis(10));
+    let (leaf, issuer) = sign(Duration::from_secs(10 * 365 * 24 * 3600));
+    assert_eq!(leaf, issuer);
+}
