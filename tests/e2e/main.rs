@@ -9,6 +9,7 @@ mod dapr;
 mod ending;
 mod invocation;
 mod reload;
+mod sentry;
 mod sidecar;
 mod sockets;
 mod telemetry;

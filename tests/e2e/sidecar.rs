@@ -18,6 +18,7 @@ pub(crate) struct Setup {
     /// YAML of a Configuration.
     pub(crate) configuration: Option<String>,
     pub(crate) flags: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// A running sidecar; it is killed when dropped.
@@ -25,6 +26,7 @@ pub(crate) struct Sidecar {
     child: Child,
     pub(crate) port: u16,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -87,7 +89,8 @@ impl Setup {
             flag("--app-port", &app_port.to_string());
         }
         arguments.extend(self.flags);
-        Sidecar { child: spawn(&arguments), port, arguments, folder }
+        let environment = self.environment;
+        Sidecar { child: spawn(&arguments, &environment), port, arguments, environment, folder }
     }
 }
 
@@ -139,7 +142,7 @@ impl Sidecar {
 
     /// Starts the process again as it was started first.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(&self.arguments);
+        self.child = spawn(&self.arguments, &self.environment);
         self.ready().await;
     }
 
@@ -175,9 +178,10 @@ pub(crate) async fn publish(port: u16, topic: &str, text: &str) -> bool {
     answer.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
 }
 
-fn spawn(arguments: &[String]) -> Child {
+fn spawn(arguments: &[String], environment: &[(String, String)]) -> Child {
     let mut command = Command::new(binary());
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.env("DAPR_HOST_IP", "127.0.0.1").spawn().unwrap()
 }
 

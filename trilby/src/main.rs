@@ -36,7 +36,8 @@ fn main() -> ExitCode {
 #[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
 fn placement(arguments: &[String]) -> ExitCode {
     let shows_state = std::env::var("DAPR_PLACEMENT_METADATA_ENABLED").is_ok_and(|text| text == "true" || text == "1");
-    control_placement::main(arguments, shows_state)
+    let namespace = std::env::var("NAMESPACE").ok().filter(|name| !name.is_empty());
+    control_placement::main(arguments, shows_state, namespace.as_deref().unwrap_or("default"))
 }
 
 #[allow(clippy::disallowed_methods)] // Here the environment of this process is read.

@@ -5,6 +5,7 @@
 //! without any input or output; [`Service`] gives it streams and a clock. Contract: protocols.md 1.
 mod authorization;
 mod dissemination;
+mod identity;
 mod metrics;
 mod namespace;
 mod options;
@@ -21,9 +22,9 @@ use options::Invalid;
 use std::process::ExitCode;
 
 /// Runs `placement` with a command line (without the name of the program). `serves_state` is what the environment variable
-/// `DAPR_PLACEMENT_METADATA_ENABLED` says.
-pub fn main(arguments: &[String], serves_state: bool) -> ExitCode {
-    match Options::read(arguments, serves_state) {
+/// `DAPR_PLACEMENT_METADATA_ENABLED` says, `namespace` that of the control plane.
+pub fn main(arguments: &[String], serves_state: bool, namespace: &str) -> ExitCode {
+    match Options::read(arguments, serves_state, namespace) {
         Ok(options) => {
             foundation_process::main(&options.common, async |context| service::start(&options, context).await)
         }

@@ -4,6 +4,7 @@ use foundation_flags::Kind::{Bool, Int, Text};
 use foundation_flags::Standing::{Absent, Current};
 use foundation_flags::{Flag, Flags, Kind, Misuse, Standing};
 use foundation_process::{COMMON, Common};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const INERT: Standing = Absent("nothing is kept between starts");
@@ -25,11 +26,11 @@ const FLAGS: &[Flag] = &[
     flag("disseminate-coalesce-window", Kind::Duration, "0s", Current, "How long changes are collected after a round"),
     flag("keepalive-time", Kind::Duration, "2s", Current, "Pause between pings of a silent sidecar, 1s to 10s"),
     flag("keepalive-timeout", Kind::Duration, "3s", Current, "How long a sidecar may take to answer a ping, 1s to 10s"),
-    flag("tls-enabled", Bool, "false", Absent("mTLS"), "Only let sidecars in that have an identity"),
+    flag("tls-enabled", Bool, "false", Current, "Only let sidecars in that have an identity"),
     flag("mode", Text, "standalone", Current, "standalone or kubernetes"),
-    flag("trust-domain", Text, "localhost", Absent("mTLS"), "Trust domain of the control plane"),
-    flag("trust-anchors-file", Text, "/var/run/secrets/dapr.io/tls/ca.crt", Absent("mTLS"), "Certificates to trust"),
-    flag("sentry-address", Text, "", Absent("mTLS"), "Where sentry is"),
+    flag("trust-domain", Text, "localhost", Current, "Trust domain of the control plane"),
+    flag("trust-anchors-file", Text, "/var/run/secrets/dapr.io/tls/ca.crt", Current, "Certificates to trust"),
+    flag("sentry-address", Text, "", Current, "Where sentry is"),
     flag("inmem-store-enabled", Bool, "true", INERT, "Has no effect"),
     flag("raft-logstore-path", Text, "", INERT, "Has no effect"),
     flag("max-api-level", Int, "10", INERT, "Has no effect"),
@@ -50,6 +51,18 @@ pub struct Options {
     pub serves_state: bool,
     pub keepalive_time: Duration,
     pub keepalive_timeout: Duration,
+    /// None lets every sidecar in.
+    pub mtls: Option<Mtls>,
+}
+
+/// Where the identity of this process comes from.
+#[derive(Clone, Debug)]
+pub struct Mtls {
+    pub trust_domain: String,
+    pub anchors: PathBuf,
+    pub sentry_address: String,
+    /// Of the control plane.
+    pub namespace: String,
 }
 
 /// Why there are no options.
@@ -63,11 +76,11 @@ pub enum Invalid {
 
 impl Options {
     /// Reads a command line (without the name of the program). `serves_state` is what the environment
-    /// (`DAPR_PLACEMENT_METADATA_ENABLED`) says of `--metadata-enabled`.
+    /// (`DAPR_PLACEMENT_METADATA_ENABLED`) says of `--metadata-enabled`; `namespace` is that of the control plane.
     ///
     /// # Errors
     /// [`Invalid`].
-    pub fn read(arguments: &[String], serves_state: bool) -> Result<Self, Invalid> {
+    pub fn read(arguments: &[String], serves_state: bool, namespace: &str) -> Result<Self, Invalid> {
         let flags = Flags::parse(&[FLAGS, COMMON], arguments)?;
         Ok(Self {
             common: Common::read(&flags),
@@ -82,6 +95,7 @@ impl Options {
             },
             keepalive_time: keepalive(&flags, "keepalive-time")?,
             keepalive_timeout: keepalive(&flags, "keepalive-timeout")?,
+            mtls: flags.bool("tls-enabled").then(|| mtls(&flags, namespace)),
         })
     }
 }
@@ -89,6 +103,15 @@ impl Options {
 /// How to use the command line.
 pub fn usage() -> String {
     foundation_flags::usage("placement", &[FLAGS, COMMON])
+}
+
+fn mtls(flags: &Flags, namespace: &str) -> Mtls {
+    Mtls {
+        trust_domain: flags.text("trust-domain").to_owned(),
+        anchors: flags.text("trust-anchors-file").into(),
+        sentry_address: flags.text("sentry-address").to_owned(),
+        namespace: namespace.to_owned(),
+    }
 }
 
 fn settings(flags: &Flags) -> Result<Settings, Invalid> {
@@ -123,7 +146,7 @@ mod tests {
 
     fn read(arguments: &[&str]) -> Result<Options, String> {
         let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        Options::read(&arguments, false).map_err(|invalid| invalid.to_string())
+        Options::read(&arguments, false, "default").map_err(|invalid| invalid.to_string())
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The gRPC service, and the process around it.
 use crate::authorization::check;
 use crate::dissemination::{Dissemination, Event, Orders, WAITING_ORDERS};
+use crate::identity::{authorize, peer};
 use crate::metrics::Metrics;
 use crate::namespace::{Settings, StreamId};
 use crate::options::Options;
-use crate::state;
+use crate::{identity, state};
 use anyhow::Context as _;
 use axum::Router;
 use foundation_drain::Drain;
+use foundation_identity::{ClientAuth, SpiffeId, incoming};
 use foundation_process::{Context, listen};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,14 +51,15 @@ impl Service {
     }
 
     /// Passes what a stream reports on until it ends.
-    async fn follow(self, stream: StreamId, mut reports: Streaming<Host>, orders: Orders) {
+    async fn follow(self, stream: StreamId, peer: Option<SpiffeId>, mut reports: Streaming<Host>, orders: Orders) {
         loop {
             let host = match reports.message().await {
                 Ok(Some(host)) => host,
                 Ok(None) | Err(_) => break,
             };
-            if let Err(refusal) = check(&host) {
-                orders.send(Err(refusal.into())).await.ok();
+            let checked = check(&host).map_err(Status::from).and_then(|()| authorize(peer.as_ref(), &host));
+            if let Err(refusal) = checked {
+                orders.send(Err(refusal)).await.ok();
                 break;
             }
             if self.events.send(Event::Message(stream, host)).await.is_err() {
@@ -75,15 +78,17 @@ impl Placement for Service {
         &self,
         request: Request<Streaming<Host>>,
     ) -> Result<Response<Self::ReportDaprStatusStream>, Status> {
+        let peer = peer(&request);
         let mut reports = request.into_inner();
         let host = reports.message().await?.ok_or_else(|| Status::invalid_argument("received nil host report"))?;
         check(&host)?;
+        authorize(peer.as_ref(), &host)?;
         tracing::info!(target: SCOPE, "received status report connection from new namespace={} id={} host={}", host.namespace, host.id, host.name);
         let stream = StreamId(self.streams.fetch_add(1, Ordering::Relaxed));
         let (orders, received) = mpsc::channel(WAITING_ORDERS);
         let joined = self.events.send(Event::Join(stream, host, orders.clone())).await;
         joined.map_err(|_| ending())?;
-        self.drain.spawn_until_stopped(self.clone().follow(stream, reports, orders));
+        self.drain.spawn_until_stopped(self.clone().follow(stream, peer, reports, orders));
         Ok(Response::new(ReceiverStream::new(received)))
     }
 }
@@ -97,6 +102,10 @@ fn ending() -> Status {
 /// # Errors
 /// A port that is taken.
 pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Result<Router> {
+    let identity = match &options.mtls {
+        Some(mtls) => Some(identity::start(mtls, &context.drain).await.context("cannot get an identity")?),
+        None => None,
+    };
     let service = Service::start(options.settings, Metrics::new(&context.metrics)?, &context.drain);
     let listener = listen::tcp(&options.address, options.port).await;
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
@@ -105,11 +114,19 @@ pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Resul
         .http2_keepalive_interval(Some(options.keepalive_time))
         .http2_keepalive_timeout(Some(options.keepalive_timeout))
         .add_service(PlacementServer::new(service.clone()));
+    let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
     let drain = context.drain.clone();
     context.drain.spawn(async move {
-        let stopped = drain.token();
-        let served = server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped.cancelled_owned());
-        if let Err(error) = served.await {
+        let stopped = drain.token().cancelled_owned();
+        let served = match acceptor {
+            Some(acceptor) => {
+                let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
+                let connections = ReceiverStream::new(incoming(listener, acceptor, &drain, refused));
+                server.serve_with_incoming_shutdown(connections, stopped).await
+            }
+            None => server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await,
+        };
+        if let Err(error) = served {
             tracing::error!(target: SCOPE, "placement service failed: {error}");
             drain.stop();
         }
