@@ -89,6 +89,8 @@ fn settings(configuration: &ConfigurationSpec) -> Option<MetricsSettings> {
     if !wanted.is_enabled() {
         return None;
     }
+    let told = serde_json::to_string(&wanted).unwrap_or_default();
+    tracing::info!(target: "dapr.runtime", "metric spec: {told}");
     let mut settings = MetricsSettings::new("", "");
     let http = wanted.http.unwrap_or_default();
     settings.http = HttpMetrics {
