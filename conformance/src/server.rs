@@ -86,9 +86,15 @@ impl Server {
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         let start = Instant::now();
         while TcpStream::connect(self.address()).await.is_err() {
-            assert!(start.elapsed() < PATIENCE, "{} does not listen", self.program.path);
+            assert!(start.elapsed() < PATIENCE && self.runs(), "{} does not listen", self.program.path);
             sleep(Duration::from_millis(10)).await;
         }
+        assert!(self.runs(), "another process listens on port {} of {}", self.port, self.program.path);
+    }
+
+    fn runs(&self) -> bool {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
     }
 
     /// Ends it at once, as a power cut would.
@@ -130,11 +136,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A port that nobody uses. Another process may be quicker to take it, which then fails the test loudly.
+/// A port that nobody uses: one of those that the system does not give to connections by itself.
 ///
 /// # Panics
 /// When there is none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its number").port()
+    let candidates = std::iter::repeat_with(|| 10_000 + (uuid::Uuid::new_v4().as_u128() % 22_000) as u16).take(1000);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    candidates.into_iter().find(is_free).expect("a free port")
 }

@@ -30,6 +30,10 @@ impl Server {
         if addresses.is_empty() {
             return Err(Error::invalid("metadata property redisHost is empty: give the host and port of the server"));
         }
+        if metadata.enable_tls {
+            // The client takes the provider of the process; one that is there already is as good.
+            rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+        }
         let name: Vec<_> = addresses.iter().map(|address| format!("{}:{}", address.host, address.port)).collect();
         let certificates = TlsCertificates { client_tls: client_certificate(metadata), root_cert: None };
         Ok(Self { name: name.join(","), metadata: metadata.clone(), addresses, certificates, dial_timeout })
