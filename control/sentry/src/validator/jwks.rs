@@ -34,7 +34,7 @@ pub struct Jwks {
 enum Source {
     Inline(Vec<u8>),
     File(PathBuf),
-    Url(Client, String),
+    Url(Box<Client>, String),
 }
 
 impl Jwks {
@@ -115,7 +115,7 @@ fn source(text: &str, ca: &str, deadline: Duration) -> Result<Source, Error> {
         return Err(Error::Configuration("the jwks validator needs the option source".to_owned()));
     }
     if text.starts_with("https://") || text.starts_with("http://") {
-        return Ok(Source::Url(Client::new(ca, deadline)?, text.to_owned()));
+        return Ok(Source::Url(Box::new(Client::new(ca, deadline)?), text.to_owned()));
     }
     if text.starts_with('{') {
         return Ok(Source::Inline(text.as_bytes().to_vec()));
