@@ -78,7 +78,8 @@ impl Pool {
         if let Some(connection) = slot.ready().await {
             return Ok(connection);
         }
-        let connection = self.connect(address, target).await?;
+        // Boxed: a handshake is rare and its future large, calls on open connections are neither.
+        let connection = Box::pin(self.connect(address, target)).await?;
         lock(&slot.open).push(connection.clone());
         connection.ready().await.map_err(Error::from)
     }
