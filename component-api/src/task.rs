@@ -23,6 +23,17 @@ impl Task {
         Self { stopping, handle: Some(handle) }
     }
 
+    /// Runs something that is given up as soon as the task shall finish, or `closing` is cancelled.
+    pub fn until(closing: CancellationToken, work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self::spawn(|stopping| async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = closing.cancelled() => {}
+                () = work => {}
+            }
+        })
+    }
+
     /// Whether the task has come to its end.
     pub fn is_finished(&self) -> bool {
         self.handle.as_ref().is_none_or(JoinHandle::is_finished)

@@ -2,7 +2,7 @@
 use crate::options::{Environment, Options};
 use anyhow::{Context, bail};
 use foundation_drain::Drain;
-use foundation_identity::{Anchors, Identity, Sentry, SpiffeId, Token, TrustDomain};
+use foundation_identity::{Anchors, Identity, Sentry, SpiffeId, TrustDomain};
 
 const SCOPE: &str = "dapr.runtime.security";
 const SENTRY: &str = "dapr-sentry";
@@ -27,8 +27,7 @@ pub(crate) async fn start(options: &Options, drain: &Drain) -> anyhow::Result<Op
         namespace: environment.namespace().to_owned(),
         app_id: environment.filled("SENTRY_LOCAL_IDENTITY").unwrap_or(&options.app_id).to_owned(),
         trust_domain: None,
-        token: environment.filled("DAPR_SENTRY_TOKEN_FILE").map(|path| Token::Jwks(path.into())),
-        rsa: false,
+        token: environment.filled("DAPR_SENTRY_TOKEN_FILE").map(Into::into),
     };
     let identity = foundation_identity::start(sentry, anchors(environment)?, drain).await?;
     Ok(Some(identity))

@@ -92,14 +92,7 @@ impl Store for PostgresConfiguration {
             listening => Some(listening?),
         };
         let follower = Follower { listener, table: Arc::clone(&self.table), keys, notify };
-        let closing = self.closing.clone();
-        Ok(Subscription::new(Task::spawn(|stopping| async move {
-            tokio::select! {
-                () = stopping.cancelled() => {}
-                () = closing.cancelled() => {}
-                () = follower.run(listening) => {}
-            }
-        })))
+        Ok(Subscription::new(Task::until(self.closing.clone(), follower.run(listening))))
     }
 
     async fn close(&self) -> Result<()> {

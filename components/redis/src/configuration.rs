@@ -77,14 +77,7 @@ impl Store for RedisConfiguration {
             listening => Some(listening?),
         };
         let follower = Follower { events, notify };
-        let closing = self.closing.clone();
-        Ok(Subscription::new(Task::spawn(|stopping| async move {
-            tokio::select! {
-                () = stopping.cancelled() => {}
-                () = closing.cancelled() => {}
-                () = follower.run(listening) => {}
-            }
-        })))
+        Ok(Subscription::new(Task::until(self.closing.clone(), follower.run(listening))))
     }
 
     async fn close(&self) -> Result<()> {

@@ -21,7 +21,6 @@ pub(crate) async fn start(mtls: &Mtls, drain: &Drain) -> Result<Identity, Error>
         app_id: APP_ID.to_owned(),
         trust_domain: Some(mtls.trust_domain.clone()),
         token: None,
-        rsa: false,
     };
     foundation_identity::start(sentry, Anchors::File(mtls.anchors.clone()), drain).await
 }

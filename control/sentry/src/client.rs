@@ -71,10 +71,7 @@ fn given(ca: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     certificates.map_err(|error| unreadable(error.to_string()))
 }
 
+/// The reason behind the layers of a client.
 fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }

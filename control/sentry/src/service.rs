@@ -4,7 +4,7 @@ use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::request::{identity, public_key};
 use crate::tokens::Tokens;
-use crate::validator::{Validator, Validators};
+use crate::validator::Validators;
 use arc_swap::ArcSwap;
 use foundation_identity::{SpiffeId, TrustDomain};
 use prost_types::Timestamp;
@@ -125,15 +125,4 @@ fn signed_tokens(tokens: &Tokens, id: &SpiffeId, asked: &[String]) -> Result<Sig
         by_audience.insert(audience.clone(), sign(std::slice::from_ref(audience))?);
     }
     Ok((Some(sign(&audiences)?), by_audience))
-}
-
-impl Validators {
-    /// Reads what must be read before the first request.
-    pub(crate) async fn get_ready(&self) {
-        for validator in self.all() {
-            if let Validator::Jwks(jwks) = validator {
-                jwks.load().await;
-            }
-        }
-    }
 }

@@ -36,8 +36,13 @@ impl Validators {
         }
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Validator> {
-        self.by_number.values()
+    /// Reads what must be read before the first request.
+    pub(crate) async fn get_ready(&self) {
+        for validator in self.by_number.values() {
+            if let Validator::Jwks(jwks) = validator {
+                jwks.load().await;
+            }
+        }
     }
 
     /// The validator that a request names.

@@ -1,7 +1,7 @@
 //! The identity of this process: its certificate and its trust as they are now, and the connections that they secure.
 use crate::connection::{client, handshake, server_name};
 use crate::verifier::Verifier;
-use crate::{Error, Expected, PeerId, SpiffeId, Svid, Trust, id_of};
+use crate::{Error, Expected, PeerId, Secured, SpiffeId, Svid, Trust, id_of};
 use arc_swap::ArcSwap;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -13,7 +13,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// Certificate and trust of this process. Clones share them; both may change while it runs.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ impl Identity {
     {
         let config = client(&self.trust, expected, Some(Arc::new(self.clone()))).map_err(io::Error::other)?;
         let connector = TlsConnector::from(Arc::new(config));
-        Ok(handshake(connector.connect(server_name(), stream)).await?.into())
+        handshake(connector.connect(server_name(), stream)).await
     }
 }
 
@@ -113,18 +114,18 @@ impl Acceptor {
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
 
-    /// Secures a connection; tells who the client is when it had to prove that.
+    /// Secures a connection.
     ///
     /// # Errors
     /// A failed or late handshake.
-    pub async fn accept<C>(&self, stream: C) -> io::Result<(TlsStream<C>, Option<PeerId>)>
+    pub async fn accept<C>(&self, stream: C) -> io::Result<Secured<C>>
     where
         C: AsyncRead + AsyncWrite + Unpin,
     {
         let stream = handshake(self.0.accept(stream)).await?;
         let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let peer = leaf.map(id_of).transpose().map_err(io::Error::other)?.map(PeerId);
-        Ok((stream.into(), peer))
+        Ok(Secured::new(stream, peer))
     }
 }
 

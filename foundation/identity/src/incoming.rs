@@ -1,15 +1,11 @@
 //! Connections of clients that are secured before a server sees them.
-use crate::{Acceptor, PeerId};
+use crate::{Acceptor, PeerId, Secured};
 use foundation_drain::Drain;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio_rustls::TlsStream;
 use tonic::transport::server::Connected;
 
 /// Handshakes at once.
@@ -17,20 +13,14 @@ const HANDSHAKES: usize = 1024;
 /// When connections cannot be accepted, mostly for lack of files, others may end meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A connection after its handshake. Requests on it have an extension `Option<PeerId>`.
-pub struct Secured {
-    stream: TlsStream<TcpStream>,
-    peer: Option<PeerId>,
-}
-
 /// Accepts and secures connections until the drain stops. A slow handshake delays no other one; `refused` is told of those
-/// that fail.
+/// that fail. Requests on the connections have an extension `Option<PeerId>`.
 pub fn incoming(
     listener: TcpListener,
     acceptor: Acceptor,
     drain: &Drain,
     refused: impl Fn(&io::Error) + Clone + Send + 'static,
-) -> mpsc::Receiver<io::Result<Secured>> {
+) -> mpsc::Receiver<io::Result<Secured<TcpStream>>> {
     let (sender, receiver) = mpsc::channel(1);
     let (tasks, slots) = (drain.clone(), Arc::new(Semaphore::new(HANDSHAKES)));
     drain.spawn_until_stopped(async move {
@@ -45,7 +35,7 @@ pub fn incoming(
                 let secured = acceptor.accept(stream).await;
                 drop(slot);
                 match secured {
-                    Ok((stream, peer)) => drop(sender.send(Ok(Secured { stream, peer })).await),
+                    Ok(secured) => drop(sender.send(Ok(secured)).await),
                     Err(error) => refused(&error),
                 }
             });
@@ -54,30 +44,10 @@ pub fn incoming(
     receiver
 }
 
-impl Connected for Secured {
+impl Connected for Secured<TcpStream> {
     type ConnectInfo = Option<PeerId>;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.peer.clone()
-    }
-}
-
-impl AsyncRead for Secured {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Secured {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.peer().cloned()
     }
 }

@@ -3,7 +3,7 @@ use crate::connection::{client, handshake, server_name};
 use crate::{Error, Expected, SpiffeId, Svid, Trust};
 use arc_swap::ArcSwap;
 use hyper_util::rt::TokioIo;
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ED25519, PKCS_RSA_SHA256, SignatureAlgorithm};
+use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ED25519};
 use rustls_pki_types::PrivateKeyDer;
 use std::io;
 use std::path::PathBuf;
@@ -32,18 +32,8 @@ pub struct Sentry {
     pub app_id: String,
     /// Only services of the control plane name theirs; for apps sentry decides.
     pub trust_domain: Option<String>,
-    pub token: Option<Token>,
-    /// Webhooks of Kubernetes need a key of RSA.
-    pub rsa: bool,
-}
-
-/// What proves to sentry who asks; the file is read for each request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Token {
-    /// Of an issuer whose keys sentry knows.
-    Jwks(PathBuf),
-    /// Of a service account.
-    Kubernetes(PathBuf),
+    /// File with a token that proves who asks, of an issuer whose keys sentry knows. It is read for each request.
+    pub token: Option<PathBuf>,
 }
 
 impl Sentry {
@@ -63,9 +53,8 @@ impl Sentry {
     }
 
     fn request(&self) -> Result<(KeyPair, SignCertificateRequest), Error> {
-        let algorithm: &SignatureAlgorithm = if self.rsa { &PKCS_RSA_SHA256 } else { &PKCS_ED25519 };
         let unusable = |error: rcgen::Error| Error::Key(error.to_string());
-        let pair = KeyPair::generate_for(algorithm).map_err(unusable)?;
+        let pair = KeyPair::generate_for(&PKCS_ED25519).map_err(unusable)?;
         let (token, validator) = self.token()?;
         let request = SignCertificateRequest {
             id: self.app_id.clone(),
@@ -80,14 +69,10 @@ impl Sentry {
     }
 
     fn token(&self) -> Result<(String, TokenValidator), Error> {
-        let (path, validator) = match &self.token {
-            None => return Ok((String::new(), TokenValidator::Unknown)),
-            Some(Token::Jwks(path)) => (path, TokenValidator::Jwks),
-            Some(Token::Kubernetes(path)) => (path, TokenValidator::Kubernetes),
-        };
+        let Some(path) = &self.token else { return Ok((String::new(), TokenValidator::Unknown)) };
         let read = std::fs::read_to_string(path);
         let token = read.map_err(|reason| Error::TokenFile { path: path.display().to_string(), reason })?;
-        Ok((token.trim().to_owned(), validator))
+        Ok((token.trim().to_owned(), TokenValidator::Jwks))
     }
 
     async fn connect(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<Channel, Error> {
@@ -117,9 +102,5 @@ fn signing_request(pair: &KeyPair) -> Result<String, rcgen::Error> {
 
 /// The reason behind the layers of a client.
 fn innermost(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -65,7 +65,7 @@ async fn meet(client: &Identity, server: &Identity, expected: Expected) -> io::R
     let acceptor = server.acceptor(ClientAuth::Required).unwrap();
     let (connected, accepted) = tokio::join!(client.connect(near, expected), acceptor.accept(far));
     connected?;
-    Ok(accepted?.1.map(|peer| peer.0.to_string()))
+    Ok(accepted?.peer().map(|peer| peer.0.to_string()))
 }
 
 #[tokio::test]

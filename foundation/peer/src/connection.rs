@@ -26,16 +26,14 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 const LARGEST_FRAME: u32 = 64 << 10;
 const LARGEST_HEADERS: u32 = 1 << 20;
 
-/// All open connections by address and app: with an identity a connection is good for the app that proved to be there alone.
+/// All open connections by app and address: with an identity a connection is good for the app that proved to be there alone.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    slots: Mutex<HashMap<Place, Arc<Slot>>>,
+    slots: Mutex<HashMap<Target, HashMap<String, Arc<Slot>>>>,
     /// Of this sidecar; without one connections are in the open.
     identity: Option<Identity>,
     drain: Drain,
 }
-
-type Place = (String, Target);
 
 /// The connections to one app at one address.
 #[derive(Debug, Default)]
@@ -86,7 +84,12 @@ impl Pool {
 
     /// Forgets the connections to an app at an address; calls that run on them go on.
     pub(crate) fn destroy(&self, address: &str, target: &Target) {
-        lock(&self.slots).remove(&(address.to_owned(), target.clone()));
+        let mut slots = lock(&self.slots);
+        let Some(of_target) = slots.get_mut(target) else { return };
+        of_target.remove(address);
+        if of_target.is_empty() {
+            slots.remove(target);
+        }
     }
 
     /// Whether connections are secured.
@@ -95,7 +98,12 @@ impl Pool {
     }
 
     fn slot(&self, address: &str, target: &Target) -> Arc<Slot> {
-        Arc::clone(lock(&self.slots).entry((address.to_owned(), target.clone())).or_default())
+        let mut slots = lock(&self.slots);
+        // Nearly every call finds its slot, and then copies no names.
+        if let Some(slot) = slots.get(target).and_then(|of_target| of_target.get(address)) {
+            return Arc::clone(slot);
+        }
+        Arc::clone(slots.entry(target.clone()).or_default().entry(address.to_owned()).or_default())
     }
 
     async fn connect(&self, address: &str, target: &Target) -> Result<Connection, Error> {

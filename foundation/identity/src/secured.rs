@@ -1,0 +1,50 @@
+//! A connection after its handshake.
+use crate::PeerId;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::server::TlsStream;
+
+/// A connection that came in and was secured.
+#[derive(Debug)]
+pub struct Secured<C> {
+    stream: TlsStream<C>,
+    peer: Option<PeerId>,
+}
+
+impl<C> Secured<C> {
+    pub(crate) fn new(stream: TlsStream<C>, peer: Option<PeerId>) -> Self {
+        Self { stream, peer }
+    }
+
+    /// Who the client is when it had to prove that.
+    pub fn peer(&self) -> Option<&PeerId> {
+        self.peer.as_ref()
+    }
+
+    /// The connection below.
+    pub fn get_ref(&self) -> &C {
+        self.stream.get_ref().0
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<C> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<C: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<C> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
