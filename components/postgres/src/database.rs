@@ -9,7 +9,7 @@ use crate::connection_string::target;
 use crate::metadata::ConnectionMetadata;
 use crate::tls;
 use component_api::{Error, Kind, Result};
-use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Client, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use std::fmt;
 use std::future::Future;
 use std::time::Duration;
@@ -55,7 +55,8 @@ impl Database {
         let manager = Manager::from_config(target.config.clone(), connector.clone(), recycling);
         let many = std::thread::available_parallelism().map_or(FEW, usize::from).max(FEW);
         let most = if metadata.max_conns > 1 { metadata.max_conns } else { target.max_connections.unwrap_or(many) };
-        let pool = Pool::builder(manager).max_size(most).runtime(Runtime::Tokio1).build();
+        let pool = Pool::builder(manager).max_size(most).runtime(Runtime::Tokio1);
+        let pool = pool.pre_recycle(fresh(metadata.connection_max_idle_time.0)).build();
         let pool = pool.map_err(|error| Error::other("preparing a pool of connections").with_source(error))?;
         Ok(Self {
             pool,
@@ -136,6 +137,14 @@ impl Database {
     pub(crate) fn close(&self) {
         self.pool.close();
     }
+}
+
+/// Refuses connections that were idle for too long; zero is no limit.
+fn fresh(longest: Duration) -> Hook {
+    Hook::sync_fn(move |_, connection| {
+        let is_fresh = longest.is_zero() || connection.last_used() < longest;
+        if is_fresh { Ok(()) } else { Err(HookError::message("it was idle for too long")) }
+    })
 }
 
 /// Gives a connection back. One that still waits for an answer is closed, so that nobody waits behind it.

@@ -31,7 +31,7 @@ pub struct ConnectionMetadata {
     pub timeout: GoDuration,
     /// Most connections at the same time; 0 is 4, or as many as there are processors.
     pub max_conns: usize,
-    /// How long a connection may be idle before it is closed. Alias: `connMaxIdleTime`.
+    /// How long a connection may be idle and still be used; zero is without limit. Alias: `connMaxIdleTime`.
     #[serde(alias = "connMaxIdleTime")]
     pub connection_max_idle_time: GoDuration,
     /// `exec` and `simple_protocol` do without prepared statements, as some proxies need it; all others keep them.

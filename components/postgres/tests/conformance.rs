@@ -1,7 +1,7 @@
 //! The common suite over the components of this crate, each test with a server of its own.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 use component_api::binding::{Binding, Request, Response};
-use component_api::configuration::Item;
+use component_api::configuration::{Item, Items, Notify, Store as _};
 use component_api::state::{GetRequest, Store};
 use component_api::{Kind, Metadata as Pairs};
 use component_postgres::binding::PostgresBinding;
@@ -44,27 +44,13 @@ async fn many_at_once() {
     assert!(read.iter().all(|read| matches!(read, Ok(None))), "{read:?}");
 }
 
-/// Another connection writes, as another program would, and the table has the trigger of Dapr's documentation.
+/// Another connection writes, as another program would.
 #[tokio::test]
 #[ignore = "needs postgresql: run ./test components"]
 async fn items() {
     let server = Server::postgres().await;
     let writer = Arc::new(binding(&server));
-    exec(&writer, "CREATE TABLE settings (key text, value text, version text, metadata json)").await;
-    exec(
-        &writer,
-        "CREATE FUNCTION tell() RETURNS trigger AS $$ BEGIN
-            PERFORM pg_notify('changes', json_build_object('table', TG_TABLE_NAME, 'action', TG_OP,
-                'data', row_to_json(COALESCE(NEW, OLD)))::text);
-            RETURN NULL;
-        END; $$ LANGUAGE plpgsql",
-    )
-    .await;
-    exec(
-        &writer,
-        "CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON settings FOR EACH ROW EXECUTE FUNCTION tell()",
-    )
-    .await;
+    make_settings(&writer).await;
     let metadata = configuration::Metadata {
         connection: connection(&server),
         table: "settings".to_owned(),
@@ -129,6 +115,44 @@ async fn lost_and_found() {
     }
 }
 
+/// A subscription to a configuration goes on after the server was away, and then tells what it missed.
+#[tokio::test]
+#[ignore = "needs postgresql: run ./test components"]
+async fn a_subscription_outlives_the_server() {
+    let server = Server::postgres().await;
+    make_settings(&binding(&server)).await;
+    let metadata = configuration::Metadata {
+        connection: connection(&server),
+        table: "settings".to_owned(),
+        notify_channel: "changes".to_owned(),
+    };
+    let store = PostgresConfiguration::new(metadata).unwrap();
+    let (sender, mut inbox) = tokio::sync::mpsc::unbounded_channel();
+    let _subscription = store.subscribe(Vec::new(), Pairs::new(), Arc::new(Inbox(sender))).await.unwrap();
+    for value in ["1", "2"] {
+        server.kill().await;
+        server.start().await;
+        let writing = async {
+            while invoke(&binding(&server), "exec", "DELETE FROM settings", "").await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            write(&binding(&server), "key", Some(Item { value: value.to_owned(), ..Item::default() })).await;
+        };
+        tokio::time::timeout(Duration::from_secs(60), writing).await.unwrap();
+        let told = async { while inbox.recv().await.is_some_and(|items| items["key"].value != value) {} };
+        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap();
+    }
+}
+
+struct Inbox(tokio::sync::mpsc::UnboundedSender<Items>);
+
+#[async_trait::async_trait]
+impl Notify for Inbox {
+    async fn changed(&self, items: Items) {
+        self.0.send(items).ok();
+    }
+}
+
 /// Neither errors nor debug output tell a password.
 #[tokio::test]
 #[ignore = "needs postgresql: run ./test components"]
@@ -171,6 +195,25 @@ async fn invoke(
     let pairs = [("sql", sql), ("params", parameters)];
     let metadata = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     binding.invoke(Request { operation: operation.to_owned(), metadata, ..Request::default() }).await
+}
+
+/// The table, with the trigger of Dapr's documentation.
+async fn make_settings(writer: &PostgresBinding) {
+    exec(writer, "CREATE TABLE settings (key text, value text, version text, metadata json)").await;
+    exec(
+        writer,
+        "CREATE FUNCTION tell() RETURNS trigger AS $$ BEGIN
+            PERFORM pg_notify('changes', json_build_object('table', TG_TABLE_NAME, 'action', TG_OP,
+                'data', row_to_json(COALESCE(NEW, OLD)))::text);
+            RETURN NULL;
+        END; $$ LANGUAGE plpgsql",
+    )
+    .await;
+    exec(
+        writer,
+        "CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON settings FOR EACH ROW EXECUTE FUNCTION tell()",
+    )
+    .await;
 }
 
 async fn write(binding: &PostgresBinding, key: &str, item: Option<Item>) {

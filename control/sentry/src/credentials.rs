@@ -32,14 +32,27 @@ pub struct Credentials {
 }
 
 impl Files {
-    /// The credentials, if all of them are there.
+    /// The credentials; none when none of the files is there.
     ///
     /// # Errors
-    /// A file that is there and cannot be read.
+    /// A file that is there and cannot be read, and [`Error::Incomplete`]: what is there must not be replaced.
     pub fn read(&self) -> Result<Option<Credentials>, Error> {
-        let parts = (read(&self.ca)?, read(&self.issuer_certificate)?, read(&self.issuer_key)?);
-        let (Some(ca), Some(issuer_certificate), Some(issuer_key)) = parts else { return Ok(None) };
-        Ok(Some(Credentials { ca, issuer_certificate, issuer_key }))
+        match (read(&self.ca)?, read(&self.issuer_certificate)?, read(&self.issuer_key)?) {
+            (Some(ca), Some(issuer_certificate), Some(issuer_key)) => {
+                Ok(Some(Credentials { ca, issuer_certificate, issuer_key }))
+            }
+            (None, None, None) => Ok(None),
+            (ca, certificate, _) => Err(Error::Incomplete(self.missing(ca.is_some(), certificate.is_some()))),
+        }
+    }
+
+    fn missing(&self, has_ca: bool, has_certificate: bool) -> String {
+        let path = match (has_ca, has_certificate) {
+            (false, _) => &self.ca,
+            (true, false) => &self.issuer_certificate,
+            (true, true) => &self.issuer_key,
+        };
+        path.display().to_string()
     }
 
     /// Writes the credentials, for the owner's eyes only.

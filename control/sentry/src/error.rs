@@ -9,6 +9,8 @@ pub enum Error {
     Read { path: String, reason: io::Error },
     #[error("cannot write {path}: {reason}; check --issuer-credentials")]
     Write { path: String, reason: io::Error },
+    #[error("{0} is missing beside the other credentials; restore it, or remove the others to get new ones")]
+    Incomplete(String),
     #[error("there is no certificate in {0}")]
     Empty(&'static str),
     #[error("{what} cannot be read: {reason}")]

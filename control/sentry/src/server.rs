@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use axum::Router;
 use foundation_drain::Drain;
-use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, TrustDomain, incoming};
+use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, Trust, TrustDomain, incoming};
 use foundation_process::listen::{self, Listener};
 use foundation_process::{Context, serve, serve_tls};
 use std::collections::BTreeMap;
@@ -117,20 +117,25 @@ struct Source {
 }
 
 impl Source {
-    /// Reads all credentials; makes those that are missing.
+    /// Reads all credentials; makes them when there are none.
     fn load(&self, metrics: &Metrics) -> Result<Signers, Error> {
-        let (files, lifetimes) = (self.files(), self.settings.lifetimes);
-        let credentials = match files.read()? {
-            Some(credentials) => credentials,
-            None => {
-                tracing::info!(target: SCOPE, "Root and issuer certs not found: generating self signed CA");
-                let credentials = Credentials::generate(&self.own, lifetimes)?;
-                files.write(&credentials)?;
-                metrics.issuer_changed();
-                credentials
-            }
-        };
-        let authority = Authority::new(&credentials, lifetimes)?;
+        match self.files().read()? {
+            Some(credentials) => self.signers(&credentials, metrics),
+            None => self.signers(&self.generate(metrics)?, metrics),
+        }
+    }
+
+    fn generate(&self, metrics: &Metrics) -> Result<Credentials, Error> {
+        tracing::info!(target: SCOPE, "Root and issuer certs not found: generating self signed CA");
+        let credentials = Credentials::generate(&self.own, self.settings.lifetimes)?;
+        self.files().write(&credentials)?;
+        metrics.issuer_changed();
+        Ok(credentials)
+    }
+
+    fn signers(&self, credentials: &Credentials, metrics: &Metrics) -> Result<Signers, Error> {
+        let lifetimes = self.settings.lifetimes;
+        let authority = Authority::new(credentials, lifetimes)?;
         authority.own(&self.own)?;
         let tokens = self.options.jwt.as_ref().map(|options| Tokens::load(options, lifetimes.skew)).transpose()?;
         metrics.issuer_expires(authority.expires());
@@ -165,8 +170,7 @@ impl Source {
     }
 
     fn reload(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
-        let loaded = self.load(metrics).and_then(|loaded| Ok((loaded.authority.trust()?, loaded)));
-        match loaded {
+        match self.reread(metrics) {
             Ok((trust, loaded)) => {
                 signers.store(Arc::new(loaded));
                 identity.trust(trust);
@@ -176,6 +180,13 @@ impl Source {
             }
             Err(error) => tracing::error!(target: SCOPE, "changed credentials are not used: {error}"),
         }
+    }
+
+    /// While sentry runs nothing is made: files that are being replaced may be away for a moment.
+    fn reread(&self, metrics: &Metrics) -> Result<(Trust, Signers), Error> {
+        let gone = || Error::Incomplete(self.options.ca.display().to_string());
+        let signers = self.signers(&self.files().read()?.ok_or_else(gone)?, metrics)?;
+        Ok((signers.authority.trust()?, signers))
     }
 
     fn renew(&self, signers: &ArcSwap<Signers>, identity: &Identity) {

@@ -2,6 +2,7 @@
 use crate::database::translate;
 use component_api::{Error, Kind, Result};
 use futures_util::stream::{self, BoxStream, StreamExt};
+use std::future::ready;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Config};
@@ -36,7 +37,9 @@ impl Listener {
         let connected = self.config.connect(self.connector.clone()).await;
         let (client, mut connection) = connected.map_err(|error| translate(&error))?;
         let messages = stream::poll_fn(move |context| connection.poll_message(context));
-        let mut messages = messages.filter_map(|message| async { message.ok() }).boxed();
+        // The first error is the end of the connection.
+        let messages = messages.map(std::result::Result::ok).take_while(|message| ready(message.is_some()));
+        let mut messages = messages.filter_map(ready).boxed();
         let command = format!("LISTEN {}", self.channel);
         let mut early = Vec::new();
         let begun = {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_postgres::error::SqlState;
 
+/// What PostgreSQL says when two create the same table.
+const COLLISIONS: [SqlState; 3] = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_OBJECT, SqlState::DUPLICATE_TABLE];
 /// How often, and after which pause, the table is created again when another process does so at the same time.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -51,7 +53,7 @@ async fn create_table(client: &Client, table: &str) -> Result<()> {
     let create = format!("CREATE TABLE IF NOT EXISTS {table} (key text NOT NULL PRIMARY KEY, value text NOT NULL)");
     for _ in 0..TRIES {
         match client.batch_execute(&create).await {
-            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => sleep(PAUSE).await,
+            Err(error) if error.code().is_some_and(|code| COLLISIONS.contains(code)) => sleep(PAUSE).await,
             created => return created.map_err(|error| translate(&error)),
         }
     }

@@ -1,5 +1,6 @@
 //! What the authority signs, and which credentials it takes.
 use super::*;
+use crate::credentials::Files;
 use foundation_identity::id_of;
 use rcgen::{PKCS_ECDSA_P384_SHA384, SignatureAlgorithm};
 
@@ -57,4 +58,22 @@ fn a_certificate_lives_at_least_as_long_as_it_shall_and_never_longer_than_its_is
     assert!(sign(Duration::from_millis(10)).0 >= before + Duration::from_millis(10));
     let (leaf, issuer) = sign(Duration::from_secs(10 * 365 * 24 * 3600));
     assert_eq!(leaf, issuer);
+}
+
+#[test]
+fn credentials_are_made_only_where_there_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name| folder.path().join(name);
+    let files = Files { ca: file("ca.crt"), issuer_certificate: file("issuer.crt"), issuer_key: file("issuer.key") };
+    assert!(files.read().unwrap().is_none());
+    files.write(&Credentials::generate(&sentry(), LIFETIMES).unwrap()).unwrap();
+    assert!(files.read().unwrap().is_some());
+    for path in [&files.issuer_key, &files.issuer_certificate, &files.ca] {
+        std::fs::remove_file(path).unwrap();
+        let refused = files.read().map(|found| found.is_some());
+        match refused {
+            Err(Error::Incomplete(missing)) => assert_eq!(missing, path.display().to_string()),
+            other => assert!(path == &files.ca && matches!(other, Ok(false)), "{other:?}"),
+        }
+    }
 }
