@@ -7,6 +7,7 @@ mod broker;
 mod client;
 mod dapr;
 mod ending;
+mod http2;
 mod invocation;
 mod reload;
 mod sentry;

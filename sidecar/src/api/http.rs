@@ -1,7 +1,9 @@
 //! The HTTP API: what lies around the endpoints, in Dapr's order (surface.md 1.1).
 //!
 //! It is one service written by hand and not a stack of layers: most requests pass through it in well under a microsecond.
+mod h2c;
 mod names;
+mod pace;
 mod path;
 pub(crate) mod plain;
 mod server;
@@ -77,9 +79,14 @@ impl Api {
         Self { router, invoke: None, settings, observer }
     }
 
+    /// Bytes of all headers that a request may have.
+    pub(crate) fn max_header_bytes(&self) -> usize {
+        self.settings.read_buffer_size.saturating_add(HEADER_SLACK)
+    }
+
     /// Answers one request of a client.
     pub async fn answer(&self, request: Request, client: Option<SocketAddr>) -> Response<Body> {
-        if header_bytes(&request) > self.settings.read_buffer_size + HEADER_SLACK {
+        if header_bytes(&request) > self.max_header_bytes() {
             return plain::headers_too_large();
         }
         if path::check_escapes(request.uri().path()).is_err() {

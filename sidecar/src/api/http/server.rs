@@ -1,28 +1,48 @@
 //! Connections of HTTP clients: HTTP/1.1, and HTTP/2 without TLS from the first byte.
 use super::Api;
+use super::h2c::Change;
+use super::pace::{Pace, Paced, Running, RunningBody};
 use axum::body::Body;
 use foundation_drain::Drain;
 use foundation_process::listen::{Connection, Serve};
+use http::{Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// More than headers may have, so that bodies are read in large pieces.
 const BUFFER: usize = 256 << 10;
+/// For the client to begin in HTTP/2 after it was told to.
+const CHANGE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What each header counts for beside its text (RFC 9113 6.5.2), times as many as there are mostly.
+const HEADERS_OVERHEAD: usize = 32 * 10;
 
 /// Serves an API.
 #[derive(Clone)]
 pub struct Server {
     api: Arc<Api>,
+    http2: bool,
     builder: Builder<TokioExecutor>,
 }
+
+/// A connection of a client.
+struct Connected {
+    server: Server,
+    client: Option<SocketAddr>,
+    pace: Arc<Pace>,
+    drain: Drain,
+}
+
+type Answer = Result<Response<RunningBody<Body>>, Infallible>;
 
 impl Server {
     /// `http2` allows HTTP/2 beside HTTP/1.1 (`DAPR_HTTP_DISABLE_H2C` forbids it).
@@ -31,30 +51,73 @@ impl Server {
         if !http2 {
             builder = builder.http1_only();
         }
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(BUFFER);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(None);
-        Self { api, builder }
+        let headers = api.max_header_bytes();
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(headers.max(BUFFER));
+        let headers = u32::try_from(headers.saturating_add(HEADERS_OVERHEAD)).unwrap_or(u32::MAX);
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(None).max_header_list_size(headers);
+        Self { api, http2, builder }
     }
-}
 
-impl Serve for Server {
-    async fn serve(self, connection: impl Connection, drain: Drain) {
-        let (api, client) = (self.api, connection.client());
-        let service = service_fn(move |request: http::Request<Incoming>| {
-            let api = Arc::clone(&api);
-            async move { Ok::<_, Infallible>(api.answer(request.map(body), client).await) }
-        });
-        let mut connection = pin!(self.builder.serve_connection_with_upgrades(TokioIo::new(connection), service));
+    async fn run<C, F>(&self, connection: C, drain: &Drain, answer: impl Fn(Request<Incoming>) -> F)
+    where
+        C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let serving = self.builder.serve_connection_with_upgrades(TokioIo::new(connection), service_fn(answer));
+        let mut serving = pin!(serving);
         tokio::select! {
-            _ = connection.as_mut() => {}
+            _ = serving.as_mut() => {}
             () = drain.stopped() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await.ok();
+                serving.as_mut().graceful_shutdown();
+                serving.await.ok();
             }
         }
     }
 }
 
-fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+impl Serve for Server {
+    async fn serve(self, connection: impl Connection, drain: Drain) {
+        let (client, pace) = (connection.client(), Arc::<Pace>::default());
+        let paced = Paced::new(connection, Arc::clone(&pace));
+        let connected = Arc::new(Connected { server: self, client, pace, drain });
+        let answer = |request| Arc::clone(&connected).begin(request);
+        connected.server.run(paced, &connected.drain, answer).await;
+    }
+}
+
+impl Connected {
+    /// Answers a request, or goes on in HTTP/2 with it.
+    async fn begin(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        let Some(change) = Change::asked(&request).filter(|_| self.server.http2) else {
+            let response = self.answer(request).await?;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                self.pace.end();
+            }
+            return Ok(response);
+        };
+        let running = self.pace.begin();
+        self.pace.end();
+        self.drain.spawn(Arc::clone(&self).change(change, request));
+        Ok(Change::agree().map(|body| running.body(body)))
+    }
+
+    async fn change(self: Arc<Self>, change: Change, request: Request<Incoming>) {
+        let begin = async { change.replay(TokioIo::new(hyper::upgrade::on(request).await.ok()?)).await.ok() };
+        let Ok(Some(connection)) = tokio::time::timeout(CHANGE_LIMIT, begin).await else { return };
+        let answer = |request| {
+            let connected = Arc::clone(&self);
+            async move { connected.answer(request).await }
+        };
+        self.server.run(connection, &self.drain, answer).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let running = self.pace.begin();
+        let response = self.server.api.answer(request.map(|incoming| body(incoming, &running)), self.client).await;
+        Ok(response.map(|body| running.body(body)))
+    }
+}
+
+fn body(incoming: Incoming, running: &Running) -> Body {
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(running.part().body(incoming)) }
 }
