@@ -110,6 +110,12 @@ pub trait Broker: Send + Sync {
         publish_each(self, topic, entries).await
     }
 
+    /// Asks for no more messages, for brokers that send them ahead; those that are on their way are still delivered
+    /// before the subscriptions close. Called when the sidecar ends.
+    async fn pause(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends background work and connections; later calls fail.
     async fn close(&self) -> Result<()> {
         Ok(())

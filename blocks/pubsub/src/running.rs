@@ -65,6 +65,11 @@ impl Running {
         self.wish == wish.subscription && Arc::ptr_eq(&self.broker, broker)
     }
 
+    /// Where it is subscribed.
+    pub(crate) fn broker(&self) -> Arc<Instance<dyn Broker>> {
+        Arc::clone(&self.broker)
+    }
+
     /// Takes no more events and waits for those in work.
     pub(crate) async fn stop(self) {
         self.delivery.closing.store(true, Ordering::Relaxed);

@@ -16,13 +16,15 @@ use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 /// Pauses before subscribing again where a broker failed: from the first, by half as much more, to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// How long a broker may take to pause.
+const PAUSING: Duration = Duration::from_secs(5);
 
 /// How subscriptions are found.
 #[derive(Clone, Copy, Debug)]
@@ -123,9 +125,24 @@ impl Subscriber {
     /// Stops all subscriptions for good, those of streams too.
     pub async fn end(self: &Arc<Self>) {
         self.drain.stop();
+        self.pause_brokers().await;
         self.state.lock().await.ended = true;
         self.stop().await;
         self.ended.cancel();
+    }
+
+    /// So that what brokers have sent ahead is delivered before the end.
+    async fn pause_brokers(&self) {
+        let in_use: BTreeMap<_, _> = self
+            .state
+            .lock()
+            .await
+            .running
+            .values()
+            .map(|running| running.broker())
+            .map(|one| (one.name.clone(), one))
+            .collect();
+        join_all(in_use.values().map(pause)).await;
     }
 
     /// Starts and stops with the health of the app, from now until the drain stops.
@@ -309,6 +326,15 @@ impl Subscriber {
             tracing::error!(target: SCOPE, "{error}");
         }
     }
+}
+
+async fn pause(broker: &Arc<Instance<dyn Broker>>) {
+    let problem = match timeout(PAUSING, broker.component.pause()).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    tracing::warn!(target: SCOPE, "cannot pause {} before the end: {problem}", broker.name);
 }
 
 fn not_asked() -> Vec<Subscription> {

@@ -9,12 +9,21 @@ use component_api::pubsub::{
 };
 use component_api::{Config, Error, Metadata, Registry, Result, Task};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Code, Status, Streaming};
 use wire::components::v1::pub_sub_client::PubSubClient;
-use wire::components::v1::{self, AckMessageError, FeaturesRequest, PullMessagesRequest, PullMessagesResponse, Topic};
+use wire::components::v1::{
+    self, AckMessageError, FeaturesRequest, PauseRequest, PullMessagesRequest, PullMessagesResponse, ResumeRequest,
+    Topic,
+};
+
+/// When a paused broker has sent nothing for so long, nothing more is on its way.
+const QUIET: Duration = Duration::from_millis(100);
 
 pub(crate) fn register(name: &str, socket: &Socket, _: &Services, registry: &mut Registry) {
     let socket = socket.clone();
@@ -30,7 +39,10 @@ async fn start(socket: Socket, config: Config) -> Result<Arc<dyn Broker>> {
     }
     client.init(v1::PubSubInitRequest { metadata }).await.map_err(|status| error(&status))?;
     let said = client.features(FeaturesRequest {}).await.map_err(|status| error(&status))?.into_inner();
-    Ok(Arc::new(PluggableBroker { client, name: config.name, features: features(&said.features) }))
+    // An earlier sidecar may have paused it; most brokers know no pause.
+    client.resume(ResumeRequest {}).await.ok();
+    let paused = Arc::new(AtomicBool::new(false));
+    Ok(Arc::new(PluggableBroker { client, name: config.name, features: features(&said.features), paused }))
 }
 
 fn features(said: &[String]) -> Features {
@@ -47,6 +59,7 @@ struct PluggableBroker {
     client: PubSubClient<Connection>,
     name: String,
     features: Features,
+    paused: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -69,9 +82,10 @@ impl Broker for PluggableBroker {
 
     async fn subscribe(&self, topic: &str, metadata: Metadata, deliver: Arc<dyn Deliver>) -> Result<Subscription> {
         let topic = Topic { name: topic.to_owned(), metadata: metadata.into_iter().collect() };
-        let client = self.client.clone();
+        let (client, paused) = (self.client.clone(), Arc::clone(&self.paused));
         Ok(Subscription::new(Task::spawn(|stopping| async move {
-            keep_open(&topic.name, &stopping, || pull(client.clone(), topic.clone(), &*deliver, &stopping)).await;
+            let end = End { stopping, paused };
+            keep_open(&topic.name, &end.stopping, || pull(client.clone(), topic.clone(), &*deliver, &end)).await;
         })))
     }
 
@@ -91,6 +105,33 @@ impl Broker for PluggableBroker {
             Err(status) => ids.into_iter().map(|entry_id| FailedEntry { entry_id, error: error(&status) }).collect(),
         }
     }
+
+    /// Most brokers do not know it: then closing a subscription has to do.
+    async fn pause(&self) -> Result<()> {
+        match self.client.clone().pause(PauseRequest {}).await {
+            Ok(_) => self.paused.store(true, Ordering::Relaxed),
+            Err(status) if status.code() == Code::Unimplemented => {}
+            Err(status) => return Err(error(&status)),
+        }
+        Ok(())
+    }
+}
+
+/// How a subscription ends.
+struct End {
+    stopping: CancellationToken,
+    /// The broker sends nothing more.
+    paused: Arc<AtomicBool>,
+}
+
+impl End {
+    /// The next message; none at the end. What a paused broker has already sent comes before it.
+    async fn next<T>(&self, messages: &mut Streaming<T>) -> Option<std::result::Result<Option<T>, Status>> {
+        match self.stopping.run_until_cancelled(messages.message()).await {
+            None if self.paused.load(Ordering::Relaxed) => timeout(QUIET, messages.message()).await.ok(),
+            next => next,
+        }
+    }
 }
 
 fn entry(entry: BulkEntry) -> v1::BulkMessageEntry {
@@ -108,22 +149,22 @@ async fn pull(
     mut client: PubSubClient<Connection>,
     topic: Topic,
     deliver: &dyn Deliver,
-    stopping: &CancellationToken,
+    end: &End,
 ) -> std::result::Result<bool, Status> {
     let (acks, requests) = mpsc::channel(1);
     acks.try_send(PullMessagesRequest { topic: Some(topic), ..Default::default() }).ok();
     // The answer begins with the first message.
-    let opened = stopping.run_until_cancelled(client.pull_messages(ReceiverStream::new(requests))).await;
+    let opened = end.stopping.run_until_cancelled(client.pull_messages(ReceiverStream::new(requests))).await;
     let Some(opened) = opened else { return Ok(false) };
     let mut messages = opened?.into_inner();
     let mut had_messages = false;
-    while let Some(next) = stopping.run_until_cancelled(messages.message()).await {
+    while let Some(next) = end.next(&mut messages).await {
         let Some(message) = next? else { return Ok(had_messages) };
         had_messages = true;
         let id = message.id.clone();
         let verdict = deliver.deliver(read(message)).await;
         // What was not done when the end began is neither acknowledged nor refused: it comes again.
-        if verdict != Verdict::Retry || !stopping.is_cancelled() {
+        if verdict != Verdict::Retry || !end.stopping.is_cancelled() {
             acks.send(ack(id, verdict)).await.ok();
         }
     }

@@ -62,7 +62,8 @@ pub(crate) fn request_to_grpc(headers: HeaderMap, origin: Origin) -> HeaderMap {
             metadata.append(name, value);
         }
     }
-    add_trace_binary(&mut metadata);
+    // Also that of an untraced call, which is all zeros.
+    insert_trace_binary(&mut metadata, |_| true);
     metadata
 }
 
@@ -78,19 +79,23 @@ fn grpc_entry(name: &HeaderName, value: HeaderValue, origin: Origin) -> Option<(
     }
 }
 
-/// Gives metadata with a `traceparent` the same in binary, where it has none yet.
+/// Gives metadata with a `traceparent` the same in binary, where it has none yet and there is a trace.
 pub(crate) fn add_trace_binary(metadata: &mut HeaderMap) {
+    insert_trace_binary(metadata, |binary| binary[2..18].iter().any(|byte| *byte != 0));
+}
+
+fn insert_trace_binary(metadata: &mut HeaderMap, wanted: impl Fn(&[u8; 29]) -> bool) {
     if metadata.contains_key(TRACE_BINARY) {
         return;
     }
-    let binary = metadata.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_binary);
+    let binary = metadata.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(trace_binary).filter(wanted);
     if let Some(value) = binary.and_then(|binary| HeaderValue::try_from(STANDARD_NO_PAD.encode(binary)).ok()) {
         metadata.insert(TRACE_BINARY, value);
     }
 }
 
-/// The 29 bytes of `grpc-trace-bin` for a `traceparent`; none for one that is malformed or all zeros.
-pub fn trace_binary(traceparent: &str) -> Option<[u8; 29]> {
+/// The 29 bytes of `grpc-trace-bin` for a `traceparent`; none for one that is malformed.
+fn trace_binary(traceparent: &str) -> Option<[u8; 29]> {
     let mut parts = traceparent.split('-').skip(1);
     let (trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?);
     let mut binary = [0; 29];
@@ -98,7 +103,7 @@ pub fn trace_binary(traceparent: &str) -> Option<[u8; 29]> {
     hex(span, &mut binary[19..27])?;
     hex(flags, &mut binary[28..])?;
     (binary[18], binary[27]) = (1, 2);
-    binary[2..18].iter().any(|byte| *byte != 0).then_some(binary)
+    Some(binary)
 }
 
 fn hex(text: &str, out: &mut [u8]) -> Option<()> {

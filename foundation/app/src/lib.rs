@@ -25,7 +25,7 @@ pub use call::{AppStatus, CallContext, Origin};
 pub use channel::{Channel, connect};
 pub use error::Error;
 pub use events::{BulkEntry, BulkEvent, BulkPayload, Envelope, EventStatus, TopicEvent};
-pub use headers::{answer_to_http, trace_binary};
+pub use headers::answer_to_http;
 pub use health::Health;
 pub use listening::wait_until_listening;
 pub use options::{AppOptions, HealthOptions, Protocol};

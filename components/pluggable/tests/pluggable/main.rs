@@ -122,6 +122,39 @@ async fn messages_are_acknowledged_or_refused() {
     assert!(process.acks.try_recv().is_err());
 }
 
+/// Answers once it may.
+struct Held(tokio::sync::mpsc::UnboundedSender<Message>, Arc<tokio::sync::Semaphore>);
+
+#[async_trait]
+impl Deliver for Held {
+    async fn deliver(&self, message: Message) -> Verdict {
+        self.0.send(message).unwrap();
+        self.1.acquire().await.unwrap().forget();
+        Verdict::Ack
+    }
+}
+
+#[tokio::test]
+async fn what_a_paused_broker_has_sent_is_delivered_before_the_end() {
+    let mut process = Process::start().await;
+    let broker = made(&process.registry().await.pubsub, &[]).await;
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let allowed = Arc::new(tokio::sync::Semaphore::new(0));
+    let held = Held(sender, Arc::clone(&allowed));
+    let subscription = broker.subscribe("topic", Metadata::new(), Arc::new(held)).await.unwrap();
+    for data in ["first", "second"] {
+        let request = PublishRequest { topic: "topic".to_owned(), data: data.into(), ..PublishRequest::default() };
+        broker.publish(request).await.unwrap();
+    }
+    soon(heard.recv()).await.unwrap();
+    broker.pause().await.unwrap();
+    let end = subscription.close();
+    allowed.add_permits(2);
+    soon(end).await;
+    let acks = [soon(process.acks.recv()).await.unwrap(), soon(process.acks.recv()).await.unwrap()];
+    assert_eq!(acks, [("first".to_owned(), false), ("second".to_owned(), false)]);
+}
+
 /// Answers with the data in upper case.
 struct Upper;
 

@@ -147,6 +147,17 @@ async fn channel(app: &App, drain: &Drain) -> Arc<dyn Channel> {
 }
 
 #[tokio::test]
+async fn the_trace_of_an_untraced_call_is_zeros_in_both_forms() {
+    let (drain, app) = (Drain::new(), App::default());
+    let channel = channel(&app, &drain).await;
+    let zeros = "00-00000000000000000000000000000000-0000000000000000-00";
+    let request = Request::post("/a").header("traceparent", zeros).body(Body::empty()).unwrap();
+    channel.invoke(request).await.unwrap();
+    let metadata = app.metadata.lock().unwrap().clone();
+    assert_eq!(metadata["grpc-trace-bin"], "AAAAAAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAAAgA");
+}
+
+#[tokio::test]
 async fn a_method_call_is_on_invoke() {
     let (drain, app) = (Drain::new(), App::default());
     let channel = channel(&app, &drain).await;
