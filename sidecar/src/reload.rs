@@ -47,11 +47,13 @@ pub(crate) struct Followers {
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) actors: Arc<block_actor::Service>,
 }
 
 impl Followers {
     async fn reconcile(&self) {
-        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile());
+        let stores = self.actors.store_changed();
+        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile(), stores);
     }
 }
 
