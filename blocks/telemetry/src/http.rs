@@ -5,9 +5,8 @@ use crate::service::Service;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::routing::{MethodRouter, post};
-use foundation_endpoint::{BodyError, Endpoints, read_body};
+use foundation_endpoint::{BodyError, Endpoints, bounded, read_body};
 use http::{HeaderMap, Method, Response};
-use http_body_util::Limited;
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,7 +63,7 @@ async fn read<M: Message + Default + DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<M, Error> {
-    let body = read_body(Body::new(Limited::new(body, MOST))).await.map_err(|error| match error {
+    let body = read_body(bounded(body, MOST)).await.map_err(|error| match error {
         BodyError::TooLarge => Error::TooLarge,
         BodyError::Broken(why) => Error::Malformed(why),
     })?;

@@ -5,5 +5,5 @@ pub mod proto_json;
 mod request;
 mod routes;
 
-pub use request::{BodyError, RequestParts, json_body, query_metadata, query_value, query_values, read_body};
+pub use request::{BodyError, RequestParts, bounded, json_body, query_metadata, query_value, query_values, read_body};
 pub use routes::{Endpoint, Endpoints};

@@ -3,11 +3,14 @@ use axum::body::Body;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// Head of a request, for handlers that need several parts of it.
 pub type RequestParts = Parts;
@@ -32,7 +35,29 @@ impl std::fmt::Display for BodyError {
 
 impl Error for BodyError {}
 
-/// The whole body. Its limit was put around it when the request came in (`http_body_util::Limited`).
+/// A body that ends with an error behind `limit` bytes.
+pub fn bounded(body: Body, limit: usize) -> Body {
+    let fits = body.size_hint().upper().is_some_and(|upper| upper <= u64::try_from(limit).unwrap_or(u64::MAX));
+    if fits { body } else { Body::new(Bounded(Limited::new(body, limit))) }
+}
+
+/// Tells no size: [`Limited`] takes its limit for the exact size of a larger body, which would make the cut piece a whole request.
+struct Bounded(Limited<Body>);
+
+impl http_body::Body for Bounded {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+}
+
+/// The whole body. Its limit was put around it when the request came in ([`bounded`]).
 ///
 /// # Errors
 /// [`BodyError`] when the body is larger than the limit or ends too early.
@@ -104,7 +129,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_above_its_limit_is_told_apart() {
-        let limited = Body::new(http_body_util::Limited::new(Body::from("12345"), 4));
+        let limited = bounded(Body::from("12345"), 4);
+        assert_eq!(limited.size_hint().exact(), None);
         assert_eq!(read_body(limited).await, Err(BodyError::TooLarge));
+        assert_eq!(read_body(bounded(Body::from("1234"), 4)).await, Ok(Bytes::from("1234")));
     }
 }

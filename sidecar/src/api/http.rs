@@ -21,11 +21,10 @@ use axum::extract::{Request, State};
 use block_invoke::{Service as Invoke, names_app};
 use block_telemetry::is_export;
 use component_api::middleware::{self, ClientAddress, Pipeline};
+use foundation_endpoint::bounded;
 use http::header::ALLOW;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, Uri};
-use http_body::Body as _;
-use http_body_util::Limited;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -103,13 +102,10 @@ impl Api {
 
     /// The body of the request stops with an error at the limit.
     fn limit(&self, request: Request) -> Request {
-        let limit = self.settings.max_body_size;
-        let size = request.body().size_hint();
-        let fits = size.upper().is_some_and(|upper| upper <= u64::try_from(limit).unwrap_or(u64::MAX));
-        if limit == 0 || fits {
-            return request;
+        match self.settings.max_body_size {
+            0 => request,
+            limit => request.map(|body| bounded(body, limit)),
         }
-        request.map(|body| Body::new(Limited::new(body, limit)))
     }
 
     async fn admit(&self, request: &mut Request, client: Option<SocketAddr>) -> Response<Body> {

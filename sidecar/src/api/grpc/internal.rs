@@ -4,7 +4,9 @@ use crate::api::observe::{Counted, Observer};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use block_invoke::{Service as Invoke, internal_routes};
 use http::Response;
+use std::sync::Arc;
 use tower::ServiceExt;
 
 /// Path of the service between sidecars, with the slash before a method.
@@ -17,9 +19,8 @@ pub struct Internal {
 }
 
 impl Internal {
-    /// `router` has the routes of all blocks that other sidecars call.
-    pub fn new(router: Router, observer: Observer) -> Self {
-        Self { router, observer }
+    pub fn new(invoke: Arc<Invoke>, observer: Observer) -> Self {
+        Self { router: internal_routes(invoke), observer }
     }
 }
 
