@@ -100,6 +100,7 @@ async fn work(sidecar: &Sidecar, options: &Options, signals: &mut Signals, endin
         sidecar.get_ready(options).await;
         let elapsed = start.elapsed().as_millis();
         tracing::info!(target: SCOPE, "dapr initialized. Status: Running. Init Elapsed {elapsed}ms");
+        foundation_footprint::forget_start();
         std::future::pending::<Reason>().await
     };
     tokio::select! {

@@ -47,13 +47,11 @@ pub(crate) struct Followers {
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) outbox: Arc<Outbox>,
-    pub(crate) actors: Arc<block_actor::Service>,
 }
 
 impl Followers {
     async fn reconcile(&self) {
-        let stores = self.actors.store_changed();
-        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile(), stores);
+        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile());
     }
 }
 

@@ -1,12 +1,11 @@
 //! A sidecar at work: from its first readiness to its end.
+use crate::app;
 use crate::components::Live;
 use crate::options::Options;
-use crate::{actors, app};
 use block_binding::Reader;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
 use block_state::Outbox;
-use component_api::pubsub::Publishing;
 use foundation_app::{AppOptions, Channel};
 use foundation_drain::Drain;
 use foundation_metadata::duration::format;
@@ -63,7 +62,6 @@ impl Targets {
 pub(crate) struct Sidecar {
     pub(crate) app_options: Option<AppOptions>,
     pub(crate) app: Option<Arc<dyn Channel>>,
-    pub(crate) actors: Arc<block_actor::Service>,
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) outbox: Arc<Outbox>,
@@ -81,8 +79,6 @@ impl Sidecar {
         if let (Some(app), Some(app_options)) = (&self.app, &self.app_options) {
             app::wait(app_options).await;
             self.attach(Arc::clone(app), options).await;
-        } else {
-            actors::host(&self.actors, None, None);
         }
         self.outbox.reconcile().await;
         self.targets.runtime.ready();
@@ -92,22 +88,19 @@ impl Sidecar {
     async fn attach(&self, app: Arc<dyn Channel>, options: &Options) {
         let ask_config = options.app.ask_config;
         if options.app.health.is_none() {
-            let configuration = app::load_configuration(&*app, ask_config).await;
+            app::load_configuration(&*app, ask_config).await;
             self.subscriber.start().await;
             self.reader.start().await;
-            actors::host(&self.actors, Some(&app), configuration);
             return;
         }
         app.start_health_checks(&self.drains.background);
         let (subscriber, reader) = (Arc::clone(&self.subscriber), Arc::clone(&self.reader));
-        let actors = Arc::clone(&self.actors);
         self.drains.background.spawn_until_stopped(async move {
             let mut health = app.health().watch();
             if health.wait_for(|healthy| *healthy).await.is_ok() {
-                let configuration = app::load_configuration(&*app, ask_config).await;
+                app::load_configuration(&*app, ask_config).await;
                 subscriber.follow_health();
                 reader.follow_health();
-                actors::follow_health(&actors, &app, configuration).await;
             }
         });
     }
@@ -116,7 +109,7 @@ impl Sidecar {
     pub(crate) async fn block_end(&self, duration: Duration) {
         let shown = format(duration);
         tracing::info!(target: SCOPE, "Blocking graceful shutdown for {shown} or until app reports unhealthy...");
-        self.end_intake(Publishing::GoesOn).await;
+        self.end_intake().await;
         tokio::select! {
             () = tokio::time::sleep(duration) => {
                 tracing::info!(target: SCOPE, "Block shutdown period expired, entering shutdown...");
@@ -126,8 +119,8 @@ impl Sidecar {
     }
 
     /// Takes nothing more from brokers and bindings; what is in work is finished.
-    async fn end_intake(&self, publishing: Publishing) {
-        tokio::join!(self.subscriber.end(publishing), self.reader.end());
+    async fn end_intake(&self) {
+        tokio::join!(self.subscriber.end(), self.reader.end());
     }
 
     async fn unhealthy(&self) {
@@ -142,9 +135,8 @@ impl Sidecar {
     pub(crate) async fn end(&self) {
         tracing::info!(target: SCOPE, "Dapr is shutting down");
         self.drains.reload.close(PATIENCE).await;
-        self.end_intake(Publishing::Ends).await;
+        self.end_intake().await;
         self.configuration.end();
-        self.actors.end().await;
         self.targets.grpc.not_ready();
         self.drains.api.close(PATIENCE).await;
         self.outbox.end().await;

@@ -7,7 +7,7 @@ use crate::running::Running;
 use crate::service::Service;
 use crate::wanted::{Declared, Kind, Listed, Wish, Wishes};
 use arc_swap::ArcSwap;
-use component_api::pubsub::{Broker, Publishing};
+use component_api::pubsub::Broker;
 use component_api::{Instance, Metadata};
 use foundation_app::{Channel, Subscription};
 use foundation_drain::Drain;
@@ -123,16 +123,16 @@ impl Subscriber {
     }
 
     /// Stops all subscriptions for good, those of streams too.
-    pub async fn end(self: &Arc<Self>, publishing: Publishing) {
+    pub async fn end(self: &Arc<Self>) {
         self.drain.stop();
-        self.pause_brokers(publishing).await;
+        self.pause_brokers().await;
         self.state.lock().await.ended = true;
         self.stop().await;
         self.ended.cancel();
     }
 
     /// So that what brokers have sent ahead is delivered before the end.
-    async fn pause_brokers(&self, publishing: Publishing) {
+    async fn pause_brokers(&self) {
         let in_use: BTreeMap<_, _> = self
             .state
             .lock()
@@ -142,7 +142,7 @@ impl Subscriber {
             .map(|running| running.broker())
             .map(|one| (one.name.clone(), one))
             .collect();
-        join_all(in_use.values().map(|broker| pause(broker, publishing))).await;
+        join_all(in_use.values().map(pause)).await;
     }
 
     /// Starts and stops with the health of the app, from now until the drain stops.
@@ -328,8 +328,8 @@ impl Subscriber {
     }
 }
 
-async fn pause(broker: &Instance<dyn Broker>, publishing: Publishing) {
-    let problem = match timeout(PAUSING, broker.component.pause(publishing)).await {
+async fn pause(broker: &Arc<Instance<dyn Broker>>) {
+    let problem = match timeout(PAUSING, broker.component.pause()).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it takes too long".to_owned(),

@@ -1,7 +1,7 @@
 //! A broker inside the process: for tests and for a single sidecar.
 use async_trait::async_trait;
-use component_api::pubsub::{Broker, Deliver, Features, Message, PublishRequest, Publishing, Subscription};
-use component_api::{Descriptor, Error, Kind, Metadata, Registry, Result, Status, Task};
+use component_api::pubsub::{Broker, Deliver, Features, Message, PublishRequest, Subscription};
+use component_api::{Descriptor, Error, Metadata, Registry, Result, Status, Task};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,10 +42,7 @@ pub struct InMemoryBroker {
 struct Queues {
     next: u64,
     closed: bool,
-    paused: Option<Publishing>,
     all: BTreeMap<u64, (String, mpsc::Sender<Message>)>,
-    /// Topics that had subscriptions until publishing ended.
-    ended: Vec<String>,
 }
 
 impl InMemoryBroker {
@@ -58,9 +55,6 @@ impl InMemoryBroker {
         let queues = lock(&self.queues);
         if queues.closed {
             return Err(Error::other("component is closed"));
-        }
-        if queues.ended.iter().any(|pattern| matches(pattern, topic)) {
-            return Err(Error::new(Kind::Unavailable, "the sidecar is ending and nobody would get the message"));
         }
         let wanted = queues.all.values().filter(|(pattern, _)| matches(pattern, topic));
         Ok(wanted.cloned().collect())
@@ -100,22 +94,12 @@ impl Broker for InMemoryBroker {
     async fn subscribe(&self, topic: &str, _: Metadata, deliver: Arc<dyn Deliver>) -> Result<Subscription> {
         let (registration, mut queue) = self.add(topic)?;
         let task = Task::spawn(|stopping| async move {
+            let _registration = registration;
             while let Some(Some(message)) = stopping.run_until_cancelled(queue.recv()).await {
                 deliver.deliver(message).await;
             }
-            if registration.end() {
-                while let Some(message) = queue.recv().await {
-                    deliver.deliver(message).await;
-                }
-            }
         });
         Ok(Subscription::new(task))
-    }
-
-    /// What was accepted is delivered before a subscription closes: nothing outlives this broker.
-    async fn pause(&self, publishing: Publishing) -> Result<()> {
-        lock(&self.queues).paused = Some(publishing);
-        Ok(())
     }
 
     async fn close(&self) -> Result<()> {
@@ -130,16 +114,6 @@ impl Broker for InMemoryBroker {
 struct Registration {
     id: u64,
     queues: Arc<Mutex<Queues>>,
-}
-
-impl Registration {
-    /// Takes no more messages; whether those that wait are to be delivered.
-    fn end(self) -> bool {
-        let queues = &mut *lock(&self.queues);
-        let topic = queues.all.remove(&self.id).map(|(topic, _)| topic);
-        queues.ended.extend(topic.filter(|_| queues.paused == Some(Publishing::Ends)));
-        queues.paused.is_some()
-    }
 }
 
 impl Drop for Registration {
@@ -161,43 +135,7 @@ fn matches(pattern: &str, topic: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use component_api::pubsub::Verdict;
-    use tokio::sync::{Semaphore, mpsc::UnboundedSender};
-
-    /// Tells what it gets, and takes its time.
-    struct Slow(UnboundedSender<Message>, Arc<Semaphore>);
-
-    #[async_trait]
-    impl Deliver for Slow {
-        async fn deliver(&self, message: Message) -> Verdict {
-            self.1.acquire().await.unwrap().forget();
-            self.0.send(message).unwrap();
-            Verdict::Ack
-        }
-    }
-
-    fn message(topic: &str) -> PublishRequest {
-        PublishRequest { topic: topic.to_owned(), ..PublishRequest::default() }
-    }
-
-    #[tokio::test]
-    async fn what_was_accepted_before_the_end_is_delivered_and_nothing_is_accepted_after_it() {
-        let (broker, allowed) = (InMemoryBroker::new(), Arc::new(Semaphore::new(0)));
-        let (sender, mut delivered) = mpsc::unbounded_channel();
-        let slow = Arc::new(Slow(sender, Arc::clone(&allowed)));
-        let subscription = broker.subscribe("topic", Metadata::new(), slow).await.unwrap();
-        for _ in 0..3 {
-            broker.publish(message("topic")).await.unwrap();
-        }
-        broker.pause(Publishing::Ends).await.unwrap();
-        allowed.add_permits(3);
-        subscription.close().await;
-        let all: Vec<_> = std::iter::from_fn(|| delivered.try_recv().ok()).collect();
-        assert_eq!(all.len(), 3);
-        assert_eq!(broker.publish(message("topic")).await.unwrap_err().kind(), Kind::Unavailable);
-        broker.publish(message("other")).await.unwrap();
-    }
+    use super::matches;
 
     #[test]
     fn a_star_stands_for_at_least_one_character() {

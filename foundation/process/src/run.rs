@@ -58,6 +58,7 @@ pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::R
     let ready = context.ready.clone();
     let router = start(&context).await?.route("/healthz", get(async move || ready.status()));
     serve(bound("healthz", &common.health.0, common.health.1).await?, router, &servers);
+    foundation_footprint::forget_start();
     tokio::select! {
         _ = interrupt.recv() => tracing::info!(target: SCOPE, "received signal 'interrupt'; beginning shutdown"),
         _ = terminate.recv() => tracing::info!(target: SCOPE, "received signal 'terminated'; beginning shutdown"),
