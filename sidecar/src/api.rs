@@ -4,5 +4,8 @@ pub mod cors;
 pub mod grpc;
 pub mod http;
 pub(crate) mod observe;
+pub(crate) mod panicked;
+#[cfg(test)]
+mod tests;
 
 pub use observe::{CallLog, Observer};

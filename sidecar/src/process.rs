@@ -5,6 +5,7 @@ use crate::running::Sidecar;
 use crate::stopping::{Ending, Reason, Signals};
 use crate::{telemetry, wait};
 use std::io::Write;
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,7 @@ async fn run(options: &Options) -> ExitCode {
         complain(&format!("{error}\n"));
         return ExitCode::FAILURE;
     }
+    std::panic::set_hook(Box::new(tell_panic));
     tracing::info!(target: SCOPE, "Starting Dapr Runtime -- version {DAPR_VERSION} -- commit trilby-{}", env!("CARGO_PKG_VERSION"));
     tracing::info!(target: SCOPE, "Log level set to: {}", options.log.level);
     options.warnings.iter().for_each(|warning| tracing::warn!(target: SCOPE, "{warning}"));
@@ -68,6 +70,12 @@ async fn run(options: &Options) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What a panic says may hold what a client sent, so only its place is told.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(target: SCOPE, "internal error: a task has panicked at {place}; the sidecar goes on");
 }
 
 /// One sidecar after the other, as long as SIGHUP asks for a fresh one.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use component_api::binding::{Event, Handle, Request};
 use component_api::{Error, Metadata, Result};
 use foundation_app::{BindingAnswer, BindingEvent, Channel};
-use foundation_drain::Drain;
+use foundation_drain::{Drain, isolated};
 use foundation_resiliency::ComponentKind;
 use foundation_telemetry::{Span, SpanContext, SpanKind, TRACEPARENT, TRACESTATE};
 use http::{HeaderMap, HeaderValue};
@@ -61,7 +61,8 @@ impl Handle for Events {
             context.write_headers(&mut event.headers);
         }
         let start = Instant::now();
-        let answer = self.deliver(&event).await;
+        let answer =
+            isolated(self.deliver(&event)).await.unwrap_or_else(|panicked| Err(Error::other(panicked.to_string())));
         if let (Some(span), Err(error)) = (&span, &answer) {
             span.fail(error.to_string());
         }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use component_api::pubsub::{Deliver, Message, Verdict};
 use component_api::{Metadata, Task};
 use foundation_app::{BulkEntry, BulkEvent, BulkPayload, BulkSubscribe, Envelope, EventStatus, Subscription};
+use foundation_drain::isolated;
 use foundation_resiliency::ComponentKind;
 use foundation_telemetry::Span;
 use std::sync::atomic::Ordering;
@@ -67,7 +68,8 @@ pub(crate) fn collect(delivery: Arc<Delivery>, bulk: BulkSubscribe, immediate: b
                 () = fill(&mut bulk, &mut waiting, most, wait) => {}
                 () = stopping.cancelled() => {}
             }
-            delivery.deliver_bulk(bulk).await;
+            // After a panic nobody has a verdict, and all of it comes again.
+            isolated(delivery.deliver_bulk(bulk)).await.ok();
         }
     });
     (Arc::new(Collected(sender)), task)

@@ -10,6 +10,7 @@ use crate::spans::of_delivery;
 use async_trait::async_trait;
 use component_api::pubsub::{Deliver, Message, PublishRequest, Verdict};
 use foundation_app::{EventStatus, Subscription, TopicEvent};
+use foundation_drain::isolated;
 use foundation_resiliency::ComponentKind;
 use foundation_telemetry::{Ingress, Span};
 use http::HeaderMap;
@@ -47,7 +48,14 @@ enum Way {
 
 #[async_trait]
 impl Deliver for Delivery {
-    async fn deliver(&self, mut message: Message) -> Verdict {
+    /// A panic is a failure of this one message.
+    async fn deliver(&self, message: Message) -> Verdict {
+        isolated(self.deliver_one(message)).await.unwrap_or(Verdict::Retry)
+    }
+}
+
+impl Delivery {
+    async fn deliver_one(&self, mut message: Message) -> Verdict {
         self.complete(&mut message);
         let topic = self.topics.at_app(&message.topic).into_owned();
         match self.way(&message, &topic) {
@@ -69,9 +77,7 @@ impl Deliver for Delivery {
             }
         }
     }
-}
 
-impl Delivery {
     /// What the app gets to know of the message beside the event.
     fn complete(&self, message: &mut Message) {
         if let Some(content_type) = &message.content_type {

@@ -1,4 +1,8 @@
 //! Ownership of tasks: every spawned task belongs to a [`Drain`], and ends when its drain does.
+mod isolated;
+
+pub use isolated::{Panicked, isolated};
+
 use std::future::Future;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -16,12 +16,14 @@ pub use server::{Answer, Server};
 use crate::api::access::Access;
 use crate::api::http::Token;
 use crate::api::observe::{Counted, Observer};
+use crate::api::panicked;
 use anyhow::Context;
 use axum::body::Body;
 use axum::extract::Request;
 use block_invoke::{Service as Invoke, names_app, proxy};
 use block_telemetry::SERVICES;
 use dapr::Dapr;
+use foundation_drain::isolated;
 use groups::SERVICE;
 use http::Response;
 use std::collections::HashMap;
@@ -113,7 +115,8 @@ impl Answer for Api {
         let counted = if is_export(&request) { Counted::Not } else { groups::counted(path, &self.groups) };
         match self.observer.begin_grpc(counted, request) {
             Ok((call, request)) => {
-                let response = refusal::as_too_large(self.route(request).await);
+                let response = isolated(self.route(request)).await.unwrap_or_else(panicked::over_grpc);
+                let response = refusal::as_too_large(response);
                 apart::status_after_metadata(call.answered(response))
             }
             Err(refused) => *refused,

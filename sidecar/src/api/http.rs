@@ -15,12 +15,14 @@ pub use token::Token;
 
 use crate::api::cors::Cors;
 use crate::api::observe::Observer;
+use crate::api::panicked;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use block_invoke::{Service as Invoke, names_app};
 use block_telemetry::is_export;
 use component_api::middleware::{self, ClientAddress, Pipeline};
+use foundation_drain::isolated;
 use foundation_endpoint::bounded;
 use http::header::ALLOW;
 use http::uri::PathAndQuery;
@@ -96,7 +98,8 @@ impl Api {
             Ok(call) => call,
             Err(refused) => return *refused,
         };
-        let response = self.admit(&mut request, client).await;
+        let admitted = isolated(self.admit(&mut request, client)).await;
+        let response = admitted.unwrap_or_else(panicked::over_http);
         call.answered(response)
     }
 

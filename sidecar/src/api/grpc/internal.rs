@@ -1,10 +1,12 @@
 //! The internal port, which other sidecars call.
 use super::server::Answer;
 use crate::api::observe::{Counted, Observer};
+use crate::api::panicked;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use block_invoke::{Service as Invoke, internal_routes};
+use foundation_drain::isolated;
 use http::Response;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -30,10 +32,12 @@ impl Answer for Internal {
             Ok(begun) => begun,
             Err(refused) => return *refused,
         };
-        match self.router.clone().oneshot(request).await {
-            Ok(response) => call.answered(response),
-            Err(never) => match never {},
-        }
+        let response = match isolated(self.router.clone().oneshot(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panicked) => panicked::over_grpc(panicked),
+        };
+        call.answered(response)
     }
 }
 
