@@ -41,10 +41,10 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let drains = Drains::default();
 
     // What is configured.
-    let configuration = resources::configuration(options).context("error loading configuration")?;
+    let configuration = resources::configuration(options).await.context("error loading configuration")?;
     let features = configuration.enabled_features();
     tracing::info!(target: "dapr.runtime", "Enabled features: {}", features.join(" "));
-    let current = Current::first(options)?;
+    let current = Current::first(options).await?;
     let resources = &current.get().resources;
 
     // Who this sidecar is: nobody can reach it before that is known.

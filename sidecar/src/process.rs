@@ -6,6 +6,7 @@ use crate::stopping::{Ending, Reason, Signals};
 use crate::{telemetry, wait};
 use std::io::Write;
 use std::panic::PanicHookInfo;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,8 @@ pub fn main(arguments: &[String]) -> ExitCode {
 }
 
 fn in_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    match builder.worker_threads(WORKERS).thread_stack_size(foundation_json::STACK).enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(future);
             runtime.shutdown_timeout(Duration::from_millis(100));
@@ -95,8 +97,7 @@ async fn run_once(options: &Options, signals: &mut Signals) -> anyhow::Result<Re
         reason = signals.next() => return Ok(reason),
     };
     let reason = work(&sidecar, options, signals, &ending, start).await;
-    end(&sidecar, options, signals, &reason).await?;
-    match reason {
+    match end(&sidecar, options, signals, reason).await? {
         Reason::Failed(reason) => Err(anyhow::anyhow!(reason)),
         reason => Ok(reason),
     }
@@ -118,17 +119,25 @@ async fn work(sidecar: &Sidecar, options: &Options, signals: &mut Signals, endin
     }
 }
 
-/// Ends within the grace; a second signal ends at once.
-async fn end(sidecar: &Sidecar, options: &Options, signals: &mut Signals, reason: &Reason) -> anyhow::Result<()> {
-    let steps = async {
-        if let Some(duration) = options.block_shutdown.filter(|_| matches!(reason, Reason::Signal | Reason::Reload)) {
+/// Ends within the grace. Returns why: after a signal to end the sidecar does not start again. A second one ends at once.
+async fn end(sidecar: &Sidecar, options: &Options, signals: &mut Signals, reason: Reason) -> anyhow::Result<Reason> {
+    let block = options.block_shutdown.filter(|_| matches!(reason, Reason::Signal | Reason::Reload));
+    let mut steps = pin!(async {
+        if let Some(duration) = block {
             sidecar.block_end(duration).await;
         }
         within(options.grace, sidecar.end()).await
-    };
+    });
+    let mut reason = reason;
+    if reason == Reason::Reload {
+        tokio::select! {
+            ended = steps.as_mut() => return ended.map(|()| reason),
+            () = signals.end() => reason = Reason::Signal,
+        }
+    }
     tokio::select! {
-        ended = steps => ended,
-        () = signals.insist() => Ok(()),
+        ended = steps => ended.map(|()| reason),
+        () = signals.insist() => Ok(reason),
     }
 }
 

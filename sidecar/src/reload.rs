@@ -5,7 +5,7 @@
 use crate::components::Components;
 use crate::declared;
 use crate::options::Options;
-use crate::resources::{Current, load, usable_policies, usable_servers};
+use crate::resources::{Current, usable_policies, usable_servers};
 use crate::stopping::{Ending, Reason};
 use crate::watch::Watch;
 use block_binding::Reader;
@@ -16,7 +16,7 @@ use foundation_drain::Drain;
 use foundation_resources::{Component, Diff, Error, Loaded, Resource, Resources, Subscription};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, interval_at, sleep};
 
 const SCOPE: &str = "dapr.runtime.hotreload";
 const RECONCILER: &str = "dapr.runtime.hotreload.reconciler";
@@ -35,6 +35,8 @@ const TARGETS: [&str; 7] = [
 ];
 /// Pause between two looks at the files though no change was told of, when the flag says 0.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// Pause before the look that tells a file in the middle of being written from one that stays as it is.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 const ACTOR_STATE_STORE: &str = "actorStateStore";
 
 /// The parts that have to be ready when resources are reloaded (surface.md 5.4).
@@ -86,6 +88,10 @@ impl Reloader {
                 return reason;
             }
             self.targets.iter().for_each(Target::ready);
+            if self.current.get().is_doubtful() {
+                sleep(SECOND_LOOK).await;
+                continue;
+            }
             tokio::select! {
                 () = changed(watch.as_ref()) => {}
                 _ = ticks.tick() => {
@@ -113,7 +119,7 @@ impl Reloader {
     /// Brings everything in step with the files as they are now; returns why that is impossible.
     async fn reload(&self) -> Option<Reason> {
         let before = self.current.get();
-        let now = match load(&self.options, &before) {
+        let now = match self.current.load(&self.options).await {
             Ok(now) => now,
             Err(error @ Error::Duplicates(_)) => {
                 return Some(Reason::Failed(format!("failed to load resources from disk: {error}")));

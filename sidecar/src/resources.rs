@@ -9,35 +9,64 @@ use foundation_resources::{
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
 
 const LOADER: &str = "dapr.runtime.loader.disk";
 const PROCESSOR: &str = "dapr.runtime.processor";
 
+/// How long reading all files may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The resources that are in force. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Current(Arc<ArcSwap<Loaded>>);
+pub(crate) struct Current {
+    loaded: Arc<ArcSwap<Loaded>>,
+    /// Held by who reads files, so that at most one thread is stuck when they do not come.
+    reading: Arc<Mutex<()>>,
+}
 
 impl Current {
     /// What a sidecar starts with.
     ///
     /// # Errors
-    /// A folder that cannot be read, two resources of one kind with one name, or a server that cannot be used.
-    pub(crate) fn first(options: &Options) -> anyhow::Result<Self> {
-        let mut loaded = load(options, &Loaded::default()).context("failed to load components")?;
+    /// What keeps files from being read, two resources of one kind with one name, or a server that cannot be used.
+    pub(crate) async fn first(options: &Options) -> anyhow::Result<Self> {
+        let current = Self::default();
+        let mut loaded = current.load(options).await.context("failed to load components")?;
         let resources = &mut loaded.resources;
         resources.mcp_servers = usable_servers(&[], mem::take(&mut resources.mcp_servers))?;
         resources.workflow_access_policies = usable_policies(mem::take(&mut resources.workflow_access_policies));
-        let current = Self::default();
         current.set(loaded);
         Ok(current)
     }
 
     pub(crate) fn get(&self) -> Arc<Loaded> {
-        self.0.load_full()
+        self.loaded.load_full()
     }
 
     pub(crate) fn set(&self, loaded: Loaded) {
-        self.0.store(Arc::new(loaded));
+        self.loaded.store(Arc::new(loaded));
+    }
+
+    /// Reads the resource files as they are now. Documents that cannot be read are logged unless they are known, and what
+    /// they declared before is kept.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, files that do not come, or two resources of one kind with one name.
+    pub(crate) async fn load(&self, options: &Options) -> Result<Loaded, Error> {
+        let (before, options, reading) = (self.get(), options.clone(), Arc::clone(&self.reading));
+        in_time(async {
+            let alone = reading.lock_owned().await;
+            spawn_blocking(move || {
+                let _alone = alone;
+                load(&options, &before)
+            })
+            .await
+        })
+        .await
     }
 }
 
@@ -45,17 +74,22 @@ impl Current {
 ///
 /// # Errors
 /// A file that cannot be read or is no configuration, or a configuration that contradicts itself.
-pub(crate) fn configuration(options: &Options) -> Result<ConfigurationSpec, Error> {
+pub(crate) async fn configuration(options: &Options) -> Result<ConfigurationSpec, Error> {
     let files: Vec<_> = options.configurations.iter().map(PathBuf::from).collect();
-    Configuration::load(&files, &|name| options.environment.get(name)).map(|configuration| configuration.spec)
+    let environment = options.environment.clone();
+    let configuration = spawn_blocking(move || Configuration::load(&files, &|name| environment.get(name)));
+    in_time(configuration).await.map(|configuration| configuration.spec)
 }
 
-/// Reads the resource files. Documents that cannot be read are logged unless they were known `before`, and what they
-/// declared then is kept.
-///
-/// # Errors
-/// A folder that cannot be read, or two resources of one kind with one name.
-pub(crate) fn load(options: &Options, before: &Loaded) -> Result<Loaded, Error> {
+/// What was read on a thread that may get stuck.
+async fn in_time<T>(reading: impl Future<Output = Result<Result<T, Error>, JoinError>>) -> Result<T, Error> {
+    match timeout(PATIENCE, reading).await {
+        Ok(Ok(read)) => read,
+        _ => Err(Error::Stuck(PATIENCE)),
+    }
+}
+
+fn load(options: &Options, before: &Loaded) -> Result<Loaded, Error> {
     let reader = Reader { app_id: &options.app_id, namespace: options.environment.given_namespace() };
     let loaded = load_files(&options.resources, reader)?;
     let is_new = |problem: &&Problem| !before.problems.contains(problem);

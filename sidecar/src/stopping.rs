@@ -1,9 +1,11 @@
 //! The end of the process: by signal, by the API, by force (suite.md 5.8).
 use block_host::Stop;
 use foundation_drain::Drain;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
 use std::process::exit;
 use std::sync::Arc;
+use std::thread::{Builder, sleep};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -11,6 +13,10 @@ use tokio::sync::watch;
 const SCOPE: &str = "dapr.signals";
 /// So that the answer to the one who asked gets out.
 const FORCE_AFTER: Duration = Duration::from_millis(100);
+
+/// How long after the second signal a process that does nothing about it is stuck.
+const STUCK: Duration = Duration::from_secs(1);
+const GUARD_STACK: usize = 128 << 10;
 
 /// Why a sidecar ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +65,9 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes signals from now on.
+    /// Takes signals from now on. The second one to end ends the process though all of its workers be stuck.
     pub(crate) fn new() -> io::Result<Self> {
+        end_when_stuck()?;
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -82,6 +89,11 @@ impl Signals {
         reason
     }
 
+    /// Resolves at a signal to end.
+    pub(crate) async fn end(&mut self) {
+        while self.next().await != Reason::Signal {}
+    }
+
     /// Ends the process when there is a signal to end during the end.
     pub(crate) async fn insist(&mut self) {
         let name = tokio::select! {
@@ -91,6 +103,17 @@ impl Signals {
         tracing::error!(target: SCOPE, "Received signal '{name}' during shutdown; exiting immediately");
         exit(1);
     }
+}
+
+fn end_when_stuck() -> io::Result<()> {
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let guard = move || {
+        if signals.forever().nth(1).is_some() {
+            sleep(STUCK);
+            exit(1);
+        }
+    };
+    Builder::new().name("signals".to_owned()).stack_size(GUARD_STACK).spawn(guard).map(drop)
 }
 
 /// The shutdown API.

@@ -1,8 +1,10 @@
 //! How a sidecar ends.
 use crate::app::App;
+use crate::client::over_tcp;
 use crate::sidecar::Setup;
 use crate::wait::until;
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Method, StatusCode};
 use std::net::TcpListener;
 use tokio::net::TcpStream;
 
@@ -25,6 +27,32 @@ async fn hangup_starts_it_again_on_the_same_ports() {
     })
     .await;
     sidecar.signal("-TERM");
+    assert_eq!(sidecar.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_signal_to_end_during_a_reload_ends_it_well() {
+    let app = App::start(&[("/slow", StatusCode::OK, "done")]).await;
+    app.hold("/slow");
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let setup = Setup::new("reloading", Some(app.port)).flag("--log-file", &log.path().display().to_string());
+    let mut sidecar = setup.start().await;
+    let port = sidecar.port;
+    let call = over_tcp(port, Method::GET, "/v1.0/invoke/reloading/method/slow", Bytes::new());
+    let closed = async || TcpStream::connect(("127.0.0.1", port)).await.is_err();
+    let end = async {
+        until("the app has the call", async || !app.bodies("/slow").is_empty()).await;
+        sidecar.signal("-HUP");
+        until("the sidecar takes no new connections", closed).await;
+        sidecar.signal("-TERM");
+        until("the sidecar has the signal", async || {
+            std::fs::read_to_string(log.path()).unwrap().contains("Received signal 'terminated'")
+        })
+        .await;
+        app.release("/slow");
+    };
+    let (answer, ()) = tokio::join!(call, end);
+    assert_eq!(answer.unwrap(), (StatusCode::OK, "done".into()));
     assert_eq!(sidecar.ended().await.code(), Some(0));
 }
 

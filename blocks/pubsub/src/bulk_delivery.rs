@@ -156,7 +156,7 @@ impl Delivery {
         let (envelope, event) = if raw {
             (Envelope::new(), BulkPayload::Raw(message.data.clone()))
         } else {
-            let envelope: Envelope = serde_json::from_slice(&message.data).map_err(|error| {
+            let envelope: Envelope = foundation_json::from_slice(&message.data).map_err(|error| {
                 let (pubsub, topic) = (&self.subscription.pubsub, &self.subscription.topic);
                 format!("error deserializing one of the messages in bulk cloud event in pubsub {pubsub} and topic {topic}: {error}")
             })?;

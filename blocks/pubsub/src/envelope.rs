@@ -45,13 +45,15 @@ type Attributes = BTreeMap<String, Attribute>;
 /// The JSON text of the event.
 ///
 /// # Errors
-/// A message that says it is a CloudEvent and is none.
+/// A message that says it is a CloudEvent and is none, or JSON too deep to be read again.
 pub(crate) fn wrap(message: &Unwrapped<'_>) -> Result<Bytes, String> {
     let mut attributes = if is_cloud_event(message.content_type) { given(message)? } else { made(message) };
     if let Some(time) = time_to_live(message.metadata).filter(|_| !message.broker_expires) {
         set(&mut attributes, "expiration", after(time));
     }
-    serde_json::to_vec(&attributes).map(Bytes::from).map_err(|error| error.to_string())
+    let text = serde_json::to_vec(&attributes).map_err(|error| error.to_string())?;
+    foundation_json::check_depth(&text).map_err(|error| error.to_string())?;
+    Ok(text.into())
 }
 
 /// A new event around the data.

@@ -33,7 +33,7 @@ pub(crate) fn read(message: &Message, raw: bool, pubsub: &str, topic: &str) -> R
     if let Some(content_type) = content_type.filter(|content_type| is_binary(content_type)) {
         return Ok(binary_mode(message, content_type));
     }
-    let mut envelope: Envelope = serde_json::from_slice(&message.data)?;
+    let mut envelope: Envelope = foundation_json::from_slice(&message.data)?;
     add_trace(&mut envelope, &message.metadata);
     Ok(Event { envelope, body: message.data.clone() })
 }

@@ -1,7 +1,9 @@
 //! JSON as Go reads and writes it: what is stored must be the same text, whichever sidecar stored it (protocols.md 7.6).
+mod depth;
 mod members;
 mod repair;
 
+pub use depth::{DEPTH, STACK, TooDeep, check_depth, from_slice};
 pub use members::{Members, list, text};
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use std::borrow::Cow;
 
 /// Reads the first JSON value of a body; what follows it is ignored.
 ///
-/// Bytes that are not UTF-8 and halves of surrogate pairs become U+FFFD.
+/// Bytes that are not UTF-8 and halves of surrogate pairs become U+FFFD. The thread needs a stack of [`STACK`].
 ///
 /// # Errors
 /// The decoder's text.
@@ -23,7 +25,7 @@ pub fn read(body: &[u8]) -> Result<Value, String> {
 }
 
 fn first(body: &[u8]) -> Result<Value, String> {
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter();
+    let mut values = depth::unlimited(body).map_err(|error| error.to_string())?.into_iter();
     let value = values.next().ok_or_else(|| "EOF".to_owned())?;
     value.map_err(|error| error.to_string())
 }

@@ -1,5 +1,5 @@
 //! Values as Go writes them, and any text at all.
-use super::{compact, escape_html, read, write};
+use super::{DEPTH, STACK, TooDeep, check_depth, compact, escape_html, from_slice, read, write};
 use proptest::prelude::*;
 
 fn rewritten(text: &str) -> String {
@@ -41,6 +41,22 @@ fn white_space_goes_and_text_stays() {
     assert_eq!(compacted("{ \"a b\" : [ 1 ,\n2 ] }").as_deref(), Some("{\"a b\":[1,2]}"));
     assert_eq!(compacted(r#"[ "\" \\" , 1.0 ]"#).as_deref(), Some(r#"["\" \\",1.0]"#));
     assert_eq!([compacted("map[a:1]"), compacted(""), compacted("1 2")], [None, None, None]);
+}
+
+#[test]
+fn values_are_as_deep_as_in_go() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let deep = nested(DEPTH);
+    let all = move || {
+        let value = read(deep.as_bytes()).unwrap();
+        assert_eq!(write(&value.clone()), deep);
+        assert_eq!(from_slice::<serde_json::Value>(deep.as_bytes()).unwrap(), value);
+    };
+    std::thread::Builder::new().stack_size(STACK).spawn(all).unwrap().join().unwrap();
+    let deeper = nested(DEPTH + 1);
+    assert_eq!(read(deeper.as_bytes()).unwrap_err(), TooDeep.to_string());
+    assert_eq!(from_slice::<serde_json::Value>(deeper.as_bytes()).unwrap_err().to_string(), TooDeep.to_string());
+    assert_eq!(check_depth(format!("\"\\\"{deeper}").as_bytes()), Ok(()));
 }
 
 proptest! {

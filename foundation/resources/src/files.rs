@@ -2,8 +2,8 @@
 use crate::document::{Head, parse, split};
 use crate::problem::Error;
 use crate::set::{Loaded, Reader, Taker};
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Reads the files `*.yaml` and `*.yml` of all folders, but not of folders within. Documents of other kinds or versions
 /// are passed over; those that cannot be read are in [`Loaded::problems`].
@@ -14,7 +14,7 @@ pub fn load(folders: &[PathBuf], reader: Reader<'_>) -> Result<Loaded, Error> {
     let mut taker = Taker::new(reader);
     for folder in folders {
         for file in files(folder).map_err(|source| Error::Unreadable { path: folder.clone(), source })? {
-            match fs::read_to_string(&file) {
+            match read(&file) {
                 Ok(text) => take(&mut taker, &file, &text),
                 Err(error) => taker.refuse(&file, Head::default(), format!("cannot be read: {error}")),
             }
@@ -33,7 +33,17 @@ pub fn load_text(text: &str, file: &Path, reader: Reader<'_>) -> Result<Loaded, 
     taker.finish()
 }
 
+/// What is no file, such as a pipe, could keep its reader waiting for good.
+fn read(file: &Path) -> io::Result<String> {
+    if fs::metadata(file)?.is_file() {
+        fs::read_to_string(file)
+    } else {
+        Err(io::Error::other("it is no regular file"))
+    }
+}
+
 fn take(taker: &mut Taker<'_>, file: &Path, text: &str) {
+    taker.see(file);
     for (line, document) in split(text) {
         match parse(document, line) {
             Ok(value) => taker.take(file, &value),
@@ -42,7 +52,7 @@ fn take(taker: &mut Taker<'_>, file: &Path, text: &str) {
     }
 }
 
-fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut files: Vec<_> = paths.filter(|path| is_yaml(path) && !path.is_dir()).collect();
     files.sort();

@@ -1,6 +1,7 @@
 //! What is wrong with resource files.
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A document that cannot be used. It is left out; everything else is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub enum Error {
     /// A folder or file is not there or may not be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
+    /// Files do not come, as from a pipe that nobody writes to or a network that is down.
+    #[error("files cannot be read within {} seconds; check the file system they are on", .0.as_secs())]
+    Stuck(Duration),
     /// Two resources of one kind have one name.
     #[error("{}", .0.join("\n"))]
     Duplicates(Vec<String>),

@@ -5,7 +5,7 @@ use crate::{
     Component, Configuration, HttpEndpoint, McpServer, Resiliency, Resource, Subscription, WorkflowAccessPolicy,
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// All resources that are meant for one app, each kind in the order of files and documents.
@@ -37,54 +37,61 @@ pub struct Loaded {
     pub resources: Resources,
     /// Documents that were left out.
     pub problems: Vec<Problem>,
-    /// Where resources come from, by kind and name.
-    files: BTreeMap<(String, String), PathBuf>,
+    /// Where resources come from.
+    origins: BTreeMap<Key, PathBuf>,
+    /// All files that were read.
+    read: BTreeSet<PathBuf>,
+    /// What is kept though its file has it no more.
+    missing: BTreeSet<Key>,
 }
+
+/// Kind and name of a resource.
+type Key = (String, String);
 
 impl Loaded {
-    /// The same with resources of `before` that are gone only because their documents cannot be read at the moment, as
-    /// when an editor is in the middle of writing them.
+    /// The same with resources of `before` that may be gone only because an editor is in the middle of writing them:
+    /// their documents cannot be read, or their file is there without them for the first time.
     #[must_use]
     pub fn keeping(mut self, before: &Self) -> Self {
-        let unreadable = |kind: &str, name: &str| {
-            let file = before.files.get(&(kind.to_owned(), name.to_owned()))?;
-            let same = |problem: &&Problem| {
-                let (any_kind, any_name) = (problem.kind.is_empty(), problem.name.is_empty());
-                problem.file == *file && (any_kind || problem.kind == kind) && (any_name || problem.name == name)
-            };
-            self.problems.iter().find(same).map(|_| file.clone())
-        };
-        let mut kept = Vec::new();
-        let (now, old) = (&mut self.resources, &before.resources);
-        keep(&mut now.components, &old.components, &unreadable, &mut kept);
-        keep(&mut now.subscriptions, &old.subscriptions, &unreadable, &mut kept);
-        keep(&mut now.http_endpoints, &old.http_endpoints, &unreadable, &mut kept);
-        keep(&mut now.resiliencies, &old.resiliencies, &unreadable, &mut kept);
-        keep(&mut now.mcp_servers, &old.mcp_servers, &unreadable, &mut kept);
-        keep(&mut now.workflow_access_policies, &old.workflow_access_policies, &unreadable, &mut kept);
-        keep(&mut now.configurations, &old.configurations, &unreadable, &mut kept);
-        self.files.extend(kept);
-        self
+        let (mut now, old) = (std::mem::take(&mut self.resources), &before.resources);
+        self.keep(&mut now.components, &old.components, before);
+        self.keep(&mut now.subscriptions, &old.subscriptions, before);
+        self.keep(&mut now.http_endpoints, &old.http_endpoints, before);
+        self.keep(&mut now.resiliencies, &old.resiliencies, before);
+        self.keep(&mut now.mcp_servers, &old.mcp_servers, before);
+        self.keep(&mut now.workflow_access_policies, &old.workflow_access_policies, before);
+        self.keep(&mut now.configurations, &old.configurations, before);
+        Self { resources: now, ..self }
     }
-}
 
-type Origin = ((String, String), PathBuf);
+    /// Whether something is kept only until the next look at the files.
+    pub fn is_doubtful(&self) -> bool {
+        !self.missing.is_empty()
+    }
 
-fn keep<T: Resource>(
-    now: &mut Vec<T>,
-    before: &[T],
-    unreadable: &dyn Fn(&str, &str) -> Option<PathBuf>,
-    kept: &mut Vec<Origin>,
-) {
-    for old in before {
-        let name = &old.metadata().name;
-        if now.iter().any(|new| new.metadata().name == *name) {
-            continue;
-        }
-        if let Some(file) = unreadable(T::KIND, name) {
+    fn keep<T: Resource>(&mut self, now: &mut Vec<T>, old: &[T], before: &Self) {
+        for old in old {
+            let key = (T::KIND.to_owned(), old.metadata().name.clone());
+            let Some(file) = before.origins.get(&key) else { continue };
+            if now.iter().any(|new| new.metadata().name == key.1) || !self.may_come_back(&key, file, before) {
+                continue;
+            }
             now.push(old.clone());
-            kept.push(((T::KIND.to_owned(), name.clone()), file));
+            self.origins.insert(key, file.clone());
         }
+    }
+
+    fn may_come_back(&mut self, key: &Key, file: &Path, before: &Self) -> bool {
+        let same = |problem: &Problem| {
+            let (any_kind, any_name) = (problem.kind.is_empty(), problem.name.is_empty());
+            problem.file == file && (any_kind || problem.kind == key.0) && (any_name || problem.name == key.1)
+        };
+        let is_unreadable = self.problems.iter().any(same);
+        let is_missing = !is_unreadable && self.read.contains(file) && !before.missing.contains(key);
+        if is_missing {
+            self.missing.insert(key.clone());
+        }
+        is_unreadable || is_missing
     }
 }
 
@@ -108,6 +115,11 @@ impl<'a> Taker<'a> {
     /// Two resources of one kind with one name.
     pub(crate) fn finish(self) -> Result<Loaded, Error> {
         if self.duplicates.is_empty() { Ok(self.loaded) } else { Err(Error::Duplicates(self.duplicates)) }
+    }
+
+    /// Remembers a file that was read.
+    pub(crate) fn see(&mut self, file: &Path) {
+        self.loaded.read.insert(file.to_owned());
     }
 
     /// Remembers a document that cannot be used.
@@ -174,7 +186,7 @@ impl<'a> Taker<'a> {
 
     fn remember<T: Resource>(&mut self, file: &Path, head: &Head) {
         let key = (T::KIND.to_owned(), head.metadata.name.clone());
-        self.loaded.files.insert(key, file.to_owned());
+        self.loaded.origins.insert(key, file.to_owned());
     }
 
     fn is_for(&self, head: &Head) -> bool {

@@ -154,11 +154,26 @@ fn what_cannot_be_read_any_more_is_kept() {
     let (a, b) = (component("a", ""), component("b", ""));
     let before = read(&(a.clone() + &b));
     let broken = a.replace("type: state.in-memory", "ignoreErrors: sure");
-    assert_eq!(names(&read(&broken).keeping(&before)), ["a"]);
+    assert_eq!(names(&read(&(b + &broken)).keeping(&before)), ["b", "a"]);
     assert_eq!(names(&read("a: [").keeping(&before)), ["a", "b"]);
     let again = read("a: [").keeping(&read("a: [").keeping(&before));
     assert_eq!(names(&again), ["a", "b"]);
-    assert!(names(&read("").keeping(&before)).is_empty());
+}
+
+#[test]
+fn what_a_file_has_no_more_is_gone_at_the_second_look() {
+    let before = read(&(component("a", "") + &component("b", "")));
+    for half in ["", "apiVersion: dapr.io/v1alpha1", &component("a", "")] {
+        let once = read(half).keeping(&before);
+        assert_eq!((names(&once), once.is_doubtful()), (vec!["a", "b"], true), "{half}");
+        let back = read(&(component("a", "") + &component("b", ""))).keeping(&once);
+        assert!(!back.is_doubtful());
+        let twice = read(half).keeping(&once);
+        assert_eq!((names(&twice), twice.is_doubtful()), (names(&read(half)), false), "{half}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let empty = load(&[folder.path().to_owned()], READER).unwrap();
+    assert!(names(&empty.keeping(&before)).is_empty(), "a file that is gone is gone");
 }
 
 proptest! {

@@ -21,7 +21,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         files.iter().for_each(|(name, text)| fs::write(folder.path().join(name), text).unwrap());
         let options = options(folder.path());
-        let (current, drain, live) = (Current::first(&options).unwrap(), Drain::new(), Health::new());
+        let (current, drain, live) = (Current::first(&options).await.unwrap(), Drain::new(), Health::new());
         let mut registry = Registry::default();
         component_all::register_all(&mut registry);
         let values = Values::new("app", Environment::default());
@@ -124,6 +124,28 @@ async fn what_cannot_be_read_changes_nothing_and_equal_names_end_the_sidecar() {
     let expected = "failed to load resources from disk: duplicate definition of Component name a (state.in-memory/v1) \
                     with existing a (state.in-memory/v1)";
     assert_eq!(reason, expected);
+}
+
+#[tokio::test]
+async fn a_file_that_is_empty_for_a_moment_changes_nothing() {
+    let world = World::new(&[("a.yaml", &store("a", ""))]).await;
+    let first = world.reloader.components.live().state.get("a").unwrap();
+    world.write("a.yaml", "").await;
+    world.write("a.yaml", &store("a", "")).await;
+    assert!(Arc::ptr_eq(&first, &world.reloader.components.live().state.get("a").unwrap()));
+    world.write("a.yaml", "").await;
+    assert_eq!(world.names(), ["a"]);
+    world.reloader.reload().await;
+    assert!(world.names().is_empty(), "it stays empty");
+}
+
+#[tokio::test]
+async fn a_pipe_among_the_files_is_passed_over() {
+    let world = World::new(&[("a.yaml", &store("a", ""))]).await;
+    let pipe = world.folder.path().join("pipe.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    assert_eq!(world.write("b.yaml", &store("b", "")).await, None);
+    assert_eq!(world.names(), ["a", "b"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 use super::*;
 use crate::event::read;
 use component_api::pubsub::Message;
+use foundation_json::{DEPTH, STACK, TooDeep};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -116,6 +117,35 @@ fn a_given_event_gets_what_it_lacks() {
 }
 
 use crate::content_type::CLOUD_EVENT;
+
+/// What is published can be read by whoever gets it.
+#[test]
+fn deep_data_is_delivered_or_refused() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let (metadata, trace) = (Metadata::new(), Trace::default());
+    let wrapped = move |data: &str, content_type: &str| {
+        wrap(&Unwrapped {
+            app_id: "app",
+            pubsub: "broker",
+            topic: "orders",
+            data: data.as_bytes(),
+            content_type,
+            metadata: &metadata,
+            trace: &trace,
+            broker_expires: false,
+        })
+    };
+    let check = move || {
+        for (start, end, content_type) in [("", "", "application/json"), ("{\"data\":", "}", CLOUD_EVENT)] {
+            let deepest = format!("{start}{}{end}", nested(DEPTH - 1));
+            let event = wrapped(&deepest, content_type).unwrap();
+            assert!(read(&message(event.to_vec(), None), false, "broker", "orders").is_ok());
+            let deeper = format!("{start}{}{end}", nested(DEPTH));
+            assert_eq!(wrapped(&deeper, content_type).unwrap_err(), TooDeep.to_string());
+        }
+    };
+    std::thread::Builder::new().stack_size(STACK).spawn(check).unwrap().join().unwrap();
+}
 
 #[test]
 fn messages_expire() {
