@@ -124,8 +124,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let pubsub = pubsub.with_resiliency(resiliency.clone()).with_metrics(metrics.clone());
     let pubsub = Arc::new(pubsub.with_tracer(tracer.clone()));
     let outbox = Arc::new(Pubsub(Arc::clone(&pubsub)));
-    let outbox = block_state::Outbox::new(app_id.clone(), namespace.clone(), live.state.clone(), outbox);
-    let outbox = Arc::new(outbox);
+    let stores = live.state.clone();
+    let outbox = block_state::Outbox::new(app_id.clone(), namespace.clone(), stores, outbox, &drains.background);
     let state = block_state::Service::new(app_id.clone(), namespace.clone(), live.state.clone());
     let state = state.with_resiliency(resiliency.clone()).with_metrics(metrics.clone());
     let state = Arc::new(state.with_outbox(Arc::clone(&outbox)));

@@ -16,7 +16,7 @@ use foundation_drain::Drain;
 use foundation_resources::{Component, Diff, Error, Loaded, Resource, Resources, Subscription};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 const SCOPE: &str = "dapr.runtime.hotreload";
 const RECONCILER: &str = "dapr.runtime.hotreload.reconciler";
@@ -35,6 +35,8 @@ const TARGETS: [&str; 7] = [
 ];
 /// Pause between two looks at the files though no change was told of, when the flag says 0.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// How long a change waits for its followers.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause before the look that tells a file in the middle of being written from one that stays as it is.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 const ACTOR_STATE_STORE: &str = "actorStateStore";
@@ -52,8 +54,10 @@ pub(crate) struct Followers {
 }
 
 impl Followers {
+    /// Returns soon: what a broker is slow to start or end goes on by itself.
     async fn reconcile(&self) {
-        tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile());
+        let all = async { tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile()) };
+        timeout(PATIENCE, all).await.ok();
     }
 }
 

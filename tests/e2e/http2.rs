@@ -98,3 +98,21 @@ async fn a_client_that_says_something_else_after_the_change_is_cut_off() {
     let mut rest = Vec::new();
     tokio::time::timeout(Duration::from_secs(30), connection.read_to_end(&mut rest)).await.unwrap().ok();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_has_so_many_streams_and_headers_as_in_go() {
+    let sidecar = Setup::new("bounded", None).start().await;
+    let mut connection = TcpStream::connect(("127.0.0.1", sidecar.port)).await.unwrap();
+    connection.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await.unwrap();
+    let settings = read_frame(&mut connection).await;
+    assert_eq!(settings.kind, SETTINGS);
+    let most_streams = settings.payload.chunks(6).find(|setting| setting[..2] == [0, 3]).unwrap();
+    assert_eq!(most_streams[2..], 250_u32.to_be_bytes());
+    let mut connection = TcpStream::connect(("127.0.0.1", sidecar.port)).await.unwrap();
+    let headers: String = (0..150).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let request = format!("GET /v1.0/healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+}

@@ -6,12 +6,12 @@ use component_api::Instance;
 use component_api::binding::{Binding, Handle};
 use component_api::pubsub::Subscription;
 use foundation_app::Channel;
-use foundation_drain::Drain;
+use foundation_drain::{Change, Drain, Places};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 const SCOPE: &str = "dapr.runtime.processor.binding";
@@ -46,12 +46,21 @@ pub struct Reader {
 struct State {
     active: bool,
     ended: bool,
-    running: BTreeMap<String, Running>,
+    at_work: Places<String, Aim, Running>,
+}
+
+/// The component that an input binding is of.
+#[derive(Clone)]
+struct Aim(Arc<Instance<dyn Binding>>);
+
+impl PartialEq for Aim {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// An input binding at work.
 struct Running {
-    instance: Arc<Instance<dyn Binding>>,
     events: Arc<Events>,
     subscription: Subscription,
 }
@@ -71,21 +80,21 @@ impl Reader {
     }
 
     /// Starts all input bindings that the app wants. To be called when the app is ready, and when it is healthy again.
-    pub async fn start(&self) {
-        self.state.lock().await.active = true;
+    pub async fn start(self: &Arc<Self>) {
+        self.state().active = true;
         self.reconcile().await;
     }
 
     /// Stops all input bindings when the events in work are done; [`Reader::start`] starts them again.
-    pub async fn stop(&self) {
-        self.state.lock().await.active = false;
+    pub async fn stop(self: &Arc<Self>) {
+        self.state().active = false;
         self.reconcile().await;
     }
 
     /// Stops all input bindings for good.
-    pub async fn end(&self) {
+    pub async fn end(self: &Arc<Self>) {
         self.drain.stop();
-        self.state.lock().await.ended = true;
+        self.state().ended = true;
         self.stop().await;
     }
 
@@ -108,48 +117,64 @@ impl Reader {
         });
     }
 
-    /// Brings what is at work in step with the components as they are now.
-    pub async fn reconcile(&self) {
-        let mut state = self.state.lock().await;
-        let mut wanted = self.wanted(&state);
-        let mut stale = Vec::new();
-        for (name, running) in std::mem::take(&mut state.running) {
-            let fits = wanted.get(&name).is_some_and(|instance| Arc::ptr_eq(instance, &running.instance));
-            if fits {
-                wanted.remove(&name);
-                state.running.insert(name, running);
-            } else {
-                stale.push(running.stop());
-            }
-        }
-        join_all(stale).await;
-        let started = join_all(wanted.into_values().map(|instance| self.begin(instance))).await;
-        state.running.extend(started.into_iter().flatten());
+    /// Brings what is at work in step with the components as they are now. Who gives up waiting for it leaves it to go on.
+    pub async fn reconcile(self: &Arc<Self>) {
+        let (done, finished) = oneshot::channel();
+        let reader = Arc::clone(self);
+        let (ends, missing) = self.change();
+        self.drain.spawn(async move {
+            join_all(ends).await;
+            join_all(missing.into_iter().map(|(name, aim)| reader.bring_to_work(name, aim))).await;
+            done.send(()).ok();
+        });
+        finished.await.ok();
     }
 
-    fn wanted(&self, state: &State) -> BTreeMap<String, Arc<Instance<dyn Binding>>> {
+    /// Returns the ends to wait for, and what has to be started.
+    fn change(&self) -> (Vec<impl Future<Output = ()> + use<>>, Vec<(String, Aim)>) {
+        let mut state = self.state();
+        let wanted = self.wanted(&state);
+        let Change { stale, missing, .. } = state.at_work.change(wanted);
+        let mut ends: Vec<_> = stale.into_iter().map(Running::stop).collect();
+        if state.active && !state.ended {
+            // Nothing waits for the events of what is gone or replaced.
+            ends.drain(..).for_each(|end| self.drain.spawn(end));
+        }
+        (ends, missing)
+    }
+
+    async fn bring_to_work(&self, name: String, aim: Aim) {
+        let Some(running) = self.begin(&aim.0).await else { return self.state().at_work.failed(&name, &aim) };
+        let unwanted = self.state().at_work.started(&name, &aim, running);
+        unwanted.into_iter().for_each(|running| self.drain.spawn(running.stop()));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wanted(&self, state: &State) -> BTreeMap<String, Aim> {
         let Some(delivery) = self.delivery.as_ref().filter(|_| state.active && !state.ended) else {
             return BTreeMap::new();
         };
         let all = delivery.service.bindings().all();
         let inputs = all.iter().filter(|(_, instance)| Direction::of(instance).input);
-        inputs.map(|(name, instance)| (name.clone(), Arc::clone(instance))).collect()
+        inputs.map(|(name, instance)| (name.clone(), Aim(Arc::clone(instance)))).collect()
     }
 
-    async fn begin(&self, instance: Arc<Instance<dyn Binding>>) -> Option<(String, Running)> {
-        let name = instance.name.clone();
+    async fn begin(&self, instance: &Arc<Instance<dyn Binding>>) -> Option<Running> {
         let started = self.drain.token().run_until_cancelled_owned(self.try_begin(instance)).await?;
         let noted =
             started.inspect_err(|reason| tracing::warn!(target: SCOPE, "failed to read from bindings: {reason}"));
-        Some((name, noted.ok()??))
+        noted.ok()?
     }
 
     /// None when the app wants no events of the binding.
-    async fn try_begin(&self, instance: Arc<Instance<dyn Binding>>) -> Result<Option<Running>, String> {
+    async fn try_begin(&self, instance: &Arc<Instance<dyn Binding>>) -> Result<Option<Running>, String> {
         let Some(delivery) = &self.delivery else { return Ok(None) };
         let name = &instance.name;
         let route = instance.properties.get("route").filter(|route| !route.is_empty()).unwrap_or(name).to_owned();
-        if !self.is_wanted(delivery, &instance, &route).await? {
+        if !self.is_wanted(delivery, instance, &route).await? {
             tracing::info!(target: SCOPE, "app has not subscribed to binding {name}.");
             return Ok(None);
         }
@@ -160,7 +185,7 @@ impl Reader {
         let read = instance.component.read(handle).await;
         let failed = |error| format!("error reading from input binding {}: {error}", instance.name);
         let subscription = read.map_err(failed)?;
-        Ok(Some(Running { instance, events, subscription }))
+        Ok(Some(Running { events, subscription }))
     }
 
     /// A binding that is declared to be an input needs no word of the app.
@@ -192,7 +217,7 @@ impl Running {
             self.subscription.close().await;
         });
         if ended.await.is_err() {
-            tracing::warn!(target: SCOPE, "events of input binding {} are not done in time", self.instance.name);
+            tracing::warn!(target: SCOPE, "events of input binding {} are not done in time", self.events.name);
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Service`] publishes; [`Subscriber`] keeps the subscriptions of the app, which come from the app itself and from
 //! Subscription resources, and delivers. Contract: surface.md 0, 1.2, 3.2, 3.4 and 6.4, protocols.md 7.1 to 7.4.
+mod at_work;
 mod bulk_body;
 mod bulk_delivery;
 mod content_type;

@@ -19,8 +19,6 @@ const END: Duration = Duration::from_secs(30);
 
 /// A subscription at a broker, and what feeds on it.
 pub(crate) struct Running {
-    wish: foundation_app::Subscription,
-    broker: Arc<Instance<dyn Broker>>,
     delivery: Arc<Delivery>,
     subscription: Subscription,
     collector: Option<Task>,
@@ -34,11 +32,11 @@ impl Running {
     pub(crate) async fn start(
         service: &Arc<Service>,
         receiver: Arc<dyn Receiver>,
-        broker: Arc<Instance<dyn Broker>>,
+        broker: &Instance<dyn Broker>,
         wish: &Wish,
     ) -> Result<Self, String> {
         let subscription = wish.subscription.clone();
-        let topics = service.topics(&broker);
+        let topics = service.topics(broker);
         let (pubsub, topic) = (&subscription.pubsub, &subscription.topic);
         if !topics.may_subscribe(topic) {
             return Err(format!("subscription to topic '{topic}' on pubsub '{pubsub}' is not allowed"));
@@ -57,17 +55,7 @@ impl Running {
         let problem = |reason: String| format!("failed to subscribe to topic {topic}: {reason}");
         let subscribed = subscribed.await.map_err(|_| problem("the broker takes too long".to_owned()))?;
         let at_work = subscribed.map_err(|error| problem(error.to_string()))?;
-        Ok(Self { wish: subscription.clone(), broker, delivery, subscription: at_work, collector })
-    }
-
-    /// Whether it is what is wanted.
-    pub(crate) fn fits(&self, wish: &Wish, broker: &Arc<Instance<dyn Broker>>) -> bool {
-        self.wish == wish.subscription && Arc::ptr_eq(&self.broker, broker)
-    }
-
-    /// Where it is subscribed.
-    pub(crate) fn broker(&self) -> Arc<Instance<dyn Broker>> {
-        Arc::clone(&self.broker)
+        Ok(Self { delivery, subscription: at_work, collector })
     }
 
     /// Takes no more events and waits for those in work.
@@ -80,7 +68,7 @@ impl Running {
         };
         let ended = timeout(END, async { tokio::join!(self.subscription.close(), collector) }).await;
         if ended.is_err() {
-            let topic = &self.wish.topic;
+            let topic = &self.delivery.subscription.topic;
             tracing::warn!(target: crate::delivery::SCOPE, "events of topic {topic} are still in work after {END:?}; they come again");
         }
     }

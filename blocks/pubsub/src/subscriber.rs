@@ -1,5 +1,6 @@
 //! The subscriptions of the app: started when it is ready, stopped when it is not, and kept in step with brokers and
 //! resources that come and go.
+use crate::at_work::{AtWork, Key, Startable};
 use crate::delivery::SCOPE;
 use crate::receiver::{App, Receiver};
 use crate::rules::InvalidRule;
@@ -10,12 +11,13 @@ use arc_swap::ArcSwap;
 use component_api::pubsub::Broker;
 use component_api::{Instance, Metadata};
 use foundation_app::{Channel, Subscription};
-use foundation_drain::Drain;
+use foundation_drain::{Change, Drain};
 use foundation_resiliency::{self as resiliency, BuiltIn, Policy};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -52,22 +54,7 @@ pub struct Subscriber {
     in_step: ArcSwap<BTreeMap<String, Arc<Instance<dyn Broker>>>>,
     /// Held while the app is asked, so that it is asked once.
     asking: tokio::sync::Mutex<()>,
-    state: tokio::sync::Mutex<State>,
-}
-
-/// What a subscription is known by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    /// Pubsub and topic.
-    App(String, String),
-    Stream(u64),
-}
-
-/// A subscription that can be started.
-struct Startable {
-    wish: Wish,
-    broker: Arc<Instance<dyn Broker>>,
-    receiver: Arc<dyn Receiver>,
+    state: Mutex<State>,
 }
 
 /// What is at work.
@@ -75,10 +62,20 @@ struct Startable {
 struct State {
     active: bool,
     ended: bool,
-    running: BTreeMap<Key, Running>,
+    at_work: AtWork,
     /// A task is at it to start what could not be started.
     retrying: bool,
     streams: u64,
+}
+
+impl State {
+    fn next_stream(&mut self) -> Result<u64, Status> {
+        if self.ended {
+            return Err(Status::unknown("subscriber is closed"));
+        }
+        self.streams += 1;
+        Ok(self.streams)
+    }
 }
 
 impl Subscriber {
@@ -93,7 +90,7 @@ impl Subscriber {
             wishes: Mutex::default(),
             in_step: ArcSwap::default(),
             asking: tokio::sync::Mutex::default(),
-            state: tokio::sync::Mutex::default(),
+            state: Mutex::default(),
         })
     }
 
@@ -112,13 +109,13 @@ impl Subscriber {
 
     /// Starts all subscriptions. To be called when the app is ready, and when it is healthy again.
     pub async fn start(self: &Arc<Self>) {
-        self.state.lock().await.active = true;
+        self.state().active = true;
         self.reconcile().await;
     }
 
     /// Stops all subscriptions when the events in work are done; [`Subscriber::start`] starts them again.
     pub async fn stop(self: &Arc<Self>) {
-        self.state.lock().await.active = false;
+        self.state().active = false;
         self.reconcile().await;
     }
 
@@ -126,22 +123,15 @@ impl Subscriber {
     pub async fn end(self: &Arc<Self>) {
         self.drain.stop();
         self.pause_brokers().await;
-        self.state.lock().await.ended = true;
+        self.state().ended = true;
         self.stop().await;
         self.ended.cancel();
     }
 
     /// So that what brokers have sent ahead is delivered before the end.
     async fn pause_brokers(&self) {
-        let in_use: BTreeMap<_, _> = self
-            .state
-            .lock()
-            .await
-            .running
-            .values()
-            .map(|running| running.broker())
-            .map(|one| (one.name.clone(), one))
-            .collect();
+        let named = |aim: &Startable| (aim.broker.name.clone(), Arc::clone(&aim.broker));
+        let in_use: BTreeMap<_, _> = self.state().at_work.aims().map(named).collect();
         join_all(in_use.values().map(pause)).await;
     }
 
@@ -165,15 +155,16 @@ impl Subscriber {
     }
 
     /// Brings the subscriptions at work in step with the brokers and the resources as they are now. Where a broker fails
-    /// it is tried again in the background. The app is asked if there was no broker until now.
+    /// it is tried again in the background. The app is asked if there was no broker until now. Who gives up waiting for it
+    /// leaves it to go on.
     pub async fn reconcile(self: &Arc<Self>) {
-        let active = self.state.lock().await.active;
-        if active {
-            self.ask_app().await;
-        }
-        if !self.try_reconcile().await {
-            self.retry_in_background().await;
-        }
+        let (done, finished) = oneshot::channel();
+        let subscriber = Arc::clone(self);
+        self.drain.spawn(async move {
+            subscriber.bring_in_step().await;
+            done.send(()).ok();
+        });
+        finished.await.ok();
     }
 
     /// Whether the subscriptions of a broker were brought in step with it.
@@ -196,19 +187,19 @@ impl Subscriber {
         subscription: Subscription,
         receiver: Arc<dyn Receiver>,
     ) -> Result<u64, Status> {
-        let mut state = self.state.lock().await;
         let pubsub = subscription.pubsub.clone();
-        if state.ended {
-            return Err(Status::unknown("subscriber is closed"));
-        }
+        let number = self.state().next_stream()?;
         let broker = self.service.find(&pubsub, &subscription.topic, &Metadata::new())?;
         let failed = |reason: String| Status::unknown(format!("failed to create subscription for {pubsub}: {reason}"));
         let wish = Wish::new(Kind::Streaming, subscription).map_err(|error| failed(error.to_string()))?;
-        let number = state.streams;
-        state.streams += 1;
         let startable = Startable { wish: wish.clone(), broker, receiver: Arc::clone(&receiver) };
-        let running = self.begin(startable).await.map_err(failed)?;
-        state.running.insert(Key::Stream(number), running);
+        let running = self.begin(&startable).await.map_err(failed)?;
+        let mut state = self.state();
+        let is_there = self.service.brokers().get(&pubsub).is_some_and(|now| Arc::ptr_eq(&now, &startable.broker));
+        if state.ended || !is_there {
+            return Err(failed("its component was replaced meanwhile, subscribe again".to_owned()));
+        }
+        state.at_work.add(Key::Stream(number), startable, running);
         self.wishes().open_stream(number, wish, receiver);
         Ok(number)
     }
@@ -216,7 +207,7 @@ impl Subscriber {
     /// Ends the subscription of a stream.
     pub(crate) async fn close_stream(&self, number: u64) {
         self.wishes().close_stream(number);
-        let running = self.state.lock().await.running.remove(&Key::Stream(number));
+        let running = self.state().at_work.remove(&Key::Stream(number));
         if let Some(running) = running {
             running.stop().await;
         }
@@ -232,34 +223,55 @@ impl Subscriber {
         self.ended.cancelled().await;
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn bring_in_step(self: &Arc<Self>) {
+        let active = self.state().active;
+        if active {
+            self.drain.token().run_until_cancelled_owned(self.ask_app()).await;
+        }
+        if !self.try_reconcile().await {
+            self.retry_in_background();
+        }
+    }
+
     /// Whether everything wanted is at work.
-    async fn try_reconcile(&self) -> bool {
-        let mut state = self.state.lock().await;
+    async fn try_reconcile(self: &Arc<Self>) -> bool {
         let brokers = self.service.brokers().all();
-        let mut wanted = self.wanted(&state);
-        let at_work = state.active && !state.ended;
-        let mut stale = Vec::new();
-        for (key, running) in std::mem::take(&mut state.running) {
-            let fits = wanted.get(&key).is_some_and(|wanted| running.fits(&wanted.wish, &wanted.broker));
-            if fits {
-                wanted.remove(&key);
-                state.running.insert(key, running);
-            } else if at_work && !wanted.contains_key(&key) {
-                // Nothing waits for the events of what is gone.
-                self.drain.spawn(running.stop());
-            } else {
-                stale.push(running.stop());
-            }
+        let (ends, missing, change) = self.change();
+        join_all(ends).await;
+        let started = join_all(missing.into_iter().map(|(key, aim)| self.bring_to_work(key, aim))).await;
+        if self.state().at_work.is_last(change) {
+            self.in_step.store(brokers);
+            self.wishes().settle();
         }
-        join_all(stale).await;
-        let start = |(key, startable)| async { (key, self.begin(startable).await) };
-        let mut all = true;
-        for (key, started) in join_all(wanted.into_iter().map(start)).await {
-            all &= started.map(|running| state.running.insert(key, running)).is_ok();
+        started.into_iter().all(|is_at_work| is_at_work)
+    }
+
+    /// Returns the ends to wait for, what has to be started, and the number of the change.
+    fn change(&self) -> (Vec<impl Future<Output = ()> + use<>>, Vec<(Key, Startable)>, u64) {
+        let mut state = self.state();
+        let wanted = self.wanted(&state);
+        let Change { stale, missing, number } = state.at_work.change(wanted);
+        let mut ends: Vec<_> = stale.into_iter().map(Running::stop).collect();
+        if state.active && !state.ended {
+            // Nothing waits for the events of what is gone or replaced.
+            ends.drain(..).for_each(|end| self.drain.spawn(end));
         }
-        self.in_step.store(brokers);
-        self.wishes().settle();
-        all
+        (ends, missing, number)
+    }
+
+    /// Whether it could be started.
+    async fn bring_to_work(&self, key: Key, aim: Startable) -> bool {
+        let Ok(running) = self.begin(&aim).await else {
+            self.state().at_work.failed(&key, &aim);
+            return false;
+        };
+        let unwanted = self.state().at_work.started(&key, &aim, running);
+        unwanted.into_iter().for_each(|running| self.drain.spawn(running.stop()));
+        true
     }
 
     /// What shall be at work, of brokers that are there.
@@ -283,9 +295,9 @@ impl Subscriber {
         of_app.chain(streams).filter_map(startable).collect()
     }
 
-    async fn begin(&self, startable: Startable) -> Result<Running, String> {
+    async fn begin(&self, startable: &Startable) -> Result<Running, String> {
         let Startable { wish, broker, receiver } = startable;
-        let start = Running::start(&self.service, receiver, broker, &wish);
+        let start = Running::start(&self.service, Arc::clone(receiver), broker, wish);
         let started = self.drain.token().run_until_cancelled_owned(start).await;
         started.unwrap_or_else(|| Err("the sidecar is ending".to_owned())).inspect_err(|reason| {
             let Subscription { pubsub, topic, .. } = &wish.subscription;
@@ -293,9 +305,8 @@ impl Subscriber {
         })
     }
 
-    async fn retry_in_background(self: &Arc<Self>) {
-        let mut state = self.state.lock().await;
-        if std::mem::replace(&mut state.retrying, true) {
+    fn retry_in_background(self: &Arc<Self>) {
+        if std::mem::replace(&mut self.state().retrying, true) {
             return;
         }
         let subscriber = Arc::clone(self);
@@ -308,7 +319,7 @@ impl Subscriber {
                     break;
                 }
             }
-            subscriber.state.lock().await.retrying = false;
+            subscriber.state().retrying = false;
         });
     }
 

@@ -15,15 +15,23 @@ use bytes::Bytes;
 use component_api::pubsub::{Broker, Deliver, Subscription};
 use component_api::state::{Concurrency, Consistency, Operation, SetRequest, Store, Value};
 use component_api::{Instance, Live, Metadata, Properties};
+use foundation_drain::{Change, Drain, Places};
 use foundation_metadata::is_truthy;
 use foundation_telemetry::SpanContext;
+use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 const SCOPE: &str = "dapr.outbox";
 /// Marks an entry that is published and not written.
 const PROJECTION: &str = "outbox.projection";
+/// Pauses before a broker that failed is tried again: from the first, by half as much more, to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The pub/sub block, as the outbox sees it. What goes wrong is a sentence.
 #[async_trait]
@@ -58,68 +66,135 @@ pub struct Outbox {
     namespace: String,
     stores: Live<dyn Store>,
     bus: Arc<dyn Bus>,
-    /// By store.
-    serving: Mutex<BTreeMap<String, Serving>>,
+    drain: Drain,
+    state: Mutex<State>,
 }
 
-/// An outbox whose events are passed on.
-struct Serving {
+/// The outboxes whose events are passed on, by store.
+#[derive(Default)]
+struct State {
+    at_work: Places<String, Aim, Subscription>,
+    /// A task is at it to start what could not be started.
+    retrying: bool,
+    ended: bool,
+}
+
+/// What events are passed on with.
+#[derive(Clone)]
+struct Aim {
     settings: Settings,
     broker: Arc<Instance<dyn Broker>>,
-    subscription: Subscription,
+}
+
+impl PartialEq for Aim {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings && Arc::ptr_eq(&self.broker, &other.broker)
+    }
 }
 
 impl Outbox {
-    /// Over these stores; `namespace` is the one of the app.
+    /// Over these stores; `namespace` is the one of the app. Background work ends with the drain.
     pub fn new(
         app_id: impl Into<String>,
         namespace: impl Into<String>,
         stores: Live<dyn Store>,
         bus: Arc<dyn Bus>,
-    ) -> Self {
-        Self { app_id: app_id.into(), namespace: namespace.into(), stores, bus, serving: Mutex::default() }
+        drain: &Drain,
+    ) -> Arc<Self> {
+        let (app_id, namespace, drain) = (app_id.into(), namespace.into(), drain.child());
+        Arc::new(Self { app_id, namespace, stores, bus, drain, state: Mutex::default() })
     }
 
-    /// Passes on the events of all stores that have an outbox, as they and their brokers are now.
-    pub async fn reconcile(&self) {
-        let stores = self.stores.all();
-        let settings = |name: &String| stores.get(name).and_then(|store| Settings::of(&store.properties));
-        self.serving()
-            .retain(|name, serving| settings(name).is_some_and(|settings| self.is_current(serving, &settings)));
-        for name in stores.keys() {
-            let Some(settings) = settings(name).filter(|_| !self.serving().contains_key(name)) else { continue };
-            match self.serve(name, settings).await {
-                Ok(serving) => drop(self.serving().insert(name.clone(), serving)),
-                Err(reason) => {
-                    tracing::warn!(target: SCOPE, "could not subscribe to internal outbox topic: {reason}");
-                }
+    /// Passes on the events of all stores that have an outbox, as they and their brokers are now. Where a broker fails it is
+    /// tried again in the background. Who gives up waiting for it leaves it to go on.
+    pub async fn reconcile(self: &Arc<Self>) {
+        let (done, finished) = oneshot::channel();
+        let outbox = Arc::clone(self);
+        self.drain.spawn(async move {
+            if !outbox.try_reconcile().await {
+                outbox.retry_in_background();
             }
-        }
+            done.send(()).ok();
+        });
+        finished.await.ok();
     }
 
     /// Takes no more events, and waits for those in work.
     pub async fn end(&self) {
-        let all = std::mem::take(&mut *self.serving());
-        for serving in all.into_values() {
-            serving.subscription.close().await;
+        self.drain.stop();
+        let change = {
+            let mut state = self.state();
+            state.ended = true;
+            state.at_work.change(BTreeMap::new())
+        };
+        join_all(change.stale.into_iter().map(Subscription::close)).await;
+    }
+
+    /// Whether every outbox is at work.
+    async fn try_reconcile(&self) -> bool {
+        let Change { stale, missing, .. } = {
+            let mut state = self.state();
+            let wanted = if state.ended { BTreeMap::new() } else { self.wanted() };
+            state.at_work.change(wanted)
+        };
+        stale.into_iter().for_each(|subscription| self.drain.spawn(subscription.close()));
+        let started = join_all(missing.into_iter().map(|(store, aim)| self.bring_to_work(store, aim))).await;
+        started.into_iter().all(|is_at_work| is_at_work)
+    }
+
+    fn wanted(&self) -> BTreeMap<String, Aim> {
+        let stores = self.stores.all();
+        let aim = |(name, store): (&String, &Arc<Instance<dyn Store>>)| {
+            let settings = Settings::of(&store.properties)?;
+            let Some(broker) = self.bus.broker(&settings.pubsub) else {
+                tracing::warn!(target: SCOPE, "could not subscribe to internal outbox topic: outbox pubsub {} not loaded", settings.pubsub);
+                return None;
+            };
+            Some((name.clone(), Aim { settings, broker }))
+        };
+        stores.iter().filter_map(aim).collect()
+    }
+
+    /// Whether it could be started.
+    async fn bring_to_work(&self, store: String, aim: Aim) -> bool {
+        let relay = Relay::new(&store, aim.settings.clone(), self.stores.clone(), Arc::clone(&self.bus));
+        let topic = self.internal_topic(&aim.settings);
+        let listen = self.bus.listen(&aim.broker, &topic, Arc::new(relay));
+        match self.drain.token().run_until_cancelled_owned(listen).await {
+            Some(Ok(subscription)) => {
+                let unwanted = self.state().at_work.started(&store, &aim, subscription);
+                unwanted.into_iter().for_each(|subscription| self.drain.spawn(subscription.close()));
+                true
+            }
+            Some(Err(reason)) => {
+                tracing::warn!(target: SCOPE, "could not subscribe to internal outbox topic: {reason}");
+                self.state().at_work.failed(&store, &aim);
+                false
+            }
+            None => true,
         }
     }
 
-    async fn serve(&self, store: &str, settings: Settings) -> Result<Serving, String> {
-        let not_loaded = || format!("outbox pubsub {} not loaded", settings.pubsub);
-        let broker = self.bus.broker(&settings.pubsub).ok_or_else(not_loaded)?;
-        let relay = Relay::new(store, settings.clone(), self.stores.clone(), Arc::clone(&self.bus));
-        let subscription = self.bus.listen(&broker, &self.internal_topic(&settings), Arc::new(relay)).await?;
-        Ok(Serving { settings, broker, subscription })
+    fn retry_in_background(self: &Arc<Self>) {
+        if std::mem::replace(&mut self.state().retrying, true) {
+            return;
+        }
+        let outbox = Arc::clone(self);
+        self.drain.spawn_until_stopped(async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                sleep(pause).await;
+                pause = (pause + pause / 2).min(LAST_PAUSE);
+                if outbox.try_reconcile().await {
+                    break;
+                }
+            }
+            outbox.state().retrying = false;
+        });
     }
 
-    fn is_current(&self, serving: &Serving, settings: &Settings) -> bool {
-        let broker = self.bus.broker(&settings.pubsub);
-        serving.settings == *settings && broker.is_some_and(|broker| Arc::ptr_eq(&broker, &serving.broker))
-    }
-
-    fn serving(&self) -> MutexGuard<'_, BTreeMap<String, Serving>> {
-        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes the events of a transaction to the internal topic, and returns what the store is to do: without the

@@ -1,7 +1,9 @@
 //! Ownership of tasks: every spawned task belongs to a [`Drain`], and ends when its drain does.
 mod isolated;
+mod places;
 
 pub use isolated::{Panicked, isolated};
+pub use places::{Change, Places};
 
 use std::future::Future;
 use std::time::Duration;

@@ -19,20 +19,26 @@ use crate::api::panicked;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::response::IntoResponse;
 use block_invoke::{Service as Invoke, names_app};
 use block_telemetry::is_export;
 use component_api::middleware::{self, ClientAddress, Pipeline};
 use foundation_drain::isolated;
 use foundation_endpoint::bounded;
+use foundation_fault::{Category, Code, Fault};
 use http::header::ALLOW;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Response, Uri};
+use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tonic::Code as Grpc;
 use tower::ServiceExt;
 
+const API: &str = "/v1.0";
 const INVOKE: &str = "/v1.0/invoke/";
+static NO_TEXT: Code =
+    Code::new(StatusCode::BAD_REQUEST, Grpc::InvalidArgument, "ERR_MALFORMED_REQUEST", Category::Common);
 /// Go's own allowance on top of what it was told.
 const HEADER_SLACK: usize = 4096;
 
@@ -167,6 +173,10 @@ impl Api {
         let path = path::clean(request.uri().path());
         if *request.method() == Method::HEAD || path.starts_with(INVOKE) || is_call_of_app(&request) {
             return self.invoke(request).await;
+        }
+        if path.starts_with(API) && !path::is_text(&path) {
+            return Fault::new(&NO_TEXT, "the path is not UTF-8 when its escapes are resolved".to_owned())
+                .into_response();
         }
         let seen = path::plus_as_space(path);
         if seen != request.uri().path() {

@@ -4,7 +4,6 @@ use super::http::{Api, Settings};
 use super::observe::Observer;
 use crate::components::Live;
 use crate::facts::Sources;
-use crate::options::{Command, Environment};
 use crate::resources::Current;
 use crate::stopping::{ByApi, Ending};
 use async_trait::async_trait;
@@ -73,17 +72,12 @@ fn live() -> Live {
 
 fn blocks(drain: &Drain) -> Blocks {
     let (live, id) = (live(), String::new);
-    let Ok(Command::Run(options)) = Command::read(&["--app-id".to_owned(), "app".to_owned()], Environment::default())
-    else {
-        panic!("no options")
-    };
     let own = Own { app_id: id(), namespace: id(), address: id(), host_name: id(), internal_port: 0 };
     let peers = Arc::new(Peers::new(Arc::new(Nobody), own, 0, drain));
     let pubsub = Arc::new(block_pubsub::Service::new(id(), id(), live.brokers.clone()));
     let asking = block_pubsub::Options::default();
     let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), None, asking, drain);
-    let current = Current::first(&options).unwrap();
-    let facts = Sources { live: live.clone(), subscriber: Arc::clone(&subscriber), current };
+    let facts = Sources { live: live.clone(), subscriber: Arc::clone(&subscriber), current: Current::default() };
     let stop = Arc::new(ByApi::new(Ending::default(), drain.clone()));
     let host = block_host::Service::new(About::default(), Health::new(), Health::new(), Arc::new(facts), stop);
     Blocks {
@@ -128,6 +122,18 @@ async fn over_grpc(api: &grpc::Api, method: &str, message: impl Message) -> (Str
         value.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     };
     (told("grpc-status"), told("grpc-message"))
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_refused_in_the_form_of_the_api() {
+    let blocks = blocks(&Drain::new());
+    let endpoints = block_state::endpoints(Arc::clone(&blocks.state)).into_router(|_| true);
+    let settings = Settings { read_buffer_size: 4096, ..Settings::default() };
+    let http = Api::new(endpoints, None, settings, Observer::default());
+    let (status, body) = over_http(&http, "GET", "/v1.0/state/store/%ff", "").await;
+    let expected =
+        r#"{"errorCode":"ERR_MALFORMED_REQUEST","message":"the path is not UTF-8 when its escapes are resolved"}"#;
+    assert_eq!((status, body.as_str()), (StatusCode::BAD_REQUEST, expected));
 }
 
 #[tokio::test]

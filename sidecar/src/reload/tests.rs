@@ -31,7 +31,7 @@ impl World {
         let pubsub = Arc::new(Service::new("app".to_owned(), String::new(), brokers));
         let subscriber = Subscriber::new(Arc::clone(&pubsub), None, Asking::default(), &drain);
         let states = components.live().state.clone();
-        let outbox = Arc::new(Outbox::new("app", String::new(), states, Arc::new(Pubsub(pubsub))));
+        let outbox = Outbox::new("app", String::new(), states, Arc::new(Pubsub(pubsub)), &drain);
         let binding = Arc::new(block_binding::Service::new(components.live().bindings.clone()));
         let reader = Reader::new(binding, None, Arc::new(NoStates), Default::default(), &drain);
         let (ending, targets, followers) =

@@ -1,5 +1,5 @@
 //! Events for apps of both protocols.
-use crate::world::{Fake, World, soon};
+use crate::world::{Fake, World, instance, soon};
 use foundation_app::Protocol;
 use futures_util::poll;
 use std::pin::pin;
@@ -139,4 +139,21 @@ async fn bindings_stop_and_start_with_the_app() {
         world.reader.stop().await;
         assert_eq!(fake.event("", &[]).await.unwrap_err(), "input binding is closed");
     }
+}
+
+#[tokio::test]
+async fn a_hanging_event_holds_nothing_up() {
+    let (old, new) = (Fake::input(), Fake::input());
+    let mut world = World::new(Protocol::Http, &[("in", INPUT, Arc::clone(&old))]).await;
+    world.reader.start().await;
+    let _hold = world.app.hold("POST /in");
+    let mut hanging = pin!(old.event("", &[]));
+    tokio::select! {
+        _ = hanging.as_mut() => panic!("it does not hang"),
+        _ = world.next() => {}
+    }
+    world.live.insert(instance(&("in", INPUT, Arc::clone(&new))));
+    soon(world.reader.reconcile()).await;
+    assert_eq!(new.event("", &[]).await.unwrap(), "", "the one that replaces it is at work");
+    assert_eq!(old.event("", &[]).await.unwrap_err(), "input binding is closed");
 }

@@ -211,6 +211,7 @@ impl SaveState for Saved {
 pub(crate) struct World {
     pub(crate) service: Arc<Service>,
     pub(crate) reader: Arc<Reader>,
+    pub(crate) live: Live<dyn Binding>,
     pub(crate) app: App,
     got: mpsc::UnboundedReceiver<Got>,
     saved: Arc<Saved>,
@@ -221,17 +222,21 @@ pub(crate) struct World {
 /// A component: name, metadata, binding.
 pub(crate) type Component<'a> = (&'a str, &'a [(&'a str, &'a str)], Arc<Fake>);
 
+pub(crate) fn instance((name, properties, component): &Component<'_>) -> Instance<dyn Binding> {
+    Instance {
+        name: (*name).to_owned(),
+        kind: "bindings.test".to_owned(),
+        version: "v1".to_owned(),
+        properties: properties.iter().copied().collect(),
+        component: Arc::clone(component) as _,
+    }
+}
+
 impl World {
     pub(crate) async fn new(protocol: Protocol, components: &[Component<'_>]) -> Self {
         let live = Live::<dyn Binding>::default();
-        for (name, properties, component) in components {
-            live.insert(Instance {
-                name: (*name).to_owned(),
-                kind: "bindings.test".to_owned(),
-                version: "v1".to_owned(),
-                properties: properties.iter().copied().collect(),
-                component: Arc::clone(component) as _,
-            });
+        for component in components {
+            live.insert(instance(component));
         }
         let (sender, got) = mpsc::unbounded_channel();
         let (answers, held, wanted, grpc) = Default::default();
@@ -239,13 +244,13 @@ impl World {
         let drain = Drain::new();
         let port = serve(&app, protocol, &drain).await;
         let channel = connect(AppOptions { port, protocol, ..AppOptions::default() }, &drain).unwrap();
-        let service = Arc::new(Service::new(live));
+        let service = Arc::new(Service::new(live.clone()));
         let saved = Arc::new(Saved::default());
         let states = Arc::clone(&saved) as Arc<dyn SaveState>;
         let options = Options { patience: PATIENCE };
         let reader = Reader::new(Arc::clone(&service), Some(channel), states, options, &drain);
         let router = endpoints(Arc::clone(&service)).into_router(|_| true);
-        Self { service, reader, app, got, saved, router, drain }
+        Self { service, reader, live, app, got, saved, router, drain }
     }
 
     /// The next request at the app.

@@ -3,8 +3,8 @@ use axum::body::Body;
 use http::uri::Scheme;
 use http::{Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Pooled;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Builder, Client as Pooled};
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -14,6 +14,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// The library takes no more than 100 by itself.
+const MOST_HEADERS: usize = 512;
 
 /// Certificates for an endpoint.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -50,7 +52,7 @@ impl Client {
     pub(crate) fn new(tls: &ClientTls) -> Result<Self, InvalidTls> {
         let builder = HttpsConnectorBuilder::new().with_tls_config(config(tls)?);
         let connector = builder.https_or_http().enable_http1().wrap_connector(connector());
-        Ok(Self(Pooled::builder(TokioExecutor::new()).build(connector)))
+        Ok(Self(pool().build(connector)))
     }
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct Clients {
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { plain: Pooled::builder(TokioExecutor::new()).build(connector()), secure: OnceLock::new() }
+        Self { plain: pool().build(connector()), secure: OnceLock::new() }
     }
 }
 
@@ -91,6 +93,12 @@ impl Clients {
             }
         }
     }
+}
+
+fn pool() -> Builder {
+    let mut builder = Pooled::builder(TokioExecutor::new());
+    builder.http1_max_headers(MOST_HEADERS);
+    builder
 }
 
 fn connector() -> HttpConnector {

@@ -7,10 +7,11 @@ use block_pubsub::{Declared, Kind, bulk_publish_event, publish_event};
 use foundation_app::{Rule, Subscription};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use tonic::Code;
 use wire::runtime::v1::topic_event_response::TopicEventResponseStatus as Status;
 use wire::runtime::v1::{BulkPublishRequest, BulkPublishRequestEntry, PublishEventRequest};
-use world::{Talk, World, route, subscriptions};
+use world::{Stuck, Talk, World, instance, route, subscriptions};
 
 #[tokio::test]
 async fn an_event_reaches_the_app() {
@@ -295,6 +296,37 @@ async fn brokers_come_and_go() {
     world.publish("pubsub/other", "4").await;
     let event = world.app.next().await;
     assert_eq!((event.path.as_str(), &event.json["topic"]), ("/other", &json!("other")), "orders is out of scope");
+}
+
+#[tokio::test]
+async fn a_hanging_event_holds_nothing_up() {
+    let mut world = World::with(subscriptions(&[("orders", route("/orders"))])).await;
+    let _hold = world.app.hold("/orders");
+    world.publish("pubsub/orders", "1").await;
+    assert_eq!(world.app.next().await.json["data"], 1);
+    world.replace_broker("pubsub", &[]);
+    world.subscriber.reconcile().await;
+    world.publish("pubsub/orders", "2").await;
+    assert_eq!(world.app.next().await.json["data"], 2, "the one that replaces it is at work");
+}
+
+#[tokio::test]
+async fn a_broker_that_is_slow_to_subscribe_holds_nothing_up() {
+    let mut world = World::with(subscriptions(&[])).await;
+    world.brokers.insert(instance("patient", Arc::new(Stuck), &[]));
+    let mut stuck = declared("1", "orders", "/stuck");
+    stuck.subscription.pubsub = "patient".to_owned();
+    world.subscriber.declare(stuck).unwrap();
+    let mut reconcile = std::pin::pin!(world.subscriber.reconcile());
+    assert!(futures_util::poll!(&mut reconcile).is_pending());
+    let mut talk = Talk::with(&world.subscriber);
+    talk.ask("pubsub", "streamed");
+    assert!(talk.hear().await.unwrap().is_none());
+    world.subscriber.declare(declared("2", "orders", "/orders")).unwrap();
+    world.subscriber.reconcile().await;
+    world.publish("pubsub/orders", "1").await;
+    assert_eq!(world.app.next().await.path, "/orders");
+    world.subscriber.end().await;
 }
 
 #[tokio::test]

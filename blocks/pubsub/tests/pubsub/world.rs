@@ -164,7 +164,30 @@ impl Broker for Picky {
     }
 }
 
-fn instance(name: &str, component: Arc<dyn Broker>, properties: &[(&str, &str)]) -> Instance<dyn Broker> {
+/// Never comes to an end of subscribing.
+pub(crate) struct Stuck;
+
+#[async_trait]
+impl Broker for Stuck {
+    fn features(&self) -> Features {
+        Features::default()
+    }
+
+    async fn publish(&self, _: PublishRequest) -> Result<()> {
+        Ok(())
+    }
+
+    async fn subscribe(
+        &self,
+        _: &str,
+        _: Metadata,
+        _: Arc<dyn Deliver>,
+    ) -> Result<component_api::pubsub::Subscription> {
+        std::future::pending().await
+    }
+}
+
+pub(crate) fn instance(name: &str, component: Arc<dyn Broker>, properties: &[(&str, &str)]) -> Instance<dyn Broker> {
     let properties = properties.iter().copied().collect();
     Instance { name: name.to_owned(), kind: "pubsub.test".to_owned(), version: "v1".to_owned(), properties, component }
 }

@@ -7,9 +7,12 @@ use component_api::pubsub::{Broker, Deliver, Message, Subscription, Verdict};
 use component_api::state::{GetRequest, Store};
 use component_api::{Instance, Live, Properties, Task};
 use component_in_memory::{InMemoryBroker, InMemoryStore};
+use foundation_drain::Drain;
 use foundation_telemetry::{SpanContext, SpanKind, Tracer};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tonic::Request;
 use wire::runtime::v1;
@@ -22,6 +25,9 @@ struct Notes {
     published: Mutex<Vec<Published>>,
     broker: Mutex<Arc<Instance<dyn Broker>>>,
     listeners: Mutex<Vec<Arc<dyn Deliver>>>,
+    /// How often listening fails first.
+    failures: Mutex<usize>,
+    listening: Notify,
     broken: bool,
 }
 
@@ -66,7 +72,14 @@ impl Bus for Notes {
         deliver: Arc<dyn Deliver>,
     ) -> Result<Subscription, String> {
         assert_eq!(topic, "nsappordersoutbox");
+        yield_now().await;
+        let left = self.failures.lock().unwrap().checked_sub(1);
+        if let Some(left) = left {
+            *self.failures.lock().unwrap() = left;
+            return Err("not yet".to_owned());
+        }
         self.listeners.lock().unwrap().push(deliver);
+        self.listening.notify_one();
         Ok(Subscription::new(Task::spawn(async |stopping| stopping.cancelled().await)))
     }
 }
@@ -97,9 +110,16 @@ impl Shop {
         let live = Live::default();
         live.insert(instance("store", properties, Arc::clone(&store) as Arc<dyn Store>));
         live.insert(instance("plain", Properties::default(), Arc::new(InMemoryStore::new())));
-        let (published, listeners) = (Mutex::default(), Mutex::default());
-        let bus = Arc::new(Notes { published, broker: Mutex::new(broker()), listeners, broken });
-        let outbox = Arc::new(Outbox::new("app", "ns", live.clone(), Arc::clone(&bus) as Arc<dyn Bus>));
+        let bus = Notes {
+            published: Mutex::default(),
+            broker: Mutex::new(broker()),
+            listeners: Mutex::default(),
+            failures: Mutex::default(),
+            listening: Notify::new(),
+            broken,
+        };
+        let bus = Arc::new(bus);
+        let outbox = Outbox::new("app", "ns", live.clone(), Arc::clone(&bus) as Arc<dyn Bus>, &Drain::new());
         outbox.reconcile().await;
         let world = World::of(Service::new("app", "ns", live.clone()).with_outbox(Arc::clone(&outbox)));
         Self { world, store, live, bus, outbox }
@@ -236,4 +256,26 @@ async fn stores_and_brokers_may_be_replaced() {
     shop.live.insert(instance("store", store.properties.clone(), Arc::clone(&store.component)));
     shop.outbox.reconcile().await;
     assert_eq!(listeners(), 3, "the store was gone");
+}
+
+#[tokio::test]
+async fn two_at_once_listen_once() {
+    let shop = Shop::new("", false).await;
+    *shop.bus.broker.lock().unwrap() = broker();
+    tokio::join!(shop.outbox.reconcile(), shop.outbox.reconcile());
+    assert_eq!(shop.bus.listeners.lock().unwrap().len(), 2);
+    shop.outbox.reconcile().await;
+    assert_eq!(shop.bus.listeners.lock().unwrap().len(), 2, "it is still at work");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_fails_is_tried_again() {
+    let shop = Shop::new("", false).await;
+    shop.bus.listening.notified().await;
+    *shop.bus.failures.lock().unwrap() = 2;
+    *shop.bus.broker.lock().unwrap() = broker();
+    shop.outbox.reconcile().await;
+    assert_eq!(shop.bus.listeners.lock().unwrap().len(), 1);
+    shop.bus.listening.notified().await;
+    assert_eq!(shop.bus.listeners.lock().unwrap().len(), 2);
 }

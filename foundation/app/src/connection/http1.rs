@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Connections kept without a call (surface.md 4.5: one host).
 const MOST_IDLE: usize = 64;
 
+/// The library takes no more than 100 by itself.
+pub(super) const MOST_HEADERS: usize = 512;
+
 type Idle = Arc<Mutex<Vec<SendRequest<Body>>>>;
 
 /// The connections to one app.
@@ -110,6 +113,7 @@ impl Pool {
     async fn connect(&self) -> Result<SendRequest<Body>, Broken> {
         let stream = self.dialer.dial().await?;
         let mut builder = http1::Builder::new();
+        builder.max_headers(MOST_HEADERS);
         if self.dialer.options().read_buffer_size > 400 << 10 {
             builder.max_buf_size(self.dialer.options().read_buffer_size);
         }

@@ -1,7 +1,7 @@
 //! HTTP/1.1 connections that are handed over to a conversation in bytes (RFC 9110 7.8).
 use super::Broken;
 use super::answer::{Held, answer};
-use super::http1::{Lease, Pool};
+use super::http1::{Lease, MOST_HEADERS, Pool};
 use crate::tunnel::{heard, say};
 use crate::turn::Turn;
 use axum::body::Body;
@@ -20,7 +20,7 @@ impl Pool {
         turn: Turn,
     ) -> Result<Response<Body>, Broken> {
         let stream = self.dialer().dial().await?;
-        let handshake = Builder::new().handshake(TokioIo::new(stream)).await;
+        let handshake = Builder::new().max_headers(MOST_HEADERS).handshake(TokioIo::new(stream)).await;
         let (mut requests, connection) = handshake.map_err(|error| self.broken(error))?;
         self.drain().spawn_until_stopped(async move {
             connection.with_upgrades().await.ok();

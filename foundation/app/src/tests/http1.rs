@@ -6,7 +6,7 @@ use crate::{
 };
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{any, get as on_get, post};
 use axum::{Json, Router};
@@ -335,4 +335,17 @@ async fn an_app_over_http2_is_called_likewise() {
     let seen: Value = serde_json::from_str(&text(channel.invoke(request).await.unwrap()).await).unwrap();
     assert_eq!(seen["body"], "hello");
     assert!(seen["uri"].as_str().unwrap().ends_with("/m?x=1"));
+}
+
+#[tokio::test]
+async fn an_answer_may_have_many_headers() {
+    let many = async || {
+        let headers =
+            (0..150).map(|number| (HeaderName::try_from(format!("x-{number}")).unwrap(), "1".parse().unwrap()));
+        (headers.collect::<HeaderMap>(), "all")
+    };
+    let drain = Drain::new();
+    let channel = connect(app(Router::new().fallback(many), &drain).await, &drain).unwrap();
+    let response = channel.invoke(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+    assert!(response.headers().len() > 150);
 }

@@ -20,6 +20,10 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
+/// Calls and streams at once on a connection: far more than an app has, and few enough that one connection cannot take all
+/// memory by opening calls that it never makes. Go's server has no bound of its own.
+const MOST_STREAMS: u32 = 10_000;
+
 /// Answers gRPC calls.
 pub trait Answer: Send + Sync + 'static {
     /// Answers one call; errors are answers with a gRPC status.
@@ -44,7 +48,7 @@ impl<A> Server<A> {
             .max_header_list_size(headers.clamp(16 << 10, 16 << 20))
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_concurrent_streams(None);
+            .max_concurrent_streams(MOST_STREAMS);
         Self { answers, builder }
     }
 }

@@ -1,4 +1,5 @@
 //! Paths as endpoints see them: cleaned, with `+` as a space (surface.md 1.1).
+use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
 /// A path that escapes something with what is no hexadecimal number.
@@ -37,6 +38,11 @@ pub(crate) fn without_detours(path: &str) -> Option<String> {
 /// Parameters of paths are read as those of queries are.
 pub(crate) fn plus_as_space(path: Cow<'_, str>) -> Cow<'_, str> {
     if path.contains('+') { Cow::Owned(path.replace('+', "%20")) } else { path }
+}
+
+/// Whether a path is UTF-8 when its escapes are resolved.
+pub(crate) fn is_text(path: &str) -> bool {
+    !path.contains('%') || percent_decode_str(path).decode_utf8().is_ok()
 }
 
 /// Whether all escapes of a path are such.

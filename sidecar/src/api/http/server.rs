@@ -20,6 +20,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// More than headers may have, so that bodies are read in large pieces.
 const BUFFER: usize = 256 << 10;
+/// Their bytes are limited anyway; the library takes no more than 100 by itself.
+const MOST_HEADERS: usize = 512;
+/// Requests at once on a connection of HTTP/2, as Go's server has it.
+const MOST_STREAMS: u32 = 250;
+const PING_AFTER: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the client to begin in HTTP/2 after it was told to.
 const CHANGE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -52,9 +58,16 @@ impl Server {
             builder = builder.http1_only();
         }
         let headers = api.max_header_bytes();
-        builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(headers.max(BUFFER));
+        let buffer = headers.max(BUFFER);
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .max_buf_size(buffer)
+            .max_headers(MOST_HEADERS);
         let headers = u32::try_from(headers.saturating_add(HEADERS_OVERHEAD)).unwrap_or(u32::MAX);
-        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(None).max_header_list_size(headers);
+        builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_AFTER).keep_alive_timeout(PING_TIMEOUT);
+        builder.http2().max_concurrent_streams(MOST_STREAMS).max_header_list_size(headers);
         Self { api, http2, builder }
     }
 
