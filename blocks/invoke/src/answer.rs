@@ -1,9 +1,10 @@
 //! The answer of an app as an HTTP response.
 use crate::sniff;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use foundation_app::{answer_to_http, http_of};
+use foundation_fault::{Category, Code as Row, Fault};
 use foundation_peer::{Answer, Outcome};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,10 +12,12 @@ use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tonic::{Code, Status};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+static BROKEN: Row =
+    Row::new(StatusCode::BAD_GATEWAY, Code::Unavailable, "ERR_DIRECT_INVOKE", Category::ServiceInvocation);
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// What of the request shapes its answer.
@@ -35,7 +38,10 @@ pub(crate) async fn respond(answer: Answer, wanted: Wanted) -> Response {
         Outcome::Http(status) => (status, answer.content_type, answer.body, status.as_u16() >= 400),
         Outcome::Grpc { status, .. } => of_grpc(&status, answer.content_type, answer.body),
     };
-    let first = first_data(&mut body).await;
+    let first = match first_data(&mut body).await {
+        Some(Err(error)) => return broken(&error),
+        first => first,
+    };
     let start = first.as_ref().and_then(|first| first.as_ref().ok()).map_or(&[][..], |data| data);
     let content_type = content_type.or_else(|| default_type(start, &headers, is_error && !wanted.streamed));
     let mut response = Response::new(Body::empty());
@@ -44,6 +50,11 @@ pub(crate) async fn respond(answer: Answer, wanted: Wanted) -> Response {
     set_type(response.headers_mut(), content_type, wanted);
     *response.body_mut() = rejoined(first, body);
     response
+}
+
+/// Nothing of the answer was passed on, so that it can still be told that it broke.
+fn broken(error: &axum::Error) -> Response {
+    Fault::new(&BROKEN, format!("the answer broke before its first byte: {error}")).into_response()
 }
 
 /// A gRPC app's error is its status as JSON, and so is its text's type (surface.md 0.16).
@@ -86,7 +97,7 @@ pub(crate) fn rejoined(first: Option<Result<Bytes, axum::Error>>, rest: Body) ->
     match first {
         None => Body::empty(),
         Some(Ok(first)) if rest.is_end_stream() => Body::from(first),
-        first => Body::new(Rejoined { first, rest }),
+        first => Body::new(Rejoined { first, rest, broken: None }),
     }
 }
 
@@ -106,6 +117,8 @@ pub(crate) async fn first_data(body: &mut Body) -> Option<Result<Bytes, axum::Er
 struct Rejoined {
     first: Option<Result<Bytes, axum::Error>>,
     rest: Body,
+    /// Why the rest broke, held back until the server has had its turn to send what came before.
+    broken: Option<axum::Error>,
 }
 
 impl http_body::Body for Rejoined {
@@ -113,9 +126,18 @@ impl http_body::Body for Rejoined {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match self.first.take() {
-            Some(first) => Poll::Ready(Some(first.map(Frame::data))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
         }
+        let frame = match self.first.take() {
+            Some(first) => Some(first.map(Frame::data)),
+            None => ready!(Pin::new(&mut self.rest).poll_frame(cx)),
+        };
+        if let Some(Err(error)) = frame {
+            self.broken = Some(error);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(frame)
     }
 }

@@ -11,10 +11,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use client::{Client, Clients};
 use component_api::middleware::{self, Pipeline};
-use foundation_app::answer_to_http;
+use foundation_app::{AGENT, answer_to_http, gunzip, offer_gzip};
 use foundation_peer::{Answer, Head, Outcome, Payload};
 use hop::Hop;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -128,6 +128,7 @@ impl External {
     /// Sends a request, and those that redirects ask for as long as the body can be sent again.
     async fn follow(&self, client: Option<&Client>, mut hop: Hop, payload: Payload) -> Result<Response<Body>, Error> {
         let mut payload = Some(payload);
+        let inflate = offer_gzip(&hop.method, &mut hop.headers);
         for _ in 0..MOST_REDIRECTS {
             let (body, again) = split(payload.take());
             let sent = self.clients.request(client, hop.request(body)).await;
@@ -135,6 +136,7 @@ impl External {
             let response = sent.map_err(failed)?;
             match hop.next(&response, again.is_some()) {
                 Some(next) => (hop, payload) = (next, again.map(Payload::Whole)),
+                None if inflate => return Ok(gunzip(response)),
                 None => return Ok(response),
             }
         }
@@ -155,10 +157,12 @@ fn absolute(target: &str) -> Option<String> {
 
 fn headers(head: Head, endpoint: &Endpoint) -> HeaderMap {
     let mut headers = head.headers;
-    let length = headers.get(CONTENT_LENGTH).cloned();
+    let has_none = |length: &&HeaderValue| *length == "0" && matches!(head.verb, Some(Method::GET | Method::HEAD));
+    let length = headers.get(CONTENT_LENGTH).filter(|length| !has_none(length)).cloned();
     answer_to_http(&mut headers);
     headers.remove(HOST);
     headers.remove(CONTENT_TYPE);
+    headers.entry(USER_AGENT).or_insert(AGENT);
     headers.extend(length.map(|length| (CONTENT_LENGTH, length)));
     headers.extend(head.content_type.map(|value| (CONTENT_TYPE, value)));
     endpoint.headers.iter().for_each(|(name, value)| drop(headers.insert(name, value.clone())));

@@ -1,9 +1,10 @@
 //! An app that speaks HTTP.
 mod bindings;
-mod compression;
 mod events;
 mod invoke;
 mod questions;
+
+pub use invoke::AGENT;
 
 use crate::connection::{Broken, Dialer, http1, http2};
 use crate::turn::{MOST_CONNECTIONS, Turn, Turns};

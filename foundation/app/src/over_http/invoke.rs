@@ -1,22 +1,19 @@
 //! Method calls of an HTTP app.
-use super::compression::decompress;
 use super::{Caller, Connections};
 use crate::connection::Broken;
+use crate::gzip::{gunzip, offer_gzip};
 use crate::headers::{TOKEN, request_to_http};
 use crate::{CallContext, Error};
 use axum::body::Body;
 use component_api::middleware;
-use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RANGE, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, UPGRADE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use std::time::Instant;
 
 /// What Dapr's own client sends when the caller names no agent.
-const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
-const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+pub const AGENT: HeaderValue = HeaderValue::from_static("Go-http-client/1.1");
 const CHUNKED: HeaderValue = HeaderValue::from_static("chunked");
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 
@@ -53,9 +50,9 @@ impl Caller {
 
     async fn exchange(&self, mut head: Parts, body: Body) -> Result<Response<Body>, Error> {
         frame(&head.method, &mut head.headers, &body);
-        let inflate = offer_compression(&mut head);
+        let inflate = offer_gzip(&head.method, &mut head.headers);
         let mut response = self.send_counted(Request::from_parts(head, body)).await?;
-        response = if inflate { decompress(response) } else { response };
+        response = if inflate { gunzip(response) } else { response };
         strip(response.headers_mut());
         Ok(response)
     }
@@ -142,16 +139,6 @@ fn frame(method: &Method, headers: &mut HeaderMap, body: &Body) {
 
 fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Asks for compression where the caller has no opinion; then the answer is decompressed here (surface.md 0.41).
-fn offer_compression(head: &mut Parts) -> bool {
-    let headers = &mut head.headers;
-    let offer = !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) && head.method != Method::HEAD;
-    if offer {
-        headers.insert(ACCEPT_ENCODING, GZIP);
-    }
-    offer
 }
 
 /// Leaves out what belongs to the connection, and the length, which may not fit what the app really sends.

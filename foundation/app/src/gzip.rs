@@ -2,15 +2,27 @@
 use axum::body::Body;
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
-use http::Response;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, RANGE};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body::Frame;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+
+/// Asks for compression where the caller has no opinion, as Go's client does; whether it did. Then the answer is to be
+/// decompressed by [`gunzip`] (surface.md 0.41).
+pub fn offer_gzip(method: &Method, headers: &mut HeaderMap) -> bool {
+    let offer = !headers.contains_key(ACCEPT_ENCODING) && !headers.contains_key(RANGE) && *method != Method::HEAD;
+    if offer {
+        headers.insert(ACCEPT_ENCODING, GZIP);
+    }
+    offer
+}
+
 /// The answer without gzip.
-pub(super) fn decompress(response: Response<Body>) -> Response<Body> {
+pub fn gunzip(response: Response<Body>) -> Response<Body> {
     let encoding = response.headers().get(CONTENT_ENCODING).map(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip"));
     if encoding != Some(true) || http_body::Body::is_end_stream(response.body()) {
         return response;
