@@ -6,6 +6,7 @@ use foundation_app::{AppOptions, Channel, HealthOptions, Protocol, connect as co
 use foundation_drain::Drain;
 use foundation_metadata::duration;
 use foundation_telemetry::Metrics;
+use serde_json::Value;
 use std::sync::Arc;
 
 const SCOPE: &str = "dapr.runtime";
@@ -68,15 +69,17 @@ pub(crate) async fn wait(options: &AppOptions) {
     }
 }
 
-/// Asks the app for its configuration, which is about actors.
-pub(crate) async fn load_configuration(app: &dyn Channel, ask: bool) {
+/// Asks the app for its configuration, which is about actors; none when it has nothing to say.
+pub(crate) async fn load_configuration(app: &dyn Channel, ask: bool) -> Option<Value> {
     if !ask {
         tracing::warn!(target: SCOPE, "Skipping programmatic dapr configuration loading (see 'disable-init-endpoints' flag/annotation)");
-        return;
+        return None;
     }
-    match app.config().await {
+    let configuration = app.config().await;
+    match &configuration {
         Ok(Some(_)) => tracing::info!(target: SCOPE, "Application configuration loaded"),
         Ok(None) => {}
         Err(error) => tracing::debug!(target: SCOPE, "cannot load the application's configuration: {error}"),
     }
+    configuration.ok().flatten()
 }

@@ -13,7 +13,7 @@ use crate::reload::{self, Followers, Reloader};
 use crate::resources::{self, Current};
 use crate::running::{Drains, Sidecar, Targets};
 use crate::stopping::{ByApi, Ending};
-use crate::{address, app, bindings, identity, pipelines, servers, telemetry};
+use crate::{actors, address, app, bindings, identity, pipelines, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
 use block_host::absent::{self, Owner};
@@ -53,6 +53,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     // Health: a target for each part that has to be ready.
     let (health, outbound) = (Health::new(), Health::new());
     let targets = Targets::new(&health, &outbound, options.listen.metrics.is_some());
+    let placed = (!options.placement.is_empty()).then(|| health.target("internal-placement-service"));
     let reload_targets = configuration.has_feature(reload::FEATURE).then(|| reload::targets(&health));
     let metrics = telemetry::metrics(options, &configuration)?;
     servers::metrics(&options.listen, metrics.clone(), &drains.background).await?;
@@ -137,7 +138,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     }
     subscriber.reconcile().await;
     let binding = block_binding::Service::new(live.bindings.clone());
-    let binding = binding.with_resiliency(resiliency).with_metrics(metrics.clone());
+    let binding = binding.with_resiliency(resiliency.clone()).with_metrics(metrics.clone());
     let binding = Arc::new(binding.with_tracer(tracer.clone()));
     let reader = block_binding::Reader::new(
         Arc::clone(&binding),
@@ -146,7 +147,23 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         bindings::options(options.app.binding_patience),
         &drains.background,
     );
-    let sources = Sources { live: live.clone(), subscriber: Arc::clone(&subscriber), current: current.clone() };
+    let actor_options = actors::options(options, identity.as_ref(), &features, (resiliency, metrics.clone()))?;
+    let actors = block_actor::Service::new(actor_options, &peers, live.state.clone(), &drains.background);
+    let actors = Arc::new(actors);
+    if let Some(target) = placed {
+        let actors = Arc::clone(&actors);
+        drains.background.spawn_until_stopped(async move {
+            actors.until_ready().await;
+            target.ready();
+        });
+    }
+    actors.start().await;
+    let sources = Sources {
+        live: live.clone(),
+        subscriber: Arc::clone(&subscriber),
+        current: current.clone(),
+        actors: Arc::clone(&actors),
+    };
     let about = About { app_id: app_id.clone(), version: DAPR_VERSION, features, app: app::described(options) };
     let stop = ByApi::new(ending.clone(), drains.background.clone());
     let host = block_host::Service::new(about, health, outbound, Arc::new(sources), Arc::new(stop));
@@ -184,6 +201,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         .merge(block_conversation::endpoints(Arc::clone(&conversation)))
         .merge(block_binding::endpoints(Arc::clone(&binding)))
         .merge(block_telemetry::endpoints(Arc::clone(&telemetry)))
+        .merge(block_actor::endpoints(Arc::clone(&actors)))
         .merge(absent::endpoints(&owner));
     let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
     let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
@@ -199,6 +217,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         lock,
         conversation,
         telemetry,
+        actors: Arc::clone(&actors),
         host,
         owner,
     };
@@ -210,7 +229,9 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     targets.grpc_is_up();
     let http_port = servers::http(options, http, &drains.api).await?;
     servers::public(&options.listen, public, &drains.api).await?;
-    let internal_api = grpc::Internal::new(invoke, Observer { log: None, ..observer });
+    let peers_routes = block_invoke::internal_routes(invoke)
+        .merge(block_actor::internal_routes(Arc::clone(&actors), options.max_body_size));
+    let internal_api = grpc::Internal::new(peers_routes, Observer { log: None, ..observer });
     servers::internal(options, identity.as_ref(), internal, internal_api, &drains.api)?;
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
@@ -218,13 +239,18 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     // Resources that change from now on.
     if let Some(targets) = reload_targets {
         let (options, ending) = (options.clone(), ending.clone());
-        let followers =
-            Followers { subscriber: Arc::clone(&subscriber), reader: Arc::clone(&reader), outbox: Arc::clone(&outbox) };
+        let followers = Followers {
+            subscriber: Arc::clone(&subscriber),
+            reader: Arc::clone(&reader),
+            outbox: Arc::clone(&outbox),
+            actors: Arc::clone(&actors),
+        };
         Reloader { options, components, followers, current, ending, targets }.start(&drains.reload);
     }
     Ok(Sidecar {
         app_options,
         app,
+        actors,
         subscriber,
         reader,
         outbox,

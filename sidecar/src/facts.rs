@@ -1,8 +1,9 @@
 //! What the metadata document says of this sidecar.
+use crate::actors;
 use crate::components::Live;
 use crate::resources::Current;
 use block_binding::Direction;
-use block_host::{Component, Facts, Rule, Subscription};
+use block_host::{ActorRuntime, Component, Facts, Rule, Subscription};
 use block_pubsub::{Kind, Listed, Subscriber};
 use component_api::binding::Binding;
 use component_api::{Instance, pubsub, secret, state};
@@ -14,6 +15,7 @@ pub(crate) struct Sources {
     pub(crate) live: Live,
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) current: Current,
+    pub(crate) actors: Arc<block_actor::Service>,
 }
 
 impl Facts for Sources {
@@ -35,6 +37,10 @@ impl Facts for Sources {
 
     fn subscriptions(&self) -> Vec<Subscription> {
         self.subscriber.list().into_iter().map(subscription).collect()
+    }
+
+    fn actor_runtime(&self) -> ActorRuntime {
+        actors::described(&self.actors)
     }
 
     fn http_endpoints(&self) -> Vec<String> {

@@ -1,4 +1,5 @@
 //! The sidecar, `daprd`: the building blocks, the components they run on, and the API around them.
+mod actors;
 mod address;
 pub mod api;
 mod app;

@@ -101,6 +101,9 @@ pub struct Options {
     pub max_body_size: usize,
     /// Bytes of all headers.
     pub read_buffer_size: usize,
+    /// Of the placement service; none is a sidecar without actors.
+    pub placement: Vec<String>,
+    pub dissemination_timeout: Duration,
     /// None is in the open.
     pub mtls: Option<Mtls>,
     pub grace: Duration,

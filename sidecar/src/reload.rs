@@ -51,13 +51,15 @@ pub(crate) struct Followers {
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) actors: Arc<block_actor::Service>,
 }
 
 impl Followers {
     /// Returns soon: what a broker is slow to start or end goes on by itself.
     async fn reconcile(&self) {
         let all = async { tokio::join!(self.subscriber.reconcile(), self.reader.reconcile(), self.outbox.reconcile()) };
-        timeout(PATIENCE, all).await.ok();
+        // Actors that have begun to end must come to their end.
+        let (_, ()) = tokio::join!(timeout(PATIENCE, all), self.actors.store_changed());
     }
 }
 

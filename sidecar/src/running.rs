@@ -1,7 +1,7 @@
 //! A sidecar at work: from its first readiness to its end.
-use crate::app;
 use crate::components::Live;
 use crate::options::Options;
+use crate::{actors, app};
 use block_binding::Reader;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
@@ -62,6 +62,7 @@ impl Targets {
 pub(crate) struct Sidecar {
     pub(crate) app_options: Option<AppOptions>,
     pub(crate) app: Option<Arc<dyn Channel>>,
+    pub(crate) actors: Arc<block_actor::Service>,
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) outbox: Arc<Outbox>,
@@ -79,6 +80,8 @@ impl Sidecar {
         if let (Some(app), Some(app_options)) = (&self.app, &self.app_options) {
             app::wait(app_options).await;
             self.attach(Arc::clone(app), options).await;
+        } else {
+            actors::host(&self.actors, None, None);
         }
         self.outbox.reconcile().await;
         self.targets.runtime.ready();
@@ -88,19 +91,22 @@ impl Sidecar {
     async fn attach(&self, app: Arc<dyn Channel>, options: &Options) {
         let ask_config = options.app.ask_config;
         if options.app.health.is_none() {
-            app::load_configuration(&*app, ask_config).await;
+            let configuration = app::load_configuration(&*app, ask_config).await;
             self.subscriber.start().await;
             self.reader.start().await;
+            actors::host(&self.actors, Some(&app), configuration);
             return;
         }
         app.start_health_checks(&self.drains.background);
         let (subscriber, reader) = (Arc::clone(&self.subscriber), Arc::clone(&self.reader));
+        let actors = Arc::clone(&self.actors);
         self.drains.background.spawn_until_stopped(async move {
             let mut health = app.health().watch();
             if health.wait_for(|healthy| *healthy).await.is_ok() {
-                app::load_configuration(&*app, ask_config).await;
+                let configuration = app::load_configuration(&*app, ask_config).await;
                 subscriber.follow_health();
                 reader.follow_health();
+                actors::follow_health(&actors, &app, configuration).await;
             }
         });
     }
@@ -137,6 +143,7 @@ impl Sidecar {
         self.drains.reload.close(PATIENCE).await;
         self.end_intake().await;
         self.configuration.end();
+        self.actors.end().await;
         self.targets.grpc.not_ready();
         self.drains.api.close(PATIENCE).await;
         self.outbox.end().await;

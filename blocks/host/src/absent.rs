@@ -1,4 +1,4 @@
-//! What the API answers for building blocks of which nothing is configured: crypto, actors, workflows and jobs.
+//! What the API answers for building blocks that are not there: workflows and jobs.
 //!
 //! Each becomes a crate of its own in time and then leaves here. Contract: surface.md 0.26 and 1.2.
 mod checks;

@@ -129,8 +129,6 @@ async fn shutdown_has_two_speeds() {
 async fn absent_blocks_look_at_a_request_before_they_refuse_it() {
     let world = World::new();
     for (line, body, status, code) in [
-        ("PUT /v1.0/actors/t/1/method/m", "{", 400, "ERR_ACTOR_NO_PLACEMENT"),
-        ("POST /v1.0/actors/t/1/state", "{", 400, "ERR_MALFORMED_REQUEST"),
         ("POST /v1.0/jobs/j", r#"{"name": "k"}"#, 400, "DAPR_SCHEDULER_JOB_NAME"),
         ("POST /v1.0/jobs/j", r#"{"dueTime": "1s"}"#, 500, "DAPR_SCHEDULER_SCHEDULE_JOB"),
         ("POST /v1.0-beta1/workflows/dapr/w/start", "", 400, "ERR_ACTOR_NO_PLACEMENT"),

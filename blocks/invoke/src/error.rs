@@ -1,10 +1,10 @@
 //! Why a call failed, and what the caller of the API is told (surface.md 1.2, 0.14, 0.32, 0.36).
 use crate::attempt::Stop;
-use crate::path::InvalidMethod;
 use crate::url::InvalidUrl;
 use axum::http::StatusCode;
 use foundation_fault::{Category, Code as Row, Fault};
 use foundation_peer::describe;
+use foundation_peer::method::InvalidMethod;
 use tonic::{Code, Status};
 
 /// Why a call failed.

@@ -33,7 +33,7 @@ pub use external::{ClientTls, HttpEndpoint, InvalidEndpoint, InvalidTls};
 pub use grpc::invoke_service;
 pub use http::{endpoints, invoke};
 pub use internal::internal_routes;
-pub use path::{InvalidMethod, names_app};
+pub use path::names_app;
 pub use proxy::proxy;
 pub use service::Service;
 pub use url::InvalidUrl;

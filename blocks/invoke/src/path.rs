@@ -1,9 +1,10 @@
-//! Paths of calls: which app is meant, which method, and what a method may look like.
+//! Paths of calls: which app is meant, and which method.
 //!
-//! Contract: surface.md 0.14 and 0.15, protocols.md 6.1 and 6.2.
+//! Contract: surface.md 0.14 and 0.15, protocols.md 6.1.
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use foundation_peer::headers::{APP_ID, CALLEE_ID};
+use foundation_peer::method::clean;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
@@ -66,71 +67,6 @@ fn of_path(path: &str) -> Option<Address> {
 fn unescape(target: &str) -> String {
     let unescaped = percent_decode_str(&target.replace('+', " ")).decode_utf8_lossy().into_owned();
     if unescaped.is_empty() { target.to_owned() } else { unescaped }
-}
-
-/// A method that no app shall see.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidMethod {
-    #[error("method contains forbidden character: {}", quoted(.0))]
-    Forbidden(String),
-    #[error("method contains control character at position {position}: {}", quoted(.method))]
-    Control { position: usize, method: String },
-}
-
-/// The method with dots and doubled slashes resolved, never above the root.
-///
-/// # Errors
-/// [`InvalidMethod`] for `#`, `?`, NUL and control characters.
-pub(crate) fn normalise(method: &str) -> Result<String, InvalidMethod> {
-    if method.contains(['#', '?', '\0']) {
-        return Err(InvalidMethod::Forbidden(method.to_owned()));
-    }
-    if let Some(position) = method.find(|letter: char| letter.is_ascii_control()) {
-        return Err(InvalidMethod::Control { position, method: method.to_owned() });
-    }
-    let cleaned = clean(method);
-    let mut kept = cleaned.as_str();
-    while let Some(rest) = kept.strip_prefix("../") {
-        kept = rest;
-    }
-    Ok(if matches!(kept, "." | "..") { String::new() } else { kept.to_owned() })
-}
-
-/// The shortest path that names the same; `.` for an empty one, as Go's `path.Clean`.
-fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut kept: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if kept.last().is_some_and(|last| *last != "..") => drop(kept.pop()),
-            ".." if rooted => {}
-            part => kept.push(part),
-        }
-    }
-    match (rooted, kept.join("/")) {
-        (true, path) => format!("/{path}"),
-        (false, path) if path.is_empty() => ".".to_owned(),
-        (false, path) => path,
-    }
-}
-
-/// A text in quotes with escapes, as Go prints it.
-fn quoted(text: &str) -> String {
-    let escaped = text.chars().map(|letter| match letter {
-        '"' => "\\\"".to_owned(),
-        '\\' => "\\\\".to_owned(),
-        '\u{7}' => "\\a".to_owned(),
-        '\u{8}' => "\\b".to_owned(),
-        '\u{b}' => "\\v".to_owned(),
-        '\u{c}' => "\\f".to_owned(),
-        '\n' => "\\n".to_owned(),
-        '\r' => "\\r".to_owned(),
-        '\t' => "\\t".to_owned(),
-        control if control.is_ascii_control() => format!("\\x{:02x}", u32::from(control)),
-        other => other.to_string(),
-    });
-    format!("\"{}\"", escaped.collect::<String>())
 }
 
 #[cfg(test)]

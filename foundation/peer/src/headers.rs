@@ -81,7 +81,7 @@ pub fn connection_named(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// The name as Go's HTTP library writes it: `X-Custom`. Go's sidecars know HTTP headers by it.
-pub(crate) fn canonical(name: &str) -> Cow<'_, str> {
+pub fn canonical(name: &str) -> Cow<'_, str> {
     let mut start = true;
     let letter = |letter: char| {
         let written = if start { letter.to_ascii_uppercase() } else { letter };

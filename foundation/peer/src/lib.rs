@@ -10,6 +10,7 @@ mod error;
 mod exchange;
 mod frame;
 pub mod headers;
+pub mod method;
 mod names;
 mod own;
 mod peers;
@@ -17,6 +18,7 @@ mod pieces;
 mod proto;
 pub mod receive;
 mod target;
+mod unary;
 
 pub use call::{Answer, Head, Origin, Outcome, Payload};
 pub use error::{Error, describe};

@@ -1,7 +1,7 @@
 //! What a sidecar tells others about itself.
 
 /// This sidecar.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Own {
     pub app_id: String,
     pub namespace: String,

@@ -168,13 +168,39 @@ impl Peers {
         source: Source,
     ) -> Result<Response<Received>, Error> {
         let (address, connection) = self.connected(target).await?;
+        self.send_on(target, &address, connection, (path, headers, source)).await
+    }
+
+    /// A connection to an address that is known from elsewhere, and a request on it.
+    pub(crate) async fn send_to(
+        &self,
+        address: &str,
+        target: &Target,
+        request: (&str, HeaderMap, Source),
+    ) -> Result<Response<Received>, Error> {
+        let connection = self.pool.open(address, target).await;
+        let connection = connection.inspect_err(|_| self.pool.destroy(address, target))?;
+        self.send_on(target, address, connection, request).await
+    }
+
+    async fn send_on(
+        &self,
+        target: &Target,
+        address: &str,
+        connection: Connection,
+        (path, headers, source): (&str, HeaderMap, Source),
+    ) -> Result<Response<Received>, Error> {
         let scheme = if self.pool.is_secure() { "https" } else { "http" };
-        let request = request(scheme, &address, path, headers)?;
+        let request = request(scheme, address, path, headers)?;
         let sent = exchange(connection, request, source, &self.drain).await;
         if sent.as_ref().is_err_and(Error::is_stale) {
-            self.distrust(target, &address);
+            self.distrust(target, address);
         }
         sent
+    }
+
+    pub(crate) fn max_message_size(&self) -> usize {
+        self.max_message_size
     }
 
     /// A connection to the app's sidecar. When the address that was known does not answer, it is asked for anew: nothing
@@ -214,7 +240,7 @@ fn request(scheme: &str, address: &str, path: &str, headers: HeaderMap) -> Resul
     Ok(request)
 }
 
-fn grpc_headers(transport: &HeaderMap) -> HeaderMap {
+pub(crate) fn grpc_headers(transport: &HeaderMap) -> HeaderMap {
     let mut headers = transport.clone();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -222,7 +248,7 @@ fn grpc_headers(transport: &HeaderMap) -> HeaderMap {
 }
 
 /// The body of an answer that is gRPC's and no error.
-fn accepted(response: Response<Received>) -> Result<Received, Error> {
+pub(crate) fn accepted(response: Response<Received>) -> Result<Received, Error> {
     match Status::from_header_map(response.headers()) {
         Some(status) if status.code() != Code::Ok => Err(status.into()),
         _ if response.status() != StatusCode::OK => Err(of_http(response.status()).into()),

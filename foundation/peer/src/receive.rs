@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
+use prost::Message;
 use std::mem::replace;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -47,6 +48,24 @@ pub async fn receive_whole(body: Body, max_message_size: usize) -> Result<(Head,
     let data =
         data.ok_or_else(|| Status::invalid_argument("parsing InternalInvokeRequest error: field Message is nil"))?;
     Ok((head, data))
+}
+
+/// Reads a call that is one message of any kind.
+///
+/// # Errors
+/// The status to answer with.
+pub async fn receive_message<M: Message + Default>(body: Body, max_message_size: usize) -> Result<M, Status> {
+    let message = read_message(Incoming(body), max_message_size).await?;
+    M::decode(message).map_err(|error| Status::internal(error.to_string()))
+}
+
+/// The answer of a call that is one message of any kind.
+pub fn answer_message<M: Message>(message: &M) -> Response<Body> {
+    let mut out = begin(message.encoded_len());
+    match message.encode(&mut out) {
+        Ok(()) => grpc_response(Body::new(Whole { message: Some(finish(out, 0)), ended: false })),
+        Err(error) => refusal(Status::internal(error.to_string())),
+    }
 }
 
 /// The answer of a streamed call.

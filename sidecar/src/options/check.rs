@@ -59,6 +59,8 @@ pub(super) fn options(flags: &Flags, environment: Environment) -> Result<Options
         allowed_origins: split(flags.text("allowed-origins")),
         max_body_size,
         read_buffer_size,
+        placement: placement(flags),
+        dissemination_timeout: flags.duration("actors-disseminate-timeout"),
         mtls: flags.bool("enable-mtls").then(|| mtls(flags, &environment)),
         grace: u64::try_from(seconds).map_or(DEFAULT_GRACE, Duration::from_secs),
         block_shutdown: given(flags, "dapr-block-shutdown-duration").map(|name| flags.duration(name)),
@@ -67,6 +69,14 @@ pub(super) fn options(flags: &Flags, environment: Environment) -> Result<Options
         warnings: warnings(flags),
         environment,
     })
+}
+
+/// Blanks and quotes alone are no address.
+fn placement(flags: &Flags) -> Vec<String> {
+    let older = flags.text("actors-service");
+    let older = older.strip_prefix("placement:").unwrap_or(older);
+    let text = Some(flags.text("placement-host-address")).filter(|text| !text.is_empty()).unwrap_or(older);
+    split(text.trim().trim_matches(['"', '\''])).into_iter().filter(|address| !address.is_empty()).collect()
 }
 
 /// A flag counts before the environment.

@@ -3,7 +3,6 @@ use foundation_flags::Kind::{self, Bool, Duration, Int, List, Text};
 use foundation_flags::Standing::{Absent, Current, Deprecated};
 use foundation_flags::{Flag, Standing};
 
-const ACTORS: Standing = Absent("actors and workflows");
 const JOBS: Standing = Absent("jobs");
 const IDENTITY: Standing = Absent("tokens of sentry");
 const KUBERNETES: Standing = Absent("Kubernetes mode");
@@ -51,10 +50,10 @@ pub(crate) static FLAGS: &[Flag] = &[
     flag("control-plane-namespace", Text, "default", "namespace of the control plane"),
     absent("sentry-request-jwt-audiences", List, "", IDENTITY, "audiences of requested tokens"),
     flag("enable-mtls", Bool, "false", "encrypt calls between sidecars"),
-    absent("placement-host-address", Text, "", ACTORS, "addresses of the placement service"),
+    flag("placement-host-address", Text, "", "addresses of the placement service, between commas"),
     absent("scheduler-host-address", List, "", JOBS, "addresses of the scheduler"),
     absent("scheduler-job-streams", Int, "3", JOBS, "streams to each scheduler"),
-    absent("actors-disseminate-timeout", Duration, "30s", ACTORS, "longest dissemination of actor placement"),
+    flag("actors-disseminate-timeout", Duration, "30s", "longest dissemination of actor placement"),
     deprecated("actors-service", Text, "", "flag no longer has any effect"),
     deprecated("reminders-service", Text, "", "flag no longer has any effect"),
     flag("allowed-origins", Text, "", "origins that browsers may call from, between commas; * is any"),

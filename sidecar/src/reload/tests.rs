@@ -4,7 +4,8 @@ use crate::components::Values;
 use crate::options::{Command, Environment};
 use crate::outbox::Pubsub;
 use block_pubsub::{Options as Asking, Service};
-use component_api::Registry;
+use component_api::{Error as ComponentError, Registry, Result as ComponentResult, naming};
+use foundation_peer::{Own, Peers};
 use foundation_telemetry::Metrics;
 use std::fs;
 use std::path::Path;
@@ -34,8 +35,11 @@ impl World {
         let outbox = Outbox::new("app", String::new(), states, Arc::new(Pubsub(pubsub)), &drain);
         let binding = Arc::new(block_binding::Service::new(components.live().bindings.clone()));
         let reader = Reader::new(binding, None, Arc::new(NoStates), Default::default(), &drain);
-        let (ending, targets, followers) =
-            (Ending::default(), targets(&live), Followers { subscriber, reader, outbox });
+        let peers = Arc::new(Peers::new(Arc::new(Nobody), Own::default(), 0, &drain));
+        let states = components.live().state.clone();
+        let actors = Arc::new(block_actor::Service::new(Default::default(), &peers, states, &drain));
+        let followers = Followers { subscriber, reader, outbox, actors };
+        let (ending, targets) = (Ending::default(), targets(&live));
         Self { folder, reloader: Reloader { options, components, followers, current, ending, targets } }
     }
 
@@ -56,6 +60,20 @@ impl World {
 
     fn names(&self) -> Vec<String> {
         self.stores().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+/// There are no other sidecars here.
+struct Nobody;
+
+#[async_trait::async_trait]
+impl naming::Resolver for Nobody {
+    async fn register(&self, _: naming::Registration) -> ComponentResult<()> {
+        Ok(())
+    }
+
+    async fn resolve(&self, _: &naming::Target) -> ComponentResult<Vec<String>> {
+        Err(ComponentError::other("nobody is here"))
     }
 }
 

@@ -27,21 +27,8 @@ pub(crate) struct Reader {
     pub(crate) decode: fn(&[u8]) -> Result<Value, Fault>,
 }
 
-/// JSON that must be there.
-pub(crate) static JSON: Reader = Reader { unread: |error| malformed(&error.to_string()), decode: json };
-
 /// The JSON form of a protobuf message; no body is an empty message.
 pub(crate) static MESSAGE: Reader = Reader { unread: |error| codes::unread(&error.to_string()), decode: message };
-
-/// The first JSON value of a body; what follows it does not matter, as in Go's decoder.
-fn json(body: &[u8]) -> Result<Value, Fault> {
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
-    match values.next() {
-        Some(Ok(value)) => Ok(value),
-        Some(Err(error)) => Err(malformed(&error.to_string())),
-        None => Err(malformed("EOF")),
-    }
-}
 
 fn message(body: &[u8]) -> Result<Value, Fault> {
     if body.is_empty() {

@@ -1,6 +1,6 @@
 //! The endpoints of absent blocks, one row each.
+use crate::absent::checks::MESSAGE;
 use crate::absent::checks::Refusal::{self, AfterBody, At};
-use crate::absent::checks::{JSON, MESSAGE};
 use crate::absent::{codes, jobs};
 use axum::routing::MethodFilter;
 
@@ -15,17 +15,12 @@ pub(crate) struct Row {
 
 const GET: MethodFilter = MethodFilter::GET;
 const POST: MethodFilter = MethodFilter::POST;
-const PUT: MethodFilter = MethodFilter::PUT;
 const DELETE: MethodFilter = MethodFilter::DELETE;
-const WRITE: MethodFilter = POST.or(PUT);
-const ANY_ACTOR: MethodFilter = WRITE.or(GET).or(DELETE);
 
-const V1: &[&str] = &["v1.0"];
 const ALPHA1_AND_V1: &[&str] = &["v1.0-alpha1", "v1.0"];
 const ALL: &[&str] = &["v1.0-alpha1", "v1.0-beta1", "v1.0"];
 
 const NO_PLACEMENT: Refusal = At(|_, _| codes::no_placement());
-const NO_PLACEMENT_AFTER_JSON: Refusal = AfterBody { read: &JSON, refuse: |_, _| codes::no_placement() };
 
 const fn row(
     versions: &'static [&'static str],
@@ -38,13 +33,6 @@ const fn row(
 }
 
 pub(crate) static ROWS: &[Row] = &[
-    row(V1, "actors", ANY_ACTOR, "actors/{type}/{id}/method/{method}", NO_PLACEMENT),
-    row(V1, "actors", WRITE, "actors/{type}/{id}/state", NO_PLACEMENT_AFTER_JSON),
-    row(V1, "actors", GET, "actors/{type}/{id}/state/{key}", NO_PLACEMENT),
-    row(V1, "actors", WRITE, "actors/{type}/{id}/reminders/{name}", NO_PLACEMENT_AFTER_JSON),
-    row(V1, "actors", GET.or(DELETE), "actors/{type}/{id}/reminders/{name}", NO_PLACEMENT),
-    row(V1, "actors", WRITE, "actors/{type}/{id}/timers/{name}", NO_PLACEMENT_AFTER_JSON),
-    row(V1, "actors", DELETE, "actors/{type}/{id}/timers/{name}", NO_PLACEMENT),
     row(ALL, "workflows", GET, "workflows/{component}/{id}", NO_PLACEMENT),
     row(ALL, "workflows", POST, "workflows/{component}/{id}/start", NO_PLACEMENT),
     row(ALL, "workflows", POST, "workflows/{component}/{id}/pause", NO_PLACEMENT),

@@ -14,6 +14,7 @@ pub struct Blocks {
     pub configuration: Arc<block_configuration::Service>,
     pub lock: Arc<block_lock::Service>,
     pub conversation: Arc<block_conversation::Service>,
+    pub actors: Arc<block_actor::Service>,
     pub telemetry: Arc<block_telemetry::Service>,
     pub host: Arc<block_host::Service>,
     pub owner: Arc<Owner>,

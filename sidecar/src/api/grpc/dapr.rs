@@ -4,14 +4,11 @@ use super::described::described;
 use block_crypto::subtle;
 use block_host::absent::grpc as absent;
 use block_host::grpc as host;
-use futures_util::stream::Empty;
 use tonic::{Request, Response, Status, Streaming};
 use wire::common::v1 as common;
 use wire::runtime::v1;
 
 type Reply<T> = Result<Response<T>, Status>;
-/// The stream of a method that never has one.
-type Nothing<T> = Empty<Result<T, Status>>;
 
 /// The service.
 pub(crate) struct Dapr {
@@ -27,7 +24,7 @@ impl Dapr {
 #[tonic::async_trait]
 impl v1::dapr_server::Dapr for Dapr {
     type SubscribeTopicEventsAlpha1Stream = block_pubsub::Events;
-    type SubscribeActorEventsAlpha1Stream = Nothing<v1::SubscribeActorEventsResponseAlpha1>;
+    type SubscribeActorEventsAlpha1Stream = block_actor::ActorEvents;
     type SubscribeConfigurationAlpha1Stream = block_configuration::Responses;
     type SubscribeConfigurationStream = block_configuration::Responses;
     type EncryptAlpha1Stream = block_crypto::Answers<v1::EncryptResponse>;
@@ -99,57 +96,63 @@ impl v1::dapr_server::Dapr for Dapr {
         block_secret::get_bulk_secret(&self.blocks.secret, request.into_inner()).await.map(Response::new)
     }
 
-    async fn register_actor_timer(&self, _: Request<v1::RegisterActorTimerRequest>) -> Reply<()> {
-        Err(absent::no_placement())
+    async fn register_actor_timer(&self, request: Request<v1::RegisterActorTimerRequest>) -> Reply<()> {
+        block_actor::register_actor_timer(&self.blocks.actors, request.into_inner()).map(Response::new)
     }
 
-    async fn unregister_actor_timer(&self, _: Request<v1::UnregisterActorTimerRequest>) -> Reply<()> {
-        Err(absent::no_placement())
+    async fn unregister_actor_timer(&self, request: Request<v1::UnregisterActorTimerRequest>) -> Reply<()> {
+        block_actor::unregister_actor_timer(&self.blocks.actors, request.into_inner()).map(Response::new)
     }
 
-    async fn register_actor_reminder(&self, _: Request<v1::RegisterActorReminderRequest>) -> Reply<()> {
-        Err(absent::no_placement())
+    async fn register_actor_reminder(&self, request: Request<v1::RegisterActorReminderRequest>) -> Reply<()> {
+        block_actor::register_actor_reminder(&self.blocks.actors, request.into_inner()).map(Response::new)
     }
 
-    async fn unregister_actor_reminder(&self, _: Request<v1::UnregisterActorReminderRequest>) -> Reply<()> {
-        Err(absent::no_placement())
+    async fn unregister_actor_reminder(&self, request: Request<v1::UnregisterActorReminderRequest>) -> Reply<()> {
+        block_actor::unregister_actor_reminder(&self.blocks.actors, request.get_ref()).map(Response::new)
     }
 
     async fn unregister_actor_reminders_by_type(
         &self,
-        _: Request<v1::UnregisterActorRemindersByTypeRequest>,
+        request: Request<v1::UnregisterActorRemindersByTypeRequest>,
     ) -> Reply<v1::UnregisterActorRemindersByTypeResponse> {
-        Err(absent::no_placement())
+        block_actor::unregister_actor_reminders_by_type(&self.blocks.actors, request.get_ref()).map(Response::new)
     }
 
     async fn list_actor_reminders(
         &self,
-        _: Request<v1::ListActorRemindersRequest>,
+        request: Request<v1::ListActorRemindersRequest>,
     ) -> Reply<v1::ListActorRemindersResponse> {
-        Err(absent::no_placement())
+        block_actor::list_actor_reminders(&self.blocks.actors, request.get_ref()).map(Response::new)
     }
 
-    async fn get_actor_state(&self, _: Request<v1::GetActorStateRequest>) -> Reply<v1::GetActorStateResponse> {
-        Err(absent::no_placement())
+    async fn get_actor_state(&self, request: Request<v1::GetActorStateRequest>) -> Reply<v1::GetActorStateResponse> {
+        block_actor::get_actor_state(&self.blocks.actors, request.into_inner()).await.map(Response::new)
     }
 
-    async fn get_actor_reminder(&self, _: Request<v1::GetActorReminderRequest>) -> Reply<v1::GetActorReminderResponse> {
-        Err(absent::no_placement())
+    async fn get_actor_reminder(
+        &self,
+        request: Request<v1::GetActorReminderRequest>,
+    ) -> Reply<v1::GetActorReminderResponse> {
+        block_actor::get_actor_reminder(&self.blocks.actors, request.get_ref()).map(Response::new)
     }
 
-    async fn execute_actor_state_transaction(&self, _: Request<v1::ExecuteActorStateTransactionRequest>) -> Reply<()> {
-        Err(absent::no_placement())
+    async fn execute_actor_state_transaction(
+        &self,
+        request: Request<v1::ExecuteActorStateTransactionRequest>,
+    ) -> Reply<()> {
+        block_actor::execute_actor_state_transaction(&self.blocks.actors, request.into_inner()).await.map(Response::new)
     }
 
-    async fn invoke_actor(&self, _: Request<v1::InvokeActorRequest>) -> Reply<v1::InvokeActorResponse> {
-        Err(absent::no_placement())
+    async fn invoke_actor(&self, request: Request<v1::InvokeActorRequest>) -> Reply<v1::InvokeActorResponse> {
+        block_actor::invoke_actor(&self.blocks.actors, described(request)).await.map(Response::new)
     }
 
     async fn subscribe_actor_events_alpha1(
         &self,
-        _: Request<Streaming<v1::SubscribeActorEventsRequestAlpha1>>,
+        request: Request<Streaming<v1::SubscribeActorEventsRequestAlpha1>>,
     ) -> Reply<Self::SubscribeActorEventsAlpha1Stream> {
-        Err(absent::no_placement())
+        block_actor::subscribe_actor_events(&self.blocks.actors, request.into_inner()).map(Response::new)
     }
 
     async fn get_configuration_alpha1(

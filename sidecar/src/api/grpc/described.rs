@@ -27,6 +27,16 @@ impl Described for v1::InvokeServiceRequest {
     }
 }
 
+impl Described for v1::InvokeActorRequest {
+    fn describe(&self, span: &Span) {
+        let actor = format!("{}.{}", self.actor_type, self.actor_id);
+        span.rename(format!("CallActor/{}/{}", self.actor_type, self.method));
+        span.set("rpc.service", "ServiceInvocation");
+        span.set("net.peer.name", actor.as_str());
+        span.set("dapr.actor", actor);
+    }
+}
+
 impl Described for v1::PublishEventRequest {
     fn describe(&self, span: &Span) {
         publishing(span, &self.topic);

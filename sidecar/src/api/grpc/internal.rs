@@ -5,10 +5,8 @@ use crate::api::panicked;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use block_invoke::{Service as Invoke, internal_routes};
 use foundation_drain::isolated;
 use http::Response;
-use std::sync::Arc;
 use tower::ServiceExt;
 
 /// Path of the service between sidecars, with the slash before a method.
@@ -21,8 +19,9 @@ pub struct Internal {
 }
 
 impl Internal {
-    pub fn new(invoke: Arc<Invoke>, observer: Observer) -> Self {
-        Self { router: internal_routes(invoke), observer }
+    /// `router` has the routes of all blocks that other sidecars call.
+    pub fn new(router: Router, observer: Observer) -> Self {
+        Self { router, observer }
     }
 }
 

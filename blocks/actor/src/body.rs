@@ -1,0 +1,90 @@
+//! Bodies of HTTP requests. Names of members are found without regard to case and unknown ones are ignored, as in Go.
+use crate::model::ActorKey;
+use crate::state::Operation;
+use crate::tick::{Kind, Tick, data_of};
+use component_api::state::{Etag, Value as Stored};
+use foundation_json::{self as json, Members, list};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// What is wrong with a body, in a sentence.
+type Result<T> = std::result::Result<T, String>;
+
+/// The steps of a transaction.
+pub(crate) fn operations(body: &[u8]) -> Result<Vec<Operation>> {
+    let steps = list(json::read(body)?, "body")?;
+    steps.into_iter().map(|step| Ok(operation(Members::of(step)?).unwrap_or_else(Operation::Invalid))).collect()
+}
+
+fn operation(mut members: Members) -> Result<Operation> {
+    let name = members.text("operation")?;
+    let request = match members.take("request") {
+        None | Some(Value::Null) => return Err("request data is empty".to_owned()),
+        Some(request) => Members::of(request)?,
+    };
+    match name.as_str() {
+        "" => Err("operation is empty".to_owned()),
+        "upsert" => upsert(request),
+        "delete" => delete(request),
+        name => Err(format!("operation type {name} not supported")),
+    }
+}
+
+fn upsert(mut members: Members) -> Result<Operation> {
+    let value = Stored::Json(json::write(&members.take("value").unwrap_or_default()));
+    let (key, etag) = (members.text("key")?, etag(&mut members)?);
+    Ok(Operation::Upsert { key, value, etag, metadata: members.texts("metadata")? })
+}
+
+fn delete(mut members: Members) -> Result<Operation> {
+    Ok(Operation::Delete { key: members.text("key")?, etag: etag(&mut members)? })
+}
+
+fn etag(members: &mut Members) -> Result<Option<Etag>> {
+    Ok(Some(members.text("etag")?).filter(|etag| !etag.is_empty()).map(Etag))
+}
+
+/// A timer with its time to live.
+pub(crate) fn timer(body: &[u8], actor: ActorKey, name: String) -> Result<(Tick, String)> {
+    let mut members = Raw::read(body)?;
+    let data = members.take("data").map(|data| data_of(data.get().as_bytes().to_vec()));
+    let tick = Tick {
+        kind: Kind::Timer,
+        actor,
+        name,
+        due_time: members.text("dueTime")?,
+        period: members.text("period")?,
+        callback: members.text("callback")?,
+        data,
+    };
+    Ok((tick, members.text("ttl")?))
+}
+
+/// Looks whether a body is that of a reminder.
+pub(crate) fn check_reminder(body: &[u8]) -> Result<()> {
+    let mut members = Raw::read(body)?;
+    ["dueTime", "period", "ttl"].into_iter().try_for_each(|name| members.text(name).map(drop))
+}
+
+/// Members of an object with their values as they were written.
+struct Raw(BTreeMap<String, Box<RawValue>>);
+
+impl Raw {
+    /// Reads the first value of a body; what follows it is ignored.
+    fn read(body: &[u8]) -> Result<Self> {
+        let mut values = serde_json::Deserializer::from_slice(body).into_iter();
+        let first = values.next().ok_or_else(|| "EOF".to_owned())?;
+        first.map(Self).map_err(|error| error.to_string())
+    }
+
+    fn take(&mut self, wanted: &str) -> Option<Box<RawValue>> {
+        let name = self.0.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
+        self.0.remove(&name)
+    }
+
+    fn text(&mut self, name: &str) -> Result<String> {
+        let Some(value) = self.take(name).filter(|value| value.get() != "null") else { return Ok(String::new()) };
+        serde_json::from_str(value.get()).map_err(|_| format!("{name} must be a string"))
+    }
+}

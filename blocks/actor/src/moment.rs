@@ -1,0 +1,173 @@
+//! Times and durations of timers and reminders: Go's durations, ISO 8601 with repetitions, RFC 3339 (protocols.md 2.7).
+use foundation_metadata::duration;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use std::time::Duration;
+
+/// How often and how long after each other something happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Period {
+    years: i32,
+    months: i32,
+    days: i32,
+    time: Duration,
+    /// None is without end.
+    repeats: Option<u32>,
+}
+
+impl Period {
+    /// Reads a period; an empty one is none.
+    ///
+    /// # Errors
+    /// A text that is neither form, and no repetitions at all.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
+        let simple = || duration::parse(text).map(|time| Self { time, ..Self::default() });
+        let period = iso_8601(text).or_else(simple);
+        match period.ok_or_else(|| format!("parse error: unsupported duration format: {text}"))? {
+            Self { repeats: Some(0), .. } => Err("has zero repetitions".to_owned()),
+            period => Ok(period),
+        }
+    }
+
+    /// One time less. Returns whether it shall happen again.
+    pub(crate) fn count(&mut self) -> bool {
+        self.repeats = self.repeats.map(|repeats| repeats.saturating_sub(1));
+        self.repeats != Some(0) && !self.is_none()
+    }
+
+    /// The time after the given one; none beyond the end of the calendar.
+    pub(crate) fn after(&self, time: Timestamp) -> Option<Timestamp> {
+        let date = Span::new().try_years(self.years).ok()?.try_months(self.months).ok()?.try_days(self.days).ok()?;
+        let later = time.to_zoned(TimeZone::UTC).checked_add(date).ok()?;
+        later.timestamp().checked_add(self.time).ok()
+    }
+
+    fn is_none(&self) -> bool {
+        *self == Self { repeats: self.repeats, ..Self::default() }
+    }
+}
+
+/// Reads a point in time, or a duration after another one.
+///
+/// # Errors
+/// A text that is neither.
+pub(crate) fn point(text: &str, from: Timestamp) -> Result<Timestamp, String> {
+    let unsupported = || format!("unsupported time/duration format: {text}");
+    if let Some(period) = iso_8601(text) {
+        if period.repeats.is_some() {
+            return Err("repetitions are not allowed".to_owned());
+        }
+        return period.after(from).ok_or_else(unsupported);
+    }
+    if let Some(time) = duration::parse(text) {
+        return from.checked_add(time).map_err(|_| unsupported());
+    }
+    text.parse().map_err(|_| unsupported())
+}
+
+/// `P1Y2M3W4DT5H6M7S`, perhaps with `R3/` in front; whole numbers only.
+fn iso_8601(text: &str) -> Option<Period> {
+    let (repeats, rest) = match text.strip_prefix('R') {
+        Some(rest) => {
+            let (number, rest) = rest.split_once('/').unwrap_or((rest, ""));
+            (Some(number.parse().ok()?), rest)
+        }
+        None => (None, text),
+    };
+    let mut period = Period { repeats, ..Period::default() };
+    if rest.is_empty() && repeats.is_some() {
+        return Some(period);
+    }
+    let rest = rest.strip_prefix('P').filter(|rest| !rest.is_empty())?;
+    let (date, time) = rest.split_once('T').unwrap_or((rest, ""));
+    for (number, unit) in parts(date)? {
+        match unit {
+            'Y' => period.years = number,
+            'M' => period.months = number,
+            'W' => period.days += number.checked_mul(7)?,
+            'D' => period.days += number,
+            _ => return None,
+        }
+    }
+    for (number, unit) in parts(time)? {
+        let seconds = match unit {
+            'H' => 3600,
+            'M' => 60,
+            'S' => 1,
+            _ => return None,
+        };
+        period.time += Duration::from_secs(u64::try_from(number).ok()? * seconds);
+    }
+    Some(period)
+}
+
+/// Numbers with the letters that follow them.
+fn parts(mut text: &str) -> Option<Vec<(i32, char)>> {
+    let mut parts = Vec::new();
+    while let Some(end) = text.find(|letter: char| !letter.is_ascii_digit()) {
+        let unit = text[end..].chars().next()?;
+        parts.push((text[..end].parse().ok()?, unit));
+        text = &text[end + unit.len_utf8()..];
+    }
+    text.is_empty().then_some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn periods_are_durations_of_either_kind() {
+        let start = time("2024-01-30T10:00:00Z");
+        for (text, next) in [
+            ("1m30s", "2024-01-30T10:01:30Z"),
+            ("PT90S", "2024-01-30T10:01:30Z"),
+            ("P1M", "2024-02-29T10:00:00Z"),
+            ("P1W2DT1H", "2024-02-08T11:00:00Z"),
+            ("R3/P1Y", "2025-01-30T10:00:00Z"),
+        ] {
+            assert_eq!(Period::parse(text).unwrap().after(start), Some(time(next)), "{text}");
+        }
+        assert_eq!(Period::parse("R0/PT1S").unwrap_err(), "has zero repetitions");
+        for wrong in ["x", "P", "PT1X", "R/PT1S", "Rx/PT1S", "PT1.5S", "P1", "1Y"] {
+            assert!(Period::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn repetitions_are_counted() {
+        let mut period = Period::parse("R3/PT1S").unwrap();
+        assert_eq!([period.count(), period.count(), period.count()], [true, true, false]);
+        assert!(Period::parse("1s").unwrap().count());
+        assert!(!Period::parse("").unwrap().count());
+        assert!(!Period::parse("R5").unwrap().count());
+    }
+
+    #[test]
+    fn points_in_time_are_named_or_counted_from_another() {
+        let start = time("2024-01-01T00:00:00Z");
+        assert_eq!(point("PT1M", start), Ok(time("2024-01-01T00:01:00Z")));
+        assert_eq!(point("0h30m0s", start), Ok(time("2024-01-01T00:30:00Z")));
+        assert_eq!(point("2025-06-01T12:00:00.5+02:00", start), Ok(time("2025-06-01T10:00:00.5Z")));
+        assert_eq!(point("R2/PT1M", start), Err("repetitions are not allowed".to_owned()));
+        assert_eq!(point("soon", start), Err("unsupported time/duration format: soon".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "[RPTYMWDHS0-9/.:+-]{0,24}|\\PC{0,12}") {
+            let period = Period::parse(&text);
+            let from = time("2024-01-01T00:00:00Z");
+            period.map(|period| period.after(from)).ok();
+            point(&text, from).ok();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Where actors live, as the placement service told last, and who may act on it (protocols.md 1.3).
+//!
+//! A call that is served here holds a [`Claim`] of its actor type. When the hosts of a type change, new calls wait until all
+//! sidecars have the new tables, and those that hold a claim get some time to end.
+mod claims;
+mod client;
+mod connection;
+mod session;
+mod tables;
+
+pub(crate) use claims::Claim;
+pub(crate) use client::{Client, Report};
+pub use connection::Service;
+
+use crate::error::Error;
+use crate::model::ActorKey;
+use crate::ring::Host;
+use claims::Claims;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use tables::Tables;
+use tokio::sync::watch;
+use wire::placement::v1::PlacementTables;
+
+/// Where an actor lives.
+#[derive(Debug)]
+pub(crate) enum Owner {
+    /// Here; calls run under the claim.
+    Local(Claim),
+    Remote(Arc<Host>),
+}
+
+/// The tables, and what they are good for at this moment.
+#[derive(Debug)]
+pub(crate) struct Placement {
+    /// Name of this sidecar on the rings.
+    own: String,
+    view: watch::Sender<View>,
+}
+
+#[derive(Debug, Default)]
+struct View {
+    tables: Tables,
+    /// Of calls that run here, by actor type.
+    claims: HashMap<String, Claims>,
+    /// The service is connected and has sent tables.
+    open: bool,
+    /// Types whose hosts are changing.
+    blocked: HashSet<String>,
+    /// A round has ended since the service was connected.
+    ready: bool,
+    ended: bool,
+}
+
+impl View {
+    fn find(&self, actor: &ActorKey, own: &str) -> Option<Result<Owner, Error>> {
+        if self.ended {
+            return Some(Err(Error::Closed));
+        }
+        if !self.answers(&actor.actor_type) {
+            return None;
+        }
+        let owner = self.tables.owner(actor);
+        Some(match (owner, self.claims.get(&actor.actor_type)) {
+            (Some(host), Some(claims)) if host.name == own => Ok(Owner::Local(claims.take())),
+            (Some(host), _) => Ok(Owner::Remote(Arc::clone(host))),
+            (None, _) => Err(Error::NoAddress(actor.clone())),
+        })
+    }
+
+    fn answers(&self, actor_type: &str) -> bool {
+        self.ended || (self.open && !self.blocked.contains(actor_type))
+    }
+}
+
+impl Placement {
+    /// `own` is the name of this sidecar on the rings.
+    pub(crate) fn new(own: String) -> Self {
+        Self { own, view: watch::Sender::new(View::default()) }
+    }
+
+    /// Where an actor lives; waits while that is not settled.
+    ///
+    /// # Errors
+    /// [`Error::NoAddress`], and [`Error::Closed`] when this sidecar ends.
+    pub(crate) async fn owner(&self, actor: &ActorKey) -> Result<Owner, Error> {
+        if let Some(found) = self.view.borrow().find(actor, &self.own) {
+            return found;
+        }
+        let mut watching = self.view.subscribe();
+        let view = watching.wait_for(|view| view.answers(&actor.actor_type)).await.map_err(|_| Error::Closed)?;
+        view.find(actor, &self.own).unwrap_or(Err(Error::Closed))
+    }
+
+    /// Whether the newest tables say that an actor lives here.
+    pub(crate) fn is_own(&self, actor: &ActorKey) -> bool {
+        self.view.borrow().tables.owner(actor).is_some_and(|host| host.name == self.own)
+    }
+
+    /// Whether the service is connected and this sidecar in step with the others.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.view.borrow().ready
+    }
+
+    /// Waits until this sidecar is in step with the others for the first time.
+    pub(crate) async fn until_ready(&self) {
+        self.view.subscribe().wait_for(|view| view.ready || view.ended).await.ok();
+    }
+
+    /// Takes new tables over, and makes new calls of the types that change wait. Returns those types with the claims of
+    /// calls that run by the old tables.
+    fn install(&self, tables: PlacementTables) -> Vec<(String, Claims)> {
+        let mut old = Vec::new();
+        self.view.send_modify(|view| {
+            let types: Vec<String> = tables.entries.keys().cloned().collect();
+            let changed = view.tables.replace(tables);
+            old.extend(changed.iter().filter_map(|actor_type| view.claims.remove_entry(actor_type)));
+            for actor_type in types {
+                view.claims.entry(actor_type).or_default();
+            }
+            view.blocked.extend(changed);
+            view.open = true;
+        });
+        old
+    }
+
+    /// Types that have changed since the last round.
+    fn changing(&self) -> Vec<String> {
+        self.view.borrow().blocked.iter().cloned().collect()
+    }
+
+    /// All sidecars have the tables.
+    fn release(&self) {
+        self.view.send_modify(|view| {
+            view.blocked.clear();
+            view.ready = true;
+        });
+    }
+
+    /// The service is gone: nobody knows any more what the others think. Returns the claims of calls that run.
+    fn lose(&self) -> Vec<(String, Claims)> {
+        let mut old = Vec::new();
+        self.view.send_modify(|view| {
+            (view.open, view.ready) = (false, false);
+            view.blocked.clear();
+            for (actor_type, claims) in &mut view.claims {
+                old.push((actor_type.clone(), std::mem::take(claims)));
+            }
+        });
+        old
+    }
+
+    /// This sidecar ends: nobody waits any more.
+    pub(crate) fn end(&self) {
+        self.view.send_modify(|view| (view.ended, view.ready) = (true, false));
+    }
+}
