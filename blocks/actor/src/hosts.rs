@@ -200,6 +200,7 @@ impl Hosts {
         };
         actor.touch(self.now());
         tokio::select! {
+            biased;
             done = errand.deliver(&*hosted.app) => done.map_err(Unserved::App),
             () = actor.closing() => Err(Unserved::Gone),
         }

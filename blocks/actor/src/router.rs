@@ -129,6 +129,7 @@ impl Router {
     async fn serve_here(&self, errand: Errand<'_>, mut claim: Claim) -> Result<Answer, Missed> {
         for _ in 0..AT_ONCE {
             let served = tokio::select! {
+                biased;
                 served = self.hosts.in_turn(errand) => served,
                 () = claim.cancelled() => Err(Unserved::Gone),
             };

@@ -61,9 +61,9 @@ struct ReminderBody<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TimerBody<'a> {
-    callback: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Box<RawValue>>,
+    callback: &'a str,
     due_time: &'a str,
     period: &'a str,
 }
