@@ -4,6 +4,7 @@ use crate::options::{Command, DAPR_VERSION, Environment, Failure, Options};
 use crate::running::Sidecar;
 use crate::stopping::{Ending, Reason, Signals};
 use crate::{telemetry, wait};
+use foundation_telemetry::flush_log;
 use std::io::Write;
 use std::panic::PanicHookInfo;
 use std::pin::pin;
@@ -40,6 +41,7 @@ fn in_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
         Ok(runtime) => {
             let code = runtime.block_on(future);
             runtime.shutdown_timeout(Duration::from_millis(100));
+            flush_log();
             code
         }
         Err(error) => {

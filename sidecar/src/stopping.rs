@@ -1,6 +1,7 @@
 //! The end of the process: by signal, by the API, by force (suite.md 5.8).
 use block_host::Stop;
 use foundation_drain::Drain;
+use foundation_telemetry::flush_log;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io;
 use std::process::exit;
@@ -101,8 +102,14 @@ impl Signals {
             _ = self.terminate.recv() => "terminated",
         };
         tracing::error!(target: SCOPE, "Received signal '{name}' during shutdown; exiting immediately");
-        exit(1);
+        end_now();
     }
+}
+
+/// Ends the process with an error, when the last lines of the log are written.
+fn end_now() -> ! {
+    flush_log();
+    exit(1)
 }
 
 fn end_when_stuck() -> io::Result<()> {
@@ -110,7 +117,7 @@ fn end_when_stuck() -> io::Result<()> {
     let guard = move || {
         if signals.forever().nth(1).is_some() {
             sleep(STUCK);
-            exit(1);
+            end_now();
         }
     };
     Builder::new().name("signals".to_owned()).stack_size(GUARD_STACK).spawn(guard).map(drop)
@@ -137,7 +144,7 @@ impl Stop for ByApi {
     fn by_force(&self) {
         self.drain.spawn(async {
             tokio::time::sleep(FORCE_AFTER).await;
-            exit(1);
+            end_now();
         });
     }
 }

@@ -4,10 +4,16 @@ use crate::tls::Tls;
 use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::Acceptor;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
+use std::time::Duration;
+
+/// From the last answer of a connection, or from its start, to the whole head of a request.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+const MOST_HEADER_BYTES: usize = 64 << 10;
+const MOST_STREAMS: u32 = 100;
 
 /// Serves routes until the drain stops.
 pub fn serve(listener: Listener, router: Router, drain: &Drain) {
@@ -24,7 +30,9 @@ struct Routes(Router);
 
 impl Serve for Routes {
     async fn serve(self, connection: impl Connection, drain: Drain) {
-        let builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(MOST_HEADER_BYTES);
+        builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_LIMIT).max_concurrent_streams(MOST_STREAMS);
         let service = TowerToHyperService::new(self.0);
         let mut connection = pin!(builder.serve_connection(TokioIo::new(connection), service));
         tokio::select! {

@@ -7,10 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream, lookup_host};
+use tokio::time::{Instant, sleep};
 
+const SCOPE: &str = "dapr.listener";
 const BACKLOG: u32 = 1024;
 /// When connections cannot be accepted, mostly for lack of files, others may end meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long after a complaint the next one is due.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A bound port or socket.
 #[derive(Debug)]
@@ -107,23 +111,59 @@ pub fn accept(listener: Listener, server: impl Serve, drain: &Drain) {
     });
 }
 
+/// Tells of connections that cannot be accepted.
+#[derive(Default)]
+struct Complaint(Option<Instant>);
+
+impl Complaint {
+    async fn about(&mut self, error: &io::Error) {
+        if self.is_due(Instant::now()) {
+            tracing::error!(target: SCOPE, "cannot accept connections: {error}; when too many files are open, raise their limit (ulimit -n, LimitNOFILE)");
+        }
+        sleep(PAUSE).await;
+    }
+
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self.0.is_none_or(|last| now.duration_since(last) >= QUIET);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+}
+
 async fn accept_tcp(listener: TcpListener, server: impl Serve, drain: Drain) {
+    let mut complaint = Complaint::default();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 stream.set_nodelay(true).ok();
                 drain.spawn(server.clone().serve(stream, drain.clone()));
             }
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(error) => complaint.about(&error).await,
         }
     }
 }
 
 async fn accept_unix(listener: UnixListener, server: impl Serve, drain: Drain) {
+    let mut complaint = Complaint::default();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drain.spawn(server.clone().serve(stream, drain.clone())),
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(error) => complaint.about(&error).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_not_made_all_the_time() {
+        let (mut complaint, start) = (Complaint::default(), Instant::now());
+        let due = [0, 50, 999, 1000, 1050, 2000]
+            .map(|milliseconds| complaint.is_due(start + Duration::from_millis(milliseconds)));
+        assert_eq!(due, [true, false, false, true, false, true]);
     }
 }

@@ -3,7 +3,7 @@ use crate::flags::Common;
 use crate::run::{Context, run};
 use axum::Router;
 use foundation_flags::Misuse;
-use foundation_telemetry::{LogSettings, start_log};
+use foundation_telemetry::{LogSettings, flush_log, start_log};
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,13 +23,11 @@ pub fn main(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::Result
         runtime.shutdown_timeout(Duration::from_millis(100));
         ended
     });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(target: "dapr.control", fatal = true, "fatal error: {error:#}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = &ended {
+        tracing::error!(target: "dapr.control", fatal = true, "fatal error: {error:#}");
     }
+    flush_log();
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The answer to a command line that cannot be taken: help when that was asked for, else what is wrong.

@@ -41,7 +41,7 @@ const ROOM: usize = 16 << 10;
 const HEAVY: usize = 2 << 10;
 /// How long the first of a batch waits for others.
 const LONGEST: Duration = Duration::from_secs(1);
-/// How long the last batch may take when the sidecar ends.
+/// How long the last batches may take when the sidecar ends.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Hands on traces and logs of the app. Clones share the queue; the default has nowhere to send them to.
@@ -203,9 +203,13 @@ impl Worker {
             self.send(batch).await;
         }
         self.items.close();
-        if let Ok(first) = self.items.try_recv() {
+        timeout(FAREWELL, self.send_rest(stopping)).await.ok();
+    }
+
+    async fn send_rest(&mut self, stopping: &Drain) {
+        while let Ok(first) = self.items.try_recv() {
             let batch = self.collect(first, stopping).await;
-            timeout(FAREWELL, self.send(batch)).await.ok();
+            self.send(batch).await;
         }
     }
 

@@ -10,7 +10,7 @@ mod trace;
 
 pub use body::{BodyBytes, BodyEnd, counted, grpc_code, watched};
 pub use export::{Exporter, start_tracing};
-pub use log::{LogError, LogSettings, start_log};
+pub use log::{LogError, LogSettings, flush_log, start_log};
 pub use metrics::{
     AclDecision, GrpcBytes, HttpMetrics, HttpServed, Ingress, InvocationKind, Metrics, MetricsError, MetricsSettings,
     PolicyUse, Registry, Rejected, RewriteRule, grpc_code_name,

@@ -3,22 +3,24 @@
 //! The target of an event is its scope. An error event with the field `fatal = true` is written at the level `fatal`.
 mod json;
 mod line;
+mod outlet;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
 use line::Line;
+use outlet::Outlet;
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::time::Duration;
 use thiserror::Error;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, LevelFilter};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
@@ -29,6 +31,11 @@ const OWN_SCOPES: &str = "dapr";
 const FATAL: &str = "fatal";
 /// Calls of the API are logged when that is configured, whatever the level.
 const CALL_SCOPES: [&str; 2] = ["dapr.runtime.http-info", "dapr.runtime.grpc.api-info"];
+
+/// How long the last lines may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// The log of the process, as its subscriber is one for the process.
+static LOG: OnceLock<Outlet> = OnceLock::new();
 
 /// How lines are written.
 #[derive(Clone, Debug, Default)]
@@ -53,29 +60,37 @@ pub enum LogError {
     Level(String),
     #[error("cannot write the log file {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("cannot start the thread of the log: {0}")]
+    Thread(io::Error),
     #[error("the log was started already")]
     Started,
 }
 
-/// Writes the log lines of the process from now on.
+/// Waits a second at most until all lines are written. To be called last, as lines that wait end with the process.
+pub fn flush_log() {
+    LOG.get().into_iter().for_each(|log| log.flush(FAREWELL));
+}
+
+/// Writes the log lines of the process from now on, by a thread of its own. See [`flush_log`].
 ///
 /// # Errors
 /// An unknown level, a file that cannot be written, or a log that was started before.
 pub fn start_log(settings: &LogSettings) -> Result<(), LogError> {
     let threshold = Threshold::parse(&settings.level)?;
-    let writer = writer(settings)?;
+    let log = open(settings)?;
     let lines = Lines { settings: settings.clone(), zone: jiff::tz::TimeZone::system() };
-    let layer = tracing_subscriber::fmt::layer().event_format(lines).with_ansi(false).with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer().event_format(lines).with_ansi(false).with_writer(log.clone());
     let filter =
         FilterFn::new(move |event| threshold.admits(event)).with_max_level_hint(threshold.level.max(LevelFilter::INFO));
-    Registry::default().with(layer.with_filter(filter)).try_init().map_err(|_| LogError::Started)
+    Registry::default().with(layer.with_filter(filter)).try_init().map_err(|_| LogError::Started)?;
+    LOG.set(log).map_err(|_| LogError::Started)
 }
 
-fn writer(settings: &LogSettings) -> Result<BoxMakeWriter, LogError> {
-    let Some(path) = &settings.file else { return Ok(BoxMakeWriter::new(io::stdout)) };
+fn open(settings: &LogSettings) -> Result<Outlet, LogError> {
+    let Some(path) = &settings.file else { return Outlet::start(io::stdout()).map_err(LogError::Thread) };
     let file = File::options().create(true).append(true).open(path);
     let file = file.map_err(|source| LogError::File { path: path.clone(), source })?;
-    Ok(BoxMakeWriter::new(Mutex::new(file)))
+    Outlet::start(file).map_err(LogError::Thread)
 }
 
 /// What is written at all.

@@ -139,9 +139,14 @@ async fn the_last_spans_are_sent_at_the_end() {
     let (address, mut posts) = collector(&servers).await;
     let zipkin = Some(format!("http://{address}/"));
     let (tracer, _) = start(&TraceSettings { zipkin, ..TraceSettings::default() }, &drain);
-    span(&tracer).end();
+    (0..1500).for_each(|_| span(&tracer).end());
     drain.close(std::time::Duration::from_secs(30)).await;
-    assert!(posts.try_recv().is_ok());
+    let spans = |posted: Posted| serde_json::from_slice::<Vec<Value>>(&posted.body).unwrap().len();
+    let mut sent = 0;
+    while let Ok(posted) = posts.try_recv() {
+        sent += spans(posted);
+    }
+    assert_eq!(sent, 1500);
 }
 
 #[tokio::test]
