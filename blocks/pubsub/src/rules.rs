@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// Levels of an event that a rule can look into; the library takes much stack for each.
+const LEVELS: usize = 100;
+
 /// An expression that is not CEL.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid expression \"{expression}\" of a subscription: {reason}")]
@@ -75,25 +78,26 @@ fn is_true(program: &Program, context: &Context<'_, '_>, rule: &Rule) -> Result<
 
 fn variables(event: &Envelope) -> Context<'static, 'static> {
     let mut context = Context::default();
-    context.add_variable_from_value("event", map(event));
+    context.add_variable_from_value("event", map(event, LEVELS));
     context
 }
 
-fn map(members: &Envelope) -> cel::Value {
+fn map(members: &Envelope, levels: usize) -> cel::Value {
     let members: HashMap<String, cel::Value> =
-        members.iter().map(|(name, member)| (name.clone(), value(member))).collect();
+        members.iter().map(|(name, member)| (name.clone(), value(member, levels))).collect();
     members.into()
 }
 
-/// Numbers are doubles, as Dapr reads them.
-fn value(json: &Value) -> cel::Value {
+/// Numbers are doubles, as Dapr reads them. What is below `levels` is null.
+fn value(json: &Value, levels: usize) -> cel::Value {
     match json {
+        Value::Array(_) | Value::Object(_) if levels == 0 => cel::Value::Null,
         Value::Null => cel::Value::Null,
         Value::Bool(value) => (*value).into(),
         Value::Number(number) => number.as_f64().unwrap_or_default().into(),
         Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(value).collect::<Vec<_>>().into(),
-        Value::Object(members) => map(members),
+        Value::Array(items) => items.iter().map(|item| value(item, levels - 1)).collect::<Vec<_>>().into(),
+        Value::Object(members) => map(members, levels - 1),
     }
 }
 
@@ -126,6 +130,13 @@ mod tests {
         assert!(path(&[Some("event.data.n > 10"), None], json!({"data": {"x": 1}})).is_err());
         assert!(path(&[Some("event.type"), None], json!({"type": "x"})).unwrap_err().contains("not a boolean"));
         assert!(path(&[Some("nobody.knows == 1"), None], json!({})).is_err());
+    }
+
+    #[test]
+    fn an_event_may_be_deeper_than_a_rule_sees() {
+        let deep = (0..2 * LEVELS).fold(json!(1), |inner, _| json!({"data": inner}));
+        let rules = [Some("event.data.data.data == null"), Some("has(event.data.data.data)")];
+        assert_eq!(path(&rules, deep).unwrap().unwrap(), "1");
     }
 
     #[test]

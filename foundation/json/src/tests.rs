@@ -49,7 +49,7 @@ fn values_are_as_deep_as_in_go() {
     let deep = nested(DEPTH);
     let all = move || {
         let value = read(deep.as_bytes()).unwrap();
-        assert_eq!(write(&value.clone()), deep);
+        assert_eq!(write(&value), deep);
         assert_eq!(from_slice::<serde_json::Value>(deep.as_bytes()).unwrap(), value);
     };
     std::thread::Builder::new().stack_size(STACK).spawn(all).unwrap().join().unwrap();

@@ -6,7 +6,7 @@ use crate::{
 };
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Path, Request};
-use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{any, get as on_get, post};
 use axum::{Json, Router};
@@ -27,8 +27,7 @@ use tokio::sync::{Notify, mpsc};
 
 /// Everything the app sees of a request.
 async fn mirror(uri: Uri, request: Request) -> Json<Value> {
-    let header =
-        |(name, value): (&http::HeaderName, &http::HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
+    let header = |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
     let headers: BTreeMap<_, _> = request.headers().iter().map(header).collect();
     let method = request.method().to_string();
     let body = request.into_body().collect().await.unwrap().to_bytes();
