@@ -77,10 +77,17 @@ fn blocks(drain: &Drain) -> Blocks {
     let pubsub = Arc::new(block_pubsub::Service::new(id(), id(), live.brokers.clone()));
     let asking = block_pubsub::Options::default();
     let subscriber = block_pubsub::Subscriber::new(Arc::clone(&pubsub), None, asking, drain);
-    let facts = Sources { live: live.clone(), subscriber: Arc::clone(&subscriber), current: Current::default() };
+    let actors = Arc::new(block_actor::Service::new(Default::default(), &peers, live.state.clone(), drain));
+    let facts = Sources {
+        live: live.clone(),
+        subscriber: Arc::clone(&subscriber),
+        current: Current::default(),
+        actors: Arc::clone(&actors),
+    };
     let stop = Arc::new(ByApi::new(Ending::default(), drain.clone()));
     let host = block_host::Service::new(About::default(), Health::new(), Health::new(), Arc::new(facts), stop);
     Blocks {
+        actors,
         invoke: Arc::new(block_invoke::Service::new(peers, None, 0)),
         state: Arc::new(block_state::Service::new(id(), id(), live.state.clone())),
         crypto: Arc::new(block_crypto::Service::new(live.cryptos.clone())),
