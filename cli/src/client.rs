@@ -127,6 +127,11 @@ impl Client {
     }
 }
 
+/// What to do about an answer, behind its text.
+pub(crate) fn advice(status: StatusCode) -> &'static str {
+    if status == StatusCode::UNAUTHORIZED { "; set DAPR_API_TOKEN to the API token of the sidecar" } else { "" }
+}
+
 /// One request on a connection of its own, which ends with it.
 async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Answer>
 where

@@ -104,11 +104,11 @@ impl Install {
         make_folder(&self.components())
     }
 
-    /// Writes the default components, except those that are there.
+    /// Writes the default components, except those that are there. Returns their files, and which are new.
     ///
     /// # Errors
     /// They cannot be written.
-    pub(crate) fn write_components(&self) -> anyhow::Result<()> {
+    pub(crate) fn write_components(&self) -> anyhow::Result<[(PathBuf, bool); 2]> {
         self.write_components_to(&self.components())
     }
 
@@ -118,17 +118,30 @@ impl Install {
     /// It cannot be written.
     pub(crate) fn write_configuration(&self) -> anyhow::Result<()> {
         make_folder(&self.root)?;
-        write_new(&self.configuration(), CONFIGURATION)
+        write_new(&self.configuration(), CONFIGURATION).map(drop)
     }
 
-    /// Links this program into `bin` under the names that it answers to, in place of what is there.
+    /// Links this program into `bin` under the names that it answers to. Returns where programs of others, which were there, are now.
     ///
     /// # Errors
     /// A link cannot be made.
-    pub(crate) fn link_programs(&self) -> anyhow::Result<()> {
+    pub(crate) fn link_programs(&self) -> anyhow::Result<Vec<PathBuf>> {
         let program = std::env::current_exe().context("cannot find this program to link to it")?;
         make_folder(&self.bin())?;
-        PROGRAMS.iter().try_for_each(|name| self.link(&program, name))
+        let replaced = PROGRAMS.iter().filter_map(|name| self.put_aside(name).transpose());
+        let replaced = replaced.collect::<anyhow::Result<_>>()?;
+        PROGRAMS.iter().try_for_each(|name| self.link(&program, name))?;
+        Ok(replaced)
+    }
+
+    /// A program that is no link of ours may be wanted back.
+    fn put_aside(&self, name: &str) -> anyhow::Result<Option<PathBuf>> {
+        let (program, aside) = (self.bin().join(name), self.bin().join(format!("{name}.before")));
+        if !program.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            return Ok(None);
+        }
+        fs::rename(&program, &aside).with_context(|| format!("cannot move {}", program.display()))?;
+        Ok(Some(aside))
     }
 
     fn link(&self, program: &Path, name: &str) -> anyhow::Result<()> {
@@ -138,11 +151,12 @@ impl Install {
         linked.with_context(|| format!("cannot link {}", link.display()))
     }
 
-    fn write_components_to(&self, folder: &Path) -> anyhow::Result<()> {
+    fn write_components_to(&self, folder: &Path) -> anyhow::Result<[(PathBuf, bool); 2]> {
         make_folder(folder)?;
         make_folder(&self.data())?;
-        write_new(&folder.join(STATE_STORE), &self.state_store())?;
-        write_new(&folder.join(PUBSUB), &self.pubsub())
+        let (state_store, pubsub) = (folder.join(STATE_STORE), folder.join(PUBSUB));
+        let new = [write_new(&state_store, &self.state_store())?, write_new(&pubsub, &self.pubsub())?];
+        Ok([(state_store, new[0]), (pubsub, new[1])])
     }
 
     fn state_store(&self) -> String {
@@ -206,14 +220,12 @@ fn make_folder(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make folder {}", folder.display()))
 }
 
-/// Writes a file, unless it is there: it may have been changed by hand.
-fn write_new(path: &Path, text: &str) -> anyhow::Result<()> {
+/// Writes a file, unless it is there: it may have been changed by hand. Returns whether it is new.
+fn write_new(path: &Path, text: &str) -> anyhow::Result<bool> {
     use std::io::Write;
     match fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(error).with_context(|| format!("cannot write {}", path.display()))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        written => written.map(|()| true).with_context(|| format!("cannot write {}", path.display())),
     }
 }
 
@@ -248,6 +260,16 @@ mod tests {
         install.write_components().unwrap();
         install.ensure_components().unwrap();
         assert_eq!(fs::read_to_string(own).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_program_of_others_is_kept() {
+        let (_folder, install) = install();
+        make_folder(&install.bin()).unwrap();
+        fs::write(install.bin().join("daprd"), "theirs").unwrap();
+        assert_eq!(install.link_programs().unwrap(), [install.bin().join("daprd.before")]);
+        assert_eq!(fs::read_to_string(install.bin().join("daprd.before")).unwrap(), "theirs");
+        assert!(install.link_programs().unwrap().is_empty(), "links of our own are replaced");
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod task;
 pub use error::{Answer, Error, Kind, Result};
 pub use foundation_metadata::{ByteSize, GoDuration, Properties, Secret};
 pub use live::{Instance, Live};
-pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table};
+pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table, unknown_type};
 pub use schema::merged_schema;
 pub use task::Task;
 

@@ -130,17 +130,25 @@ pub struct Registry {
 }
 
 impl<T: ?Sized> Lookup<T> {
-    /// The factory, or an error that names the type and what to do.
-    pub fn or_error(self, kind: &str, name: &str, version: &str) -> Result<Factory<T>> {
+    /// The factory, or an error that says what to do about a component of type `kind`, such as `state.redis`.
+    ///
+    /// # Errors
+    /// The type is not in this build, or not in this version.
+    pub fn or_error(self, kind: &str, version: &str) -> Result<Factory<T>> {
         match self {
             Self::Found(factory) => Ok(factory),
-            Self::UnknownType => Err(Error::unsupported(format!(
-                "{kind}.{name} is not in this build; check spec.type for a typing error, or use a build with the feature {}",
-                name.rsplit('.').next().unwrap_or(name)
-            ))),
+            Self::UnknownType => Err(unknown_type()),
             Self::UnknownVersion => {
-                Err(Error::unsupported(format!("{kind}.{name} has no version {version}; check spec.version")))
+                Err(Error::unsupported(format!("{kind} has no version {version}; check spec.version")))
             }
         }
     }
+}
+
+/// What to do about a type that no table has.
+pub fn unknown_type() -> Error {
+    Error::unsupported(
+        "this build does not have it; check spec.type for a typing error against docs/components.md, which has all types and the \
+         cargo features that some need",
+    )
 }

@@ -105,7 +105,7 @@ impl Components {
                 return if is_secret_store(component) { self.unpark(&component.metadata.name).await } else { Ok(()) };
             };
             self.remove(&component.metadata.name);
-            let failure = Failure::Process { name: component.metadata.name.clone(), source: Box::new(failure) };
+            let failure = Failure::Process { name: component.metadata.name.clone(), reason: Box::new(failure) };
             if component.spec.ignore_errors {
                 tracing::error!(target: SCOPE, "Ignoring error processing component: {failure}");
                 return Ok(());

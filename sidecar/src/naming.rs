@@ -2,7 +2,7 @@
 use crate::declared::resolver_settings;
 use async_trait::async_trait;
 use component_api::naming::{Registration, Resolver, Target};
-use component_api::{Config, Error, Kind, Lookup, Registry, Result};
+use component_api::{Config, Error, Kind, Registry, Result};
 use foundation_drain::Drain;
 use foundation_peer::{Own, Peers};
 use foundation_resources::NameResolution;
@@ -47,12 +47,11 @@ async fn make(
 ) -> std::result::Result<Arc<dyn Resolver>, String> {
     let version =
         wanted.map(|resolution| resolution.version.as_str()).filter(|version| !version.is_empty()).unwrap_or("v1");
-    let Lookup::Found(factory) = registry.naming.find(name, version) else {
-        let reason = format!("couldn't find name resolver nameresolution.{name}/{version}");
-        return Err(format!(
-            "[CREATE_COMPONENT_FAILURE]: initialization error occurred for nr ({name}/{version}): {reason}"
-        ));
-    };
+    let kind = format!("nameresolution.{name}");
+    let factory = registry.naming.find(name, version).or_error(&kind, version).map_err(|advice| {
+        let reason = format!("couldn't find name resolver {kind}/{version}: {advice}");
+        format!("[CREATE_COMPONENT_FAILURE]: initialization error occurred for nr ({name}/{version}): {reason}")
+    })?;
     let config = Config {
         name: name.to_owned(),
         app_id: own.app_id.clone(),

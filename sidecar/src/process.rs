@@ -25,7 +25,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
         }
         Ok(Command::Wait(port)) => in_runtime(wait::until_outbound_ready(&port)),
         Err(Failure::Misuse(misuse)) => {
-            complain(&format!("{misuse}\n{}", Command::usage()));
+            complain(&format!("{}\n{misuse}\n", Command::usage()));
             ExitCode::from(MISUSE)
         }
         Err(Failure::Invalid(invalid)) => {

@@ -70,17 +70,32 @@ impl Init {
         refuse_kubernetes(self.kubernetes)?;
         let (console, install) = (context.console, Install::of(context)?);
         self.needless.explain(context);
-        install.link_programs()?;
+        for replaced in install.link_programs()? {
+            console.warning(format!("What was there before is kept as {}.", replaced.display()));
+        }
         console.info(format!("daprd binary has been installed to {}.", install.bin().display()));
         install.write_configuration()?;
         install.make_components_folder()?;
         if !self.slim {
-            install.write_components()?;
-            let folder = install.components();
-            console.info(format!("statestore and pubsub, both on SQLite files, are in {}.", folder.display()));
+            for (file, is_new) in install.write_components()? {
+                console.info(match is_new {
+                    true => format!("{} has been written; it keeps its data in an SQLite file.", file.display()),
+                    false => format!("{} was there and stays as it is.", file.display()),
+                });
+            }
         }
-        console.success("Success! Dapr is up and running. To get started, try `dapr run --help`.");
+        self.tell_path(context, &install);
+        console.success(
+            "Success! Dapr is ready; nothing needs to run in the background. To get started, try `dapr run --help`.",
+        );
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn tell_path(&self, context: &Context, install: &Install) {
+        let (bin, path) = (install.bin(), context.environment.get("PATH").unwrap_or_default());
+        if !std::env::split_paths(path).any(|folder| folder == bin) {
+            context.console.info(format!("To call dapr and daprd by name: export PATH=\"{}:$PATH\"", bin.display()));
+        }
     }
 }
 

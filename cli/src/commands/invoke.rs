@@ -1,5 +1,5 @@
 //! `dapr invoke`: calls a method of an app through its sidecar.
-use crate::client::Call;
+use crate::client::{Call, advice};
 use crate::commands::payload;
 use crate::context::Context;
 use crate::instances;
@@ -61,8 +61,9 @@ impl Invoke {
         let (status, body) = (answer.status, String::from_utf8_lossy(&answer.body).into_owned());
         ensure!(
             status.is_success() || status.is_redirection(),
-            "{status}{}{body}",
-            if body.is_empty() { "" } else { ": " }
+            "{status}{}{body}{}",
+            if body.is_empty() { "" } else { ": " },
+            advice(status)
         );
         Ok(body)
     }

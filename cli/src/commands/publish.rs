@@ -1,5 +1,5 @@
 //! `dapr publish`: publishes an event through the sidecar of an app.
-use crate::client::Call;
+use crate::client::{Call, advice};
 use crate::commands::payload;
 use crate::context::Context;
 use crate::instances;
@@ -63,9 +63,10 @@ impl Publish {
         let answer = client.send(Call { method: Method::POST, path: &path, content_type, body }).await?;
         let said = String::from_utf8_lossy(&answer.body);
         let (status, topic, pubsub) = (answer.status.as_u16(), &self.topic, &self.pubsub);
+        let advice = advice(answer.status);
         ensure!(
             answer.status.is_success(),
-            "unexpected status code {status} on publishing to {topic} in {pubsub}: {said}"
+            "unexpected status code {status} on publishing to {topic} in {pubsub}: {said}{advice}"
         );
         Ok(())
     }

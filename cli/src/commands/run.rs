@@ -167,14 +167,18 @@ impl Origin {
             console.warning(format!("No application command found for app {app_id:?} present in {path}"));
         }
         let logs = Logs::open(&plan, app, console)?;
-        let mut session = Session::start(plan, logs.sinks).await.with_context(|| format!("app {app_id:?}"))?;
+        let session = Session::start(plan, logs.sinks).await.with_context(|| format!("app {app_id:?}"))?;
+        let mut session = session.among_others();
         let mut labels = vec![("runTemplatePath", self.path.display().to_string())];
         labels.push(("runTemplateName", self.name.clone()));
+        let has_files = !logs.labels.is_empty();
         labels.extend(logs.labels);
         label(&mut session, labels).await;
         let (http, grpc) = (session.plan().http_port, session.plan().grpc_port);
         console.info(format!("Started Dapr with app id {app_id:?}. HTTP Port: {http}. gRPC Port: {grpc}"));
-        console.info(format!("Writing log files to directory : {}", logs.folder.display()));
+        if has_files {
+            console.info(format!("Writing log files to directory : {}", logs.folder.display()));
+        }
         Ok(session)
     }
 }

@@ -5,6 +5,8 @@ use crate::instances::{self, Instance};
 use crate::running::{end_group, is_alive, template_path, terminate};
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use futures_util::future::join_all;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -36,9 +38,14 @@ impl Stop {
     /// Stops, and waits for the end. Like Dapr, it is no error if nothing is there to be stopped.
     ///
     /// # Errors
-    /// The run template is not there.
+    /// Nothing was named, or the run template is not there.
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         refuse_kubernetes(self.kubernetes)?;
+        let named = self.run_file.is_some() || !self.app_id.is_empty() || !self.more.is_empty();
+        ensure!(
+            named,
+            "say what to stop: `dapr stop APP_ID`, or `dapr stop --run-file FILE`; `dapr list` shows what runs"
+        );
         let instances = instances::list(context.environment.api_token()).await;
         let console = context.console;
         if let Some(file) = &self.run_file {
@@ -60,10 +67,13 @@ impl Stop {
 async fn stop_template(path: &Path, instances: &[Instance]) -> anyhow::Result<()> {
     let all: Vec<_> = instances.iter().filter(|instance| Path::new(&instance.run_template_path) == path).collect();
     ensure!(!all.is_empty(), "couldn't find apps with run file {path:?}; `dapr list` shows what runs");
+    let mut asked = BTreeSet::new();
     for instance in &all {
-        stop(instance, true).await?;
+        if asked.insert(instance.cli_pid) {
+            stop(instance, true).await?;
+        }
     }
-    Ok(())
+    join_all(all.iter().map(|instance| gone(instance))).await.into_iter().collect()
 }
 
 async fn stop_app(app_id: &str, instances: &[Instance]) -> anyhow::Result<()> {
@@ -85,6 +95,10 @@ async fn stop(instance: &Instance, with_cli: bool) -> anyhow::Result<()> {
             terminate(instance.daprd_pid);
         }
     }
+    gone(instance).await
+}
+
+async fn gone(instance: &Instance) -> anyhow::Result<()> {
     let gone = async {
         while is_alive(instance.daprd_pid) {
             sleep(PAUSE).await;

@@ -40,8 +40,12 @@ impl Uninstall {
         let (console, install) = (context.console, Install::of(context)?);
         console.info("Removing Dapr from your machine...");
         remove(&install.bin(), console)?;
-        if self.all {
-            remove(&install.root, console)?;
+        match self.all {
+            true => remove(&install.root, console)?,
+            false => console.info(format!(
+                "Components, configuration and data stay in {}; --all removes them too",
+                install.root.display()
+            )),
         }
         console.success("Dapr has been removed successfully");
         Ok(ExitCode::SUCCESS)

@@ -49,6 +49,14 @@ impl Sink {
         self.to_file(line.as_bytes());
     }
 
+    /// Writes a line about a failure, which nobody is to miss.
+    pub(crate) fn failure(&self, text: impl Display) {
+        if self.console.is_none() {
+            Console::new(self.json, true).failure(&text);
+        }
+        self.status(Status::Failure, text);
+    }
+
     /// Writes all lines of a process until it closes its end. Those of an app carry a prefix.
     pub(crate) async fn pump(self, mut from: impl AsyncBufRead + Unpin, prefix: Option<String>) {
         let mut line = Vec::new();

@@ -183,12 +183,13 @@ impl Arguments {
     }
 
     fn of_control_plane(&mut self, settings: &Settings, context: &Context) {
-        let address = |given: &Option<String>, (variable, port): (&str, &str)| {
-            let usual = || context.environment.get(variable).unwrap_or("localhost").to_owned();
+        let address = |given: &Option<String>, (variable, port): (&str, &str), usual: &str| {
+            let usual = || context.environment.get(variable).unwrap_or(usual).to_owned();
             with_port(given.clone().unwrap_or_else(usual).trim(), port)
         };
-        self.add("placement-host-address", address(&settings.placement_host_address, PLACEMENT));
-        self.add("scheduler-host-address", address(&settings.scheduler_host_address, SCHEDULER));
+        self.add("placement-host-address", address(&settings.placement_host_address, PLACEMENT, "localhost"));
+        // The sidecar cannot use one yet, and would say so at every start.
+        self.add("scheduler-host-address", address(&settings.scheduler_host_address, SCHEDULER, ""));
     }
 }
 

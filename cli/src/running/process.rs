@@ -64,18 +64,20 @@ impl Process {
         self.is_over
     }
 
-    /// Ends the process and all of its descendants; those that do not end in time are killed.
-    pub(crate) async fn stop(&mut self, patience: Duration) {
+    /// Ends the process and all of its descendants. Returns whether they ended in time; if not, they are killed.
+    pub(crate) async fn stop(&mut self, patience: Duration) -> bool {
         let group = async {
             self.child.wait().await.ok();
             gone(self.pid).await;
         };
         signal(self.pid, Signal::TERM);
-        if timeout(patience, group).await.is_err() {
+        let in_time = timeout(patience, group).await.is_ok();
+        if !in_time {
             signal(self.pid, Signal::KILL);
             self.child.wait().await.ok();
         }
         self.output.close(LAST_LINES).await;
+        in_time
     }
 }
 

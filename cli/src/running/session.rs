@@ -34,6 +34,7 @@ pub(crate) struct Session {
     sinks: Sinks,
     daprd: Process,
     app: Option<Process>,
+    is_one_of_many: bool,
 }
 
 /// Which of both ended, and how.
@@ -51,7 +52,7 @@ impl Session {
     pub(crate) async fn start(plan: Plan, sinks: Sinks) -> anyhow::Result<Self> {
         sinks.daprd.status(Status::Info, plan.describe());
         let daprd = Process::start(daprd_command(&plan), &sinks.daprd, None)?;
-        let mut session = Self { plan, sinks, daprd, app: None };
+        let mut session = Self { plan, sinks, daprd, app: None, is_one_of_many: false };
         if !session.plan.app_listens {
             session.wait_for_sidecar().await?;
         }
@@ -60,6 +61,11 @@ impl Session {
             return Err(error);
         }
         Ok(session)
+    }
+
+    /// Has it name its app in what it tells.
+    pub(crate) fn among_others(self) -> Self {
+        Self { is_one_of_many: true, ..self }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -92,27 +98,34 @@ impl Session {
 
     /// Ends the app first, so that it has its sidecar to the last, and then the sidecar.
     pub(crate) async fn stop(&mut self) {
+        let of = self.of_whom();
         if let Some(app) = &mut self.app {
-            stop(app, "App", APP_GRACE, &self.sinks.app).await;
+            stop(app, &format!("App{of}"), APP_GRACE, &self.sinks.app).await;
         }
-        stop(&mut self.daprd, "Dapr", DAPRD_GRACE, &self.sinks.daprd).await;
+        stop(&mut self.daprd, &format!("Dapr{of}"), DAPRD_GRACE, &self.sinks.daprd).await;
         for address in [&self.plan.http, &self.plan.grpc] {
             address.remove_socket();
         }
     }
 
-    /// Tells how a process ended. Returns whether all is well.
+    /// Tells how a process ended; failures are told on the console too, wherever its lines go. Returns whether all is well.
     pub(crate) fn tell(&self, ended: &Ended) -> bool {
         let (sink, name, program, ended) = match ended {
             Ended::App(ended) => (&self.sinks.app, "App", "App", ended),
             Ended::Daprd(ended) => (&self.sinks.daprd, "Dapr", "daprd", ended),
         };
+        let of = self.of_whom();
         match ended {
-            Ok(status) if status.success() => sink.status(Status::Success, format!("Exited {name} successfully")),
-            Ok(status) => sink.status(Status::Failure, format!("The {program} process {}", How(*status))),
-            Err(error) => sink.status(Status::Failure, format!("The {program} process was lost: {error}")),
+            Ok(status) if status.success() => sink.status(Status::Success, format!("Exited {name}{of} successfully")),
+            Ok(status) => sink.failure(format!("The {program} process{of} {}", How(*status))),
+            Err(error) => sink.failure(format!("The {program} process{of} was lost: {error}")),
         }
         ended.as_ref().is_ok_and(ExitStatus::success)
+    }
+
+    /// One session among several names its app.
+    fn of_whom(&self) -> String {
+        if self.is_one_of_many { format!(" of {}", self.plan.app_id) } else { String::new() }
     }
 
     async fn wait_for_sidecar(&mut self) -> anyhow::Result<()> {
@@ -159,9 +172,12 @@ impl Session {
 /// What a process that ended by itself has left behind is ended too.
 async fn stop(process: &mut Process, name: &str, patience: Duration, sink: &Sink) {
     let news = !process.is_over();
-    process.stop(patience).await;
-    if news {
-        sink.status(Status::Success, format!("Exited {name} successfully"));
+    match process.stop(patience).await {
+        true if news => sink.status(Status::Success, format!("Exited {name} successfully")),
+        true => {}
+        false => {
+            sink.status(Status::Warning, format!("{name} did not end within {} s and was killed", patience.as_secs()))
+        }
     }
 }
 

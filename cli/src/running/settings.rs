@@ -72,7 +72,7 @@ pub(crate) struct Settings {
     /// The address of the placement service, with or without its port. Empty disables placement [default: localhost]
     #[arg(long)]
     pub(crate) placement_host_address: Option<String>,
-    /// The address of the scheduler service, with or without its port. Empty disables the scheduler [default: localhost]
+    /// The address of the scheduler service, with or without its port. Nothing is used by default
     #[arg(long)]
     pub(crate) scheduler_host_address: Option<String>,
 

@@ -38,7 +38,7 @@ pub fn refuse(error: &(dyn std::error::Error + 'static), misuse: Option<&Misuse>
             ExitCode::SUCCESS
         }
         Some(misuse) => {
-            complain(&format!("{misuse}\n{usage}"));
+            complain(&format!("{usage}\n{misuse}\n"));
             ExitCode::from(MISUSE)
         }
         None => {

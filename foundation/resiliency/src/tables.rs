@@ -24,10 +24,10 @@ pub(crate) enum Invalid {
         "invalid retry configuration \"{name}\": unexpected back off policy type: {policy}; use constant or exponential"
     )]
     Backoff { name: String, policy: String },
-    #[error("invalid retry configuration \"{name}\": {source}")]
-    Matching { name: String, source: InvalidMatching },
-    #[error("invalid circuit breaker configuration \"{name}\": {source}")]
-    Trip { name: String, source: InvalidTrip },
+    #[error("invalid retry configuration \"{name}\": {reason}")]
+    Matching { name: String, reason: InvalidMatching },
+    #[error("invalid circuit breaker configuration \"{name}\": {reason}")]
+    Trip { name: String, reason: InvalidTrip },
     #[error("invalid circuit breaker configuration \"{name}\": maxRequests is {value}")]
     MaxRequests { name: String, value: i64 },
     #[error("actor circuit breakers must include scope")]
@@ -159,7 +159,7 @@ fn retry(name: &str, written: &resource::Retry) -> Result<Retry, Invalid> {
     };
     let matching = written.matching.clone().unwrap_or_default();
     let matching = Matching::parse(&matching.http_status_codes, &matching.grpc_status_codes)
-        .map_err(|source| Invalid::Matching { name: name.to_owned(), source })?;
+        .map_err(|reason| Invalid::Matching { name: name.to_owned(), reason })?;
     Ok(Retry { pauses, limit: written.max_retries.and_then(|limit| u32::try_from(limit).ok()), matching })
 }
 
@@ -168,7 +168,7 @@ fn breaker(name: &str, written: &resource::CircuitBreaker) -> Result<BreakerPoli
     let max_requests = u32::try_from(written.max_requests)
         .map_err(|_| Invalid::MaxRequests { name: name.to_owned(), value: written.max_requests })?;
     let timeout = duration_or(name, &written.timeout, usual.timeout)?;
-    let trip = Trip::parse(&written.trip).map_err(|source| Invalid::Trip { name: name.to_owned(), source })?;
+    let trip = Trip::parse(&written.trip).map_err(|reason| Invalid::Trip { name: name.to_owned(), reason })?;
     Ok(BreakerPolicy {
         max_requests: max_requests.max(usual.max_requests),
         interval: duration_or(name, &written.interval, usual.interval)?,

@@ -13,7 +13,7 @@ use std::{fs, io};
 pub fn load(folders: &[PathBuf], reader: Reader<'_>) -> Result<Loaded, Error> {
     let mut taker = Taker::new(reader);
     for folder in folders {
-        for file in files(folder).map_err(|source| Error::Unreadable { path: folder.clone(), source })? {
+        for file in files(folder).map_err(|reason| Error::Unreadable { path: folder.clone(), reason })? {
             match read(&file) {
                 Ok(text) => take(&mut taker, &file, &text),
                 Err(error) => taker.refuse(&file, Head::default(), format!("cannot be read: {error}")),

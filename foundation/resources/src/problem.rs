@@ -31,8 +31,8 @@ impl fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A folder or file is not there or may not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("cannot read {}: {reason}", path.display())]
+    Unreadable { path: PathBuf, reason: std::io::Error },
     /// Files do not come, as from a pipe that nobody writes to or a network that is down.
     #[error("files cannot be read within {} seconds; check the file system they are on", .0.as_secs())]
     Stuck(Duration),

@@ -56,10 +56,10 @@ pub struct LogSettings {
 /// Why nothing can be logged.
 #[derive(Debug, Error)]
 pub enum LogError {
-    #[error("undefined Log Output Level: {0}")]
+    #[error("undefined Log Output Level: {0}; take debug, info, warn, error or fatal")]
     Level(String),
-    #[error("cannot write the log file {}: {source}", path.display())]
-    File { path: PathBuf, source: io::Error },
+    #[error("cannot write the log file {}: {reason}", path.display())]
+    File { path: PathBuf, reason: io::Error },
     #[error("cannot start the thread of the log: {0}")]
     Thread(io::Error),
     #[error("the log was started already")]
@@ -89,7 +89,7 @@ pub fn start_log(settings: &LogSettings) -> Result<(), LogError> {
 fn open(settings: &LogSettings) -> Result<Outlet, LogError> {
     let Some(path) = &settings.file else { return Outlet::start(io::stdout()).map_err(LogError::Thread) };
     let file = File::options().create(true).append(true).open(path);
-    let file = file.map_err(|source| LogError::File { path: path.clone(), source })?;
+    let file = file.map_err(|reason| LogError::File { path: path.clone(), reason })?;
     Outlet::start(file).map_err(LogError::Thread)
 }
 

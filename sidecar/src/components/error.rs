@@ -3,8 +3,8 @@
 /// Why a component does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    #[error("process component {name} error: {source}")]
-    Process { name: String, source: Box<Self> },
+    #[error("process component {name} error: {reason}")]
+    Process { name: String, reason: Box<Self> },
     #[error("incorrect type {0}")]
     Category(String),
     #[error("[CREATE_COMPONENT_FAILURE]: initialization error occurred for {name}: {reason}")]

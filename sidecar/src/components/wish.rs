@@ -4,7 +4,7 @@ use super::category::Category;
 use super::live::{Live, Made};
 use super::retired::Closable;
 use block_state::InvalidStore;
-use component_api::{Config, Instance, Lookup, Properties, Registry, Table};
+use component_api::{Config, Instance, Properties, Registry, Table, unknown_type};
 use foundation_resources::{Component, ComponentSpec, Resource};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Wish<'_> {
             Category::Crypto => self.of(&registry.crypto, |live| &live.cryptos).await,
             Category::Conversation => self.of(&registry.conversation, |live| &live.conversations).await,
             Category::Middleware => self.of(&registry.middleware, |live| &live.middlewares).await,
-            Category::Absent => Err(self.unknown()),
+            Category::Absent => Err(self.unknown(&unknown_type())),
         }
     }
 
@@ -48,7 +48,8 @@ impl Wish<'_> {
     ) -> Result<Made, Failure> {
         let ComponentSpec { kind, version, .. } = &self.component.spec;
         let short = kind.split_once('.').map_or("", |(_, name)| name);
-        let Lookup::Found(factory) = types.find(short, version) else { return Err(self.unknown()) };
+        let found = types.find(short, version).or_error(kind, version);
+        let factory = found.map_err(|advice| self.unknown(&advice))?;
         let component: Arc<T> = factory(self.config).await.map_err(|error| init_failure(self.component, error))?;
         let instance = Instance {
             name: self.component.metadata.name.clone(),
@@ -88,9 +89,9 @@ impl Wish<'_> {
         Ok(())
     }
 
-    fn unknown(&self) -> Failure {
+    fn unknown(&self, advice: &component_api::Error) -> Failure {
         let ComponentSpec { kind, version, .. } = &self.component.spec;
-        let reason = format!("couldn't find {} {kind}/{version}", self.category.noun());
+        let reason = format!("couldn't find {} {kind}/{version}: {advice}", self.category.noun());
         Failure::Create { name: self.component.log_name(), reason }
     }
 }

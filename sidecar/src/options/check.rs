@@ -26,7 +26,7 @@ pub enum Invalid {
     SamePort { flag: &'static str, port: u16 },
     #[error("invalid value for '{name}' option: quantities look like 4Mi, not \"{value}\"")]
     Size { name: &'static str, value: String },
-    #[error("invalid value for 'app-protocol': {0}")]
+    #[error("invalid value for 'app-protocol': {0}; take http, https, grpc, grpcs or h2c")]
     Protocol(String),
     #[error("invalid value for 'disable-init-endpoints': {0}")]
     InitEndpoint(String),

@@ -17,7 +17,7 @@ const ALL: Promises = Promises { json_arguments: true, structured: true };
 pub(crate) async fn made(name: &str, properties: &[(&str, &str)]) -> Result<Arc<dyn Model>, Error> {
     let mut registry = Registry::default();
     component_conversation::register(&mut registry);
-    let factory = registry.conversation.find(name, "v1").or_error("conversation", name, "v1").unwrap();
+    let factory = registry.conversation.find(name, "v1").or_error(name, "v1").unwrap();
     let properties: Properties = properties.iter().copied().collect();
     factory(Config {
         name: "model".to_owned(),

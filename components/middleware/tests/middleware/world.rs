@@ -77,7 +77,7 @@ impl World {
 pub(crate) async fn make(name: &str, metadata: &[(&str, &str)]) -> Result<Arc<dyn Http>, String> {
     let mut registry = Registry::default();
     component_middleware::register(&mut registry);
-    let factory = registry.middleware.find(&format!("http.{name}"), "v1").or_error("middleware", name, "v1");
+    let factory = registry.middleware.find(&format!("http.{name}"), "v1").or_error(name, "v1");
     let config = Config {
         name: "it".to_owned(),
         app_id: "app".to_owned(),

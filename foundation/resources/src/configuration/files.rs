@@ -22,7 +22,7 @@ impl Configuration {
         let mut merged = Map::new();
         for file in files {
             let text = fs::read_to_string(file);
-            let text = text.map_err(|source| Error::Unreadable { path: file.clone(), source })?;
+            let text = text.map_err(|reason| Error::Unreadable { path: file.clone(), reason })?;
             let malformed = |reason| Error::Malformed { file: file.clone(), reason };
             let document = document(&expand(&text, variable)).map_err(malformed)?;
             // A file that cannot be read by itself is to blame by its name.

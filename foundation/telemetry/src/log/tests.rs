@@ -93,6 +93,6 @@ fn levels_are_known_in_any_case() {
     }
     let mut message = String::new();
     write!(message, "{}", Threshold::parse("loud").unwrap_err()).unwrap();
-    assert_eq!(message, "undefined Log Output Level: loud");
+    assert_eq!(message, "undefined Log Output Level: loud; take debug, info, warn, error or fatal");
     assert!(matches!(Threshold::parse(""), Err(LogError::Level(_))));
 }

@@ -37,7 +37,7 @@ impl Process {
     pub(super) fn new() -> Result<Self, MetricsError> {
         let describe = |(name, help): (&str, &str)| {
             Desc::new(name.to_owned(), help.to_owned(), Vec::new(), HashMap::new())
-                .map_err(|source| MetricsError::Register { name: name.to_owned(), source: Box::new(source) })
+                .map_err(|reason| MetricsError::Register { name: name.to_owned(), reason: Box::new(reason) })
         };
         let descriptions = NAMES.into_iter().map(describe).collect::<Result<_, _>>()?;
         let started = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();

@@ -167,7 +167,7 @@ impl Registry {
     pub(crate) fn register(&self, name: &str, collector: impl Collector + 'static) -> Result<(), MetricsError> {
         self.registered
             .register(Box::new(collector))
-            .map_err(|source| MetricsError::Register { name: name.to_owned(), source: Box::new(source) })
+            .map_err(|reason| MetricsError::Register { name: name.to_owned(), reason: Box::new(reason) })
     }
 
     /// All series in Prometheus' text format.

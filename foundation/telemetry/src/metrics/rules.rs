@@ -49,10 +49,10 @@ impl MetricRules {
 
 impl Rule {
     fn new(rule: &RewriteRule) -> Result<Self, MetricsError> {
-        let pattern = Regex::new(&rule.pattern).map_err(|source| MetricsError::Rule {
+        let pattern = Regex::new(&rule.pattern).map_err(|reason| MetricsError::Rule {
             rule: rule.metric.clone(),
             label: rule.label.clone(),
-            source: Box::new(source),
+            reason: Box::new(reason),
         })?;
         Ok(Self {
             metric: comparable(&rule.metric),

@@ -58,7 +58,7 @@ impl<M: Instrument> Vector<M> {
         let labels = description.labels.iter().map(ToString::to_string).collect();
         let fixed = description.fixed.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let collected = Desc::new(description.name.clone(), description.help.to_owned(), labels, fixed)
-            .map_err(|source| MetricsError::Register { name: description.name.clone(), source: Box::new(source) })?;
+            .map_err(|reason| MetricsError::Register { name: description.name.clone(), reason: Box::new(reason) })?;
         let series = Cache::new(description.limit);
         Ok(Self { core: Arc::new(Core { description, collected, series, overflow: OnceLock::new() }) })
     }
