@@ -72,6 +72,21 @@ pub enum Verdict {
 #[async_trait]
 pub trait Deliver: Send + Sync {
     async fn deliver(&self, message: Message) -> Verdict;
+
+    /// How many messages it would have in one batch; brokers that work message by message need not look at it.
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    /// Takes messages of one topic together, in their order, and no more than [`Deliver::batch_size`]. Returns the
+    /// verdict of each.
+    async fn deliver_batch(&self, messages: Vec<Message>) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(messages.len());
+        for message in messages {
+            verdicts.push(self.deliver(message).await);
+        }
+        verdicts
+    }
 }
 
 /// A running subscription. Dropping it ends it at once: what has no verdict then comes again.

@@ -1,5 +1,6 @@
 //! What every broker must show (components.md 4.2).
 #![allow(clippy::expect_used, clippy::panic)] // A trial that fails ends its test.
+mod batches;
 pub mod crash;
 
 use crate::trial::trial;
@@ -28,8 +29,10 @@ pub struct Subject {
     pub ordered: bool,
     /// Several brokers can be opened on one backend; those of one app share its messages.
     pub shared: bool,
-    /// What was refused, or had no verdict, comes again.
+    /// What was refused, or had no verdict, comes again; if ordered, before what was published after it.
     pub redelivers: bool,
+    /// What was published before anybody subscribed is kept for who comes later.
+    pub keeps: bool,
 }
 
 /// Runs all trials that fit the broker.
@@ -55,6 +58,12 @@ pub async fn run(subject: &Subject) {
     }
     if subject.redelivers {
         trial("pubsub: redelivery", redelivery(subject)).await;
+    }
+    if subject.keeps {
+        trial("pubsub: late subscribers", late_subscribers(subject)).await;
+    }
+    if subject.keeps && features.bulk_subscribe_immediate {
+        trial("pubsub: batches", batches::run(subject)).await;
     }
 }
 
@@ -89,6 +98,9 @@ async fn failures_stand_alone(subject: &Subject) {
     }
     let again = if subject.redelivers { (0..10).filter(|number| failing(*number)).count() } else { 0 };
     let got = take(&mut inbox, 10 + again).await;
+    if subject.ordered && subject.redelivers {
+        assert!(got.is_sorted(), "a failed message holds back those behind it: {got:?}");
+    }
     let mut first = BTreeSet::new();
     let firsts: Vec<String> = got.into_iter().filter(|text| first.insert(text.clone())).collect();
     subject.same(&firsts, (0..10).map(|number| number.to_string()));
@@ -197,6 +209,20 @@ async fn redelivery(subject: &Subject) {
     drop(stuck);
     let (mut inbox, _subscription) = subscribe(&*broker, "again", |_| Verdict::Ack).await;
     assert_eq!(text(&next(&mut inbox).await), "1");
+}
+
+/// Whether publisher or subscriber starts first does not matter.
+async fn late_subscribers(subject: &Subject) {
+    let publisher = subject.broker("publisher").await;
+    for number in 0..5 {
+        publish(&*publisher, "late", &number.to_string()).await;
+    }
+    for app in ["late", "later"] {
+        let broker = subject.broker(app).await;
+        let (mut inbox, _subscription) = subscribe(&*broker, "late", |_| Verdict::Ack).await;
+        let got = take(&mut inbox, 5).await;
+        subject.same(&got, (0..5).map(|number| number.to_string()));
+    }
 }
 
 impl Subject {

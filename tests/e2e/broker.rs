@@ -107,3 +107,27 @@ async fn every_group_gets_every_message_once_and_in_order() {
         assert_eq!(app.events(), acknowledged);
     }
 }
+
+/// The publisher starts first, and the app refuses everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn bulks_are_as_large_as_the_app_takes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broker.db");
+    let publisher = sidecar("publisher", None, &file).start().await;
+    for number in 0..12 {
+        assert!(publish(publisher.port, TOPIC, &number.to_string()).await);
+    }
+    let bulk = serde_json::json!({"enabled": true, "maxMessagesCount": 10});
+    let subscription =
+        serde_json::json!([{"pubsubname": "broker", "topic": TOPIC, "route": "/bulk", "bulkSubscribe": bulk}]);
+    let refusal = ("/bulk", StatusCode::INTERNAL_SERVER_ERROR, "");
+    let app = App::start(&[("/dapr/subscribe", StatusCode::OK, &subscription.to_string()), refusal]).await;
+    let _subscriber = sidecar("subscriber", Some(&app), &file).start().await;
+    until("two bulks have arrived", async || app.bodies("/bulk").len() >= 2).await;
+    for body in app.bodies("/bulk") {
+        let bulk: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let data = bulk["entries"].as_array().unwrap().iter().map(|entry| entry["event"]["data"].as_str().unwrap());
+        let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+        assert_eq!(data.collect::<Vec<_>>(), expected, "what failed comes first");
+    }
+}

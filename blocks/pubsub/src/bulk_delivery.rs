@@ -27,18 +27,30 @@ struct Waiting {
     verdict: oneshot::Sender<Verdict>,
 }
 
-/// Gives each message to the collector and waits for what becomes of it.
-pub(crate) struct Collected(mpsc::Sender<Waiting>);
+/// Gives each message to the collector and waits for what becomes of it. Batches of the broker are bulks as they are.
+pub(crate) struct Collected {
+    waiting: mpsc::Sender<Waiting>,
+    delivery: Arc<Delivery>,
+    most: usize,
+}
 
 #[async_trait]
 impl Deliver for Collected {
     async fn deliver(&self, message: Message) -> Verdict {
         let (verdict, done) = oneshot::channel();
         // Without a collector the subscription is ending: the message is for the next one.
-        if self.0.send(Waiting { message, verdict }).await.is_err() {
+        if self.waiting.send(Waiting { message, verdict }).await.is_err() {
             return Verdict::Retry;
         }
         done.await.unwrap_or(Verdict::Retry)
+    }
+
+    fn batch_size(&self) -> usize {
+        self.most
+    }
+
+    async fn deliver_batch(&self, messages: Vec<Message>) -> Vec<Verdict> {
+        self.delivery.deliver_bulk(&messages).await
     }
 }
 
@@ -50,6 +62,7 @@ pub(crate) fn collect(delivery: Arc<Delivery>, bulk: BulkSubscribe, immediate: b
     let longest = longest.map_or(LONGEST, Duration::from_millis);
     let wait = if immediate { Duration::ZERO } else { longest };
     let (sender, mut waiting) = mpsc::channel(most.min(1024));
+    let collected = Collected { waiting: sender, delivery: Arc::clone(&delivery), most };
     let task = Task::spawn(|stopping| async move {
         let mut ending = false;
         loop {
@@ -69,10 +82,18 @@ pub(crate) fn collect(delivery: Arc<Delivery>, bulk: BulkSubscribe, immediate: b
                 () = stopping.cancelled() => {}
             }
             // After a panic nobody has a verdict, and all of it comes again.
-            isolated(delivery.deliver_bulk(bulk)).await.ok();
+            isolated(deliver_collected(&delivery, bulk)).await.ok();
         }
     });
-    (Arc::new(Collected(sender)), task)
+    (Arc::new(collected), task)
+}
+
+async fn deliver_collected(delivery: &Delivery, bulk: Vec<Waiting>) {
+    let (messages, replies): (Vec<Message>, Vec<_>) =
+        bulk.into_iter().map(|waiting| (waiting.message, waiting.verdict)).unzip();
+    for (reply, verdict) in replies.into_iter().zip(delivery.deliver_bulk(&messages).await) {
+        reply.send(verdict).ok();
+    }
 }
 
 async fn fill(bulk: &mut Vec<Waiting>, waiting: &mut mpsc::Receiver<Waiting>, most: usize, wait: Duration) {
@@ -107,19 +128,15 @@ struct Outgoing {
 type Verdicts = Vec<Option<Verdict>>;
 
 impl Delivery {
-    async fn deliver_bulk(&self, bulk: Vec<Waiting>) {
-        let (messages, replies): (Vec<Message>, Vec<_>) =
-            bulk.into_iter().map(|waiting| (waiting.message, waiting.verdict)).unzip();
+    async fn deliver_bulk(&self, messages: &[Message]) -> Vec<Verdict> {
         let mut verdicts: Verdicts = vec![None; messages.len()];
-        for (path, outgoing) in self.sort_out(&messages, &mut verdicts).await {
-            self.hand_out_bulk(path, outgoing, &messages, &mut verdicts).await;
+        for (path, outgoing) in self.sort_out(messages, &mut verdicts).await {
+            self.hand_out_bulk(path, outgoing, messages, &mut verdicts).await;
         }
         if !self.closing.load(Ordering::Relaxed) {
-            self.bury(&messages, &mut verdicts).await;
+            self.bury(messages, &mut verdicts).await;
         }
-        for (reply, verdict) in replies.into_iter().zip(verdicts) {
-            reply.send(verdict.unwrap_or(Verdict::Retry)).ok();
-        }
+        verdicts.into_iter().map(|verdict| verdict.unwrap_or(Verdict::Retry)).collect()
     }
 
     /// Entries by path, in the order the paths come up.

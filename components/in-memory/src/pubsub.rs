@@ -3,12 +3,14 @@ use async_trait::async_trait;
 use component_api::pubsub::{Broker, Deliver, Features, Message, PublishRequest, Subscription};
 use component_api::{Descriptor, Error, Metadata, Registry, Result, Status, Task};
 use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Messages that wait for one subscription; publishing waits when there are more.
+/// Messages that wait for one subscription, and bytes in them; publishing waits when there are more.
 const QUEUE: usize = 1024;
+const QUEUE_BYTES: usize = 32 << 20;
 
 /// Makes the component known.
 pub(crate) fn register(registry: &mut Registry) {
@@ -29,7 +31,8 @@ pub(crate) fn register(registry: &mut Registry) {
 #[derive(schemars::JsonSchema)]
 struct NoMetadata {}
 
-/// Hands every message to all subscriptions of its topic, to each of them one at a time and in order.
+/// Hands every message to all subscriptions of its topic, to each of them one at a time and in order; those that take
+/// bulks get as many at the same time as one has.
 ///
 /// A message that the subscriber refuses is not delivered again, and one that nobody subscribes to is gone, as in Dapr
 /// (components.md 1.2). A subscribed topic that ends in `*` takes all topics that are longer than what stands before.
@@ -42,7 +45,35 @@ pub struct InMemoryBroker {
 struct Queues {
     next: u64,
     closed: bool,
-    all: BTreeMap<u64, (String, mpsc::Sender<Message>)>,
+    all: BTreeMap<u64, Queue>,
+}
+
+/// The way to one subscription.
+#[derive(Clone, Debug)]
+struct Queue {
+    /// As it was subscribed to.
+    topic: String,
+    messages: mpsc::Sender<Waiting>,
+    /// Permits for bytes.
+    room: Arc<Semaphore>,
+}
+
+/// A message, and the room it takes until it is handed out.
+#[derive(Debug)]
+struct Waiting {
+    message: Message,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Queue {
+    /// Waits for room. A queue that is closed belongs to a subscription that has ended.
+    async fn send(self, request: &PublishRequest) {
+        let bytes = u32::try_from(request.data.len().clamp(1, QUEUE_BYTES)).unwrap_or(u32::MAX);
+        let Ok(room) = self.room.acquire_many_owned(bytes).await else { return };
+        let PublishRequest { data, metadata, .. } = request.clone();
+        let message = Message { topic: self.topic, data, content_type: None, metadata };
+        self.messages.send(Waiting { message, _room: room }).await.ok();
+    }
 }
 
 impl InMemoryBroker {
@@ -51,25 +82,26 @@ impl InMemoryBroker {
         Self::default()
     }
 
-    fn queues_of(&self, topic: &str) -> Result<Vec<(String, mpsc::Sender<Message>)>> {
+    fn queues_of(&self, topic: &str) -> Result<Vec<Queue>> {
         let queues = lock(&self.queues);
         if queues.closed {
             return Err(Error::other("component is closed"));
         }
-        let wanted = queues.all.values().filter(|(pattern, _)| matches(pattern, topic));
+        let wanted = queues.all.values().filter(|queue| matches(&queue.topic, topic));
         Ok(wanted.cloned().collect())
     }
 
-    fn add(&self, topic: &str) -> Result<(Registration, mpsc::Receiver<Message>)> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+    fn add(&self, topic: &str) -> Result<(Registration, mpsc::Receiver<Waiting>)> {
+        let (messages, receiver) = mpsc::channel(QUEUE);
+        let room = Arc::new(Semaphore::new(QUEUE_BYTES));
         let mut queues = lock(&self.queues);
         if queues.closed {
             return Err(Error::other("component is closed"));
         }
         let id = queues.next;
         queues.next += 1;
-        queues.all.insert(id, (topic.to_owned(), sender));
-        Ok((Registration { id, queues: Arc::clone(&self.queues) }, receiver))
+        queues.all.insert(id, Queue { topic: topic.to_owned(), messages, room: Arc::clone(&room) });
+        Ok((Registration { id, room, queues: Arc::clone(&self.queues) }, receiver))
     }
 }
 
@@ -81,12 +113,7 @@ impl Broker for InMemoryBroker {
 
     async fn publish(&self, request: PublishRequest) -> Result<()> {
         let queues = self.queues_of(&request.topic)?;
-        let sends = queues.into_iter().map(|(topic, queue)| {
-            let message =
-                Message { topic, data: request.data.clone(), content_type: None, metadata: request.metadata.clone() };
-            // A queue that is closed meanwhile belongs to a subscription that has ended.
-            async move { queue.send(message).await.ok() }
-        });
+        let sends = queues.into_iter().map(|queue| queue.send(&request));
         join_all(sends).await;
         Ok(())
     }
@@ -95,9 +122,19 @@ impl Broker for InMemoryBroker {
         let (registration, mut queue) = self.add(topic)?;
         let task = Task::spawn(|stopping| async move {
             let _registration = registration;
-            while let Some(Some(message)) = stopping.run_until_cancelled(queue.recv()).await {
-                deliver.deliver(message).await;
+            let mut at_work = FuturesUnordered::new();
+            loop {
+                tokio::select! {
+                    biased;
+                    () = stopping.cancelled() => break,
+                    Some(_) = at_work.next() => {}
+                    waiting = queue.recv(), if at_work.len() < deliver.batch_size() => match waiting {
+                        Some(waiting) => at_work.push(deliver.deliver(waiting.message)),
+                        None => break,
+                    }
+                }
             }
+            while at_work.next().await.is_some() {}
         });
         Ok(Subscription::new(task))
     }
@@ -113,12 +150,14 @@ impl Broker for InMemoryBroker {
 /// A subscription's place among the queues, given up when it ends.
 struct Registration {
     id: u64,
+    room: Arc<Semaphore>,
     queues: Arc<Mutex<Queues>>,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         lock(&self.queues).all.remove(&self.id);
+        self.room.close();
     }
 }
 
@@ -135,11 +174,56 @@ fn matches(pattern: &str, topic: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::*;
+    use component_api::pubsub::Verdict;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::watch;
 
     #[test]
     fn a_star_stands_for_at_least_one_character() {
         assert!(matches("orders", "orders") && matches("orders*", "orders.new") && matches("*", "any"));
         assert!(!matches("orders*", "orders") && !matches("orders", "orders.new"));
+    }
+
+    /// Waits until it may go on.
+    struct Slow {
+        go_on: watch::Receiver<bool>,
+        done: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Deliver for Slow {
+        async fn deliver(&self, _: Message) -> Verdict {
+            self.go_on.clone().wait_for(|go_on| *go_on).await.ok();
+            self.done.fetch_add(1, Ordering::Relaxed);
+            Verdict::Ack
+        }
+    }
+
+    #[tokio::test]
+    async fn large_messages_wait_at_the_publisher() {
+        let broker = InMemoryBroker::new();
+        let (permit, go_on) = watch::channel(false);
+        let slow = Arc::new(Slow { go_on, done: AtomicUsize::new(0) });
+        let deliver: Arc<dyn Deliver> = Arc::<Slow>::clone(&slow);
+        let subscription = broker.subscribe("large", Metadata::new(), deliver).await.unwrap();
+        let large =
+            || PublishRequest { topic: "large".to_owned(), data: vec![0; QUEUE_BYTES].into(), ..<_>::default() };
+        let mut published = 0;
+        let mut publishing = Box::pin(async {
+            for _ in 0..4 {
+                broker.publish(large()).await.unwrap();
+                published += 1;
+            }
+        });
+        // Often enough for everything to happen that can.
+        for _ in 0..100 {
+            tokio::select! { () = &mut publishing => break, () = tokio::task::yield_now() => {} }
+        }
+        drop(publishing);
+        assert_eq!(published, 2, "one is at work, one waits, and then there is no room");
+        permit.send(true).unwrap();
+        subscription.close().await;
+        assert!(broker.publish(large()).await.is_ok(), "nobody is there any more");
     }
 }

@@ -11,7 +11,8 @@ async fn broker() {
         let broker: Arc<dyn Broker> = Arc::new(InMemoryBroker::new());
         Box::pin(async move { broker }) as _
     };
-    let subject = pubsub::Subject { open: Box::new(open), ordered: true, shared: false, redelivers: false };
+    let subject =
+        pubsub::Subject { open: Box::new(open), ordered: true, shared: false, redelivers: false, keeps: false };
     pubsub::run(&subject).await;
 }
 

@@ -2,14 +2,15 @@
 //!
 //! Whatever waits to be written is committed together, each piece by itself in a savepoint: many writers share one write to
 //! the disk, and a failed one takes nothing along.
-use crate::connection::Address;
 use crate::metadata::ConnectionMetadata;
 use crate::migrations::Migrations;
+use crate::source::{Opened, Source, is_busy};
 use component_api::{Error, Kind, Result};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
@@ -19,8 +20,6 @@ const QUEUE: usize = 1024;
 const TOGETHER: usize = 256;
 /// Connections that read.
 const READERS: usize = 4;
-/// Pause before a database is opened again that other processes had locked.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why work on the database failed.
 #[derive(Debug)]
@@ -68,14 +67,14 @@ impl Database {
     /// # Errors
     /// The file cannot be opened or is no database, or others have it locked longer than the timeout.
     pub(crate) async fn open(metadata: ConnectionMetadata, migrations: Migrations) -> Result<Self> {
-        let address = Address::parse(&metadata.connection_string)?;
         let timeout = metadata.timeout.0;
-        let readers = Readers { idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)), address, metadata };
-        let readers = Arc::new(readers);
-        let opening = Arc::clone(&readers);
-        let connection = spawn_blocking(move || opening.open(&migrations)).await.map_err(broken_off)?;
-        let writer = start(connection.map_err(|error| translate(&error))?)?;
-        Ok(Self { writer, readers: Some(readers).filter(|readers| !readers.address.in_memory), timeout })
+        let source = Arc::new(Source::new(metadata, migrations)?);
+        let opening = Arc::clone(&source);
+        let opened = spawn_blocking(move || opening.open()).await.map_err(broken_off)?;
+        let writer = start(opened.map_err(|error| translate(&error))?, Arc::clone(&source))?;
+        let readers = (!source.is_in_memory())
+            .then(|| Arc::new(Readers { idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)), source }));
+        Ok(Self { writer, readers, timeout })
     }
 
     /// Does work that writes, all of it or nothing; returns when it is on the disk.
@@ -126,10 +125,9 @@ impl Database {
 /// Connections that nobody uses at the moment, and permits to use one.
 #[derive(Debug)]
 struct Readers {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Opened>>,
     permits: Arc<Semaphore>,
-    address: Address,
-    metadata: ConnectionMetadata,
+    source: Arc<Source>,
 }
 
 impl Readers {
@@ -140,35 +138,28 @@ impl Readers {
     {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
         let done = spawn_blocking(move || {
-            let connection = self.take()?;
-            let outcome = work(&connection);
-            self.idle().push(connection);
+            let opened = self.take()?;
+            let outcome = work(&opened.connection);
+            self.idle().push(opened);
             drop(permit);
             outcome
         });
         Ok(done.await.map_err(broken_off)??)
     }
 
-    fn take(&self) -> rusqlite::Result<Connection> {
-        let idle = self.idle().pop();
-        idle.map_or_else(|| self.address.open_for_reading(&self.metadata), Ok)
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The connection that writes. While a file is made, others may be kept out longer than SQLite waits for by itself.
-    fn open(&self, migrations: &Migrations) -> rusqlite::Result<Connection> {
-        let start = Instant::now();
-        loop {
-            let opened = self.address.open(&self.metadata);
-            let ready = opened.and_then(|connection| migrations.perform(&connection).map(|()| connection));
-            match ready {
-                Err(error) if is_busy(&error) && start.elapsed() < self.metadata.timeout.0 => thread::sleep(PAUSE),
-                other => return other,
-            }
+    fn take(&self) -> rusqlite::Result<Opened> {
+        let Some(mut idle) = self.idle().pop() else { return self.source.open_for_reading() };
+        if idle.is_gone() {
+            // The others are gone too. The tables are made as at the start, since nobody may write for a long time.
+            self.idle().clear();
+            self.source.replace(&mut idle)?;
+            return self.source.open_for_reading();
         }
+        Ok(idle)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Opened>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -198,7 +189,10 @@ where
     F: FnOnce(&Connection) -> Outcome<T> + Send,
 {
     fn run(&mut self, connection: &Connection) -> bool {
-        self.answer = self.work.take().map(|work| work(connection).map_err(Error::from));
+        // A panic is the trouble of whoever asked, not of all who come after.
+        let attempt = |work: F| catch_unwind(AssertUnwindSafe(|| work(connection)));
+        let done = self.work.take().map(attempt);
+        self.answer = done.map(|done| done.map_or_else(|_| Err(panicked()), |outcome| outcome.map_err(Error::from)));
         matches!(self.answer, Some(Ok(_)))
     }
 
@@ -212,15 +206,15 @@ where
     }
 }
 
-fn start(connection: Connection) -> Result<mpsc::Sender<Command>> {
+fn start(opened: Opened, source: Arc<Source>) -> Result<mpsc::Sender<Command>> {
     let (sender, commands) = mpsc::channel(QUEUE);
     let thread = thread::Builder::new().name("sqlite-writer".to_owned());
-    let started = thread.spawn(move || run(connection, commands));
+    let started = thread.spawn(move || run(opened, &source, commands));
     started.map_err(|error| Error::other("cannot start a thread for the database").with_source(error))?;
     Ok(sender)
 }
 
-fn run(mut connection: Connection, mut commands: mpsc::Receiver<Command>) {
+fn run(mut opened: Opened, source: &Source, mut commands: mpsc::Receiver<Command>) {
     let mut stop = None;
     while let Some(first) = commands.blocking_recv() {
         let mut jobs = Vec::new();
@@ -231,20 +225,23 @@ fn run(mut connection: Connection, mut commands: mpsc::Receiver<Command>) {
                 Command::Stop(reply) => stop = Some(reply),
             }
         }
-        let failure = commit(&mut connection, &mut jobs).err();
+        let failure = commit(&mut opened, source, &mut jobs).err();
         jobs.into_iter().for_each(|job| job.finish(failure.as_ref()));
         if stop.is_some() {
             break;
         }
     }
-    drop((connection, commands));
+    drop((opened, commands));
     if let Some(reply) = stop {
         reply.send(()).ok();
     }
 }
 
-fn commit(connection: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+fn commit(opened: &mut Opened, source: &Source, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    if opened.is_gone() {
+        source.replace(opened)?;
+    }
+    let mut transaction = opened.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match jobs {
         [] => return Ok(()),
         [only] => return if only.run(&transaction) { transaction.commit() } else { transaction.rollback() },
@@ -273,12 +270,12 @@ fn translate(error: &rusqlite::Error) -> Error {
     Error::new(kind, error.to_string())
 }
 
-fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
 fn broken_off(error: tokio::task::JoinError) -> Error {
     Error::other("work on the database broke off").with_source(error)
+}
+
+fn panicked() -> Error {
+    Error::other("work on the database broke off: it panicked, see the log")
 }
 
 fn closed() -> Error {
@@ -288,3 +285,6 @@ fn closed() -> Error {
 fn late() -> Error {
     Error::new(Kind::Timeout, "the database did not answer in time; check the disk, or raise the metadata timeout")
 }
+
+#[cfg(test)]
+mod tests;

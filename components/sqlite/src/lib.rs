@@ -8,6 +8,7 @@ mod metadata;
 mod migrations;
 pub mod naming;
 pub mod pubsub;
+mod source;
 pub mod state;
 
 pub use metadata::ConnectionMetadata;

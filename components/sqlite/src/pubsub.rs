@@ -2,8 +2,10 @@
 //!
 //! A message is acknowledged to its publisher when it is on the disk, and to the broker when its handler is done: neither
 //! `kill -9` nor a power cut loses an acknowledged message, and handlers may see a message twice. Consumers with the same
-//! `consumerID` share the messages. A group gets what is published after its first subscription and keeps its position
-//! while its app is down. Contract: components.md 1.2 and 4.2; this component is Trilby's own.
+//! `consumerID` share the messages. A new group begins with what the broker still has, so that it does not matter whether
+//! publishers or subscribers start first, and keeps its position while its app is down. Messages go when all known groups
+//! are done with them, or by their age and number. Contract: components.md 1.2 and 4.2; this component is Trilby's own.
+mod cleaning;
 mod consumer;
 mod engine;
 mod lease;
@@ -13,6 +15,7 @@ mod wake;
 
 pub use metadata::{ConcurrencyMode, Metadata};
 
+use crate::source::Source;
 use async_trait::async_trait;
 use component_api::pubsub::{
     Broker, BulkEntry, Deliver, FailedEntry, Features, PublishRequest, Subscription, time_to_live,
@@ -21,15 +24,19 @@ use component_api::{Descriptor, Error, Metadata as Pairs, Registry, Result, Stat
 use consumer::Consumer;
 use engine::{Command, Engine, translate};
 use futures_util::future::{FutureExt, join_all};
-use rusqlite::{Connection, OpenFlags};
 use std::sync::Arc;
 use std::time::Duration;
 use tables::{NewMessage, Place};
-use tokio::time::interval;
-use wake::{Bell, Ear, bell_and_ear};
+use tokio::sync::watch;
+use tokio::time::{interval, sleep};
+use wake::Bell;
 
 /// How often messages that nobody needs any more are deleted.
 const CLEANING: Duration = Duration::from_secs(60);
+/// How often a group shows that it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(600);
+/// Most messages that are taken together, whatever the app would have.
+const LARGEST_BATCH: usize = 1000;
 
 /// Makes the component known.
 pub fn register(registry: &mut Registry) {
@@ -52,7 +59,7 @@ pub fn register(registry: &mut Registry) {
 pub struct SqliteBroker {
     metadata: Metadata,
     engine: Engine,
-    ear: Ear,
+    bell: watch::Receiver<u64>,
     _cleaner: Task,
 }
 
@@ -62,13 +69,16 @@ impl SqliteBroker {
     /// # Errors
     /// The file cannot be opened or is no database.
     pub async fn open(metadata: Metadata) -> Result<Self> {
-        let settings = metadata.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&settings)).await;
+        let source = Arc::new(Source::new(metadata.connection(), tables::migrations())?);
+        let opening = Arc::clone(&source);
+        let opened = tokio::task::spawn_blocking(move || opening.open()).await;
         let opened = opened.map_err(|error| Error::other("opening the database broke off").with_source(error))?;
-        let (connection, bell, ear) = opened.map_err(|error| translate(&error))?;
-        let engine = Engine::start(connection, metadata.clone(), bell)?;
+        let opened = opened.map_err(|error| translate(&error))?;
+        let ringing = Bell::new(opened.connection.path());
+        let bell = ringing.listen();
+        let engine = Engine::start(opened, source, metadata.clone(), ringing)?;
         let _cleaner = cleaner(engine.clone());
-        Ok(Self { metadata, engine, ear, _cleaner })
+        Ok(Self { metadata, engine, bell, _cleaner })
     }
 
     async fn store(&self, messages: Vec<NewMessage>) -> Result<()> {
@@ -79,7 +89,7 @@ impl SqliteBroker {
         Consumer {
             engine: self.engine.clone(),
             place: Arc::clone(place),
-            bell: self.ear.listen(),
+            bell: self.bell.clone(),
             deliver: Arc::clone(deliver),
             visibility_timeout: self.metadata.visibility_timeout.0,
         }
@@ -105,14 +115,16 @@ impl Broker for SqliteBroker {
             consumer: self.metadata.consumer_id.clone(),
             owner: uuid::Uuid::new_v4().to_string(),
             ordered,
+            batch_size: deliver.batch_size().clamp(1, LARGEST_BATCH),
         });
-        let joining = Arc::clone(&place);
-        self.engine.ask(|reply| Command::Join { place: joining, reply }).await?;
+        join(&self.engine, &place).await?;
         let workers = if ordered { 1 } else { self.metadata.max_concurrent_handlers };
         let consumers: Vec<_> = (0..workers).map(|_| self.consumer(&place, &deliver)).collect();
+        let engine = self.engine.clone();
         let task = Task::spawn(|stopping| async move {
             let stopping = async move { stopping.cancelled().await }.shared();
-            join_all(consumers.into_iter().map(|consumer| consumer.run(stopping.clone()))).await;
+            let consumers = join_all(consumers.into_iter().map(|consumer| consumer.run(stopping.clone())));
+            tokio::select! { _ = consumers => {}, () = stay_known(&engine, &place) => {} }
         });
         Ok(Subscription::new(task))
     }
@@ -146,16 +158,18 @@ fn failed(ids: Vec<String>, error: &Error) -> Vec<FailedEntry> {
     ids.into_iter().map(failure).collect()
 }
 
-fn open(metadata: &Metadata) -> rusqlite::Result<(Connection, Bell, Ear)> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(&metadata.connection_string, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(metadata.busy_timeout.0)?;
-    // Readers and the writer do not wait for each other; the mode stays with the file.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.set_prepared_statement_cache_capacity(32);
-    tables::create(&connection)?;
-    let (bell, ear) = bell_and_ear(connection.path());
-    Ok((connection, bell, ear))
+async fn join(engine: &Engine, place: &Arc<Place>) -> Result<()> {
+    let place = Arc::clone(place);
+    engine.ask(|reply| Command::Join { place, reply }).await
+}
+
+/// Shows now and then that the group is there; never ends.
+async fn stay_known(engine: &Engine, place: &Arc<Place>) {
+    loop {
+        sleep(SIGN_OF_LIFE).await;
+        // A sign that gets lost is one of many.
+        join(engine, place).await.ok();
+    }
 }
 
 fn cleaner(engine: Engine) -> Task {

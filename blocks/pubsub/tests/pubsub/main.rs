@@ -245,6 +245,18 @@ async fn bulks_are_collected_for_the_app() {
     assert_eq!(world.app.next().await.json["data"], 4, "a bulk that is not there is dropped without a dead letter");
 }
 
+#[tokio::test]
+async fn a_bulk_that_is_full_does_not_wait() {
+    let bulk = json!({"route": "/b", "bulkSubscribe": {"enabled": true, "maxMessagesCount": 2, "maxAwaitDurationMs": 3_600_000}});
+    let mut world = World::with(subscriptions(&[("b", bulk)])).await;
+    for number in ["1", "2"] {
+        world.publish("pubsub/b", number).await;
+    }
+    let event = world.app.next().await;
+    let data: Vec<_> = event.json["entries"].as_array().unwrap().iter().map(|entry| &entry["event"]["data"]).collect();
+    assert_eq!(data, [&json!(1), &json!(2)]);
+}
+
 fn declared(name: &str, topic: &str, path: &str) -> Declared {
     let rules = vec![Rule { expression: None, path: path.to_owned() }];
     let (pubsub, topic) = ("pubsub".to_owned(), topic.to_owned());

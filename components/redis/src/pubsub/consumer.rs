@@ -48,7 +48,9 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn new(group: Group, metadata: PubSubMetadata, deliver: Arc<dyn Deliver>) -> Self {
+    /// An app that takes bulks is handed as many messages at the same time as it would have in one.
+    pub(super) fn new(group: Group, mut metadata: PubSubMetadata, deliver: Arc<dyn Deliver>) -> Self {
+        metadata.concurrency = metadata.concurrency.max(1).max(deliver.batch_size());
         Self {
             group,
             metadata,
@@ -113,7 +115,7 @@ impl Consumer {
     }
 
     fn free(&self) -> usize {
-        self.metadata.concurrency.max(1).saturating_sub(self.ours.len())
+        self.metadata.concurrency.saturating_sub(self.ours.len())
     }
 
     /// Waits for as many messages as can be handled, on a connection of its own.
@@ -156,7 +158,7 @@ impl Consumer {
     }
 
     fn hand_out(&mut self) {
-        while self.handlers.len() < self.metadata.concurrency.max(1)
+        while self.handlers.len() < self.metadata.concurrency
             && let Some(entry) = self.queue.pop_front()
         {
             self.handlers.push(handle(self.group.clone(), Arc::clone(&self.deliver), entry));

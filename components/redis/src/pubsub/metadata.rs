@@ -33,7 +33,7 @@ pub struct PubSubMetadata {
     pub processing_timeout: GoDuration,
     /// Most messages that are taken from the server at a time.
     pub queue_depth: usize,
-    /// How many messages of a topic are handled at the same time.
+    /// How many messages of a topic are handled at the same time; a bulk subscription has at least one bulk.
     pub concurrency: usize,
     /// About how many messages a stream keeps; zero is all.
     pub max_len_approx: u64,

@@ -33,7 +33,13 @@ async fn broker() {
     let address = Server::redis().await;
     let at = address.address();
     let open = move |app: &str| ready(streams(at, app));
-    let subject = conformance::pubsub::Subject { open: Box::new(open), ordered: false, shared: true, redelivers: true };
+    let subject = conformance::pubsub::Subject {
+        open: Box::new(open),
+        ordered: false,
+        shared: true,
+        redelivers: true,
+        keeps: true,
+    };
     conformance::pubsub::run(&subject).await;
 }
 

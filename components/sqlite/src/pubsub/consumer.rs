@@ -1,7 +1,7 @@
-//! The loop of a subscription: take a message, hand it out, write down what became of it, and sleep when there is none.
+//! The loop of a subscription: take messages, hand them out, write down what became of them, and sleep when there are none.
 use super::engine::{Command, Engine, Next};
 use super::lease::Lease;
-use super::tables::{Outcome, Place, now};
+use super::tables::{Place, now};
 use component_api::Result;
 use component_api::pubsub::Deliver;
 use std::pin::pin;
@@ -25,13 +25,13 @@ pub(super) struct Consumer {
 }
 
 impl Consumer {
-    /// Runs until `stopping` resolves; a message at work then is finished first.
+    /// Runs until `stopping` resolves; messages at work then are finished first.
     pub(super) async fn run(mut self, stopping: impl Future<Output = ()>) {
         let mut stopping = pin!(stopping);
         let mut last = None;
         loop {
             let pause = match self.next(&mut last).await {
-                Ok(Next::Message(lease)) => {
+                Ok(Next::Messages(lease)) => {
                     last = Some(self.handle(lease).await);
                     Duration::ZERO
                 }
@@ -60,19 +60,19 @@ impl Consumer {
         Ok(next)
     }
 
-    /// Hands out a message and keeps it ours meanwhile.
+    /// Hands out messages and keeps them ours meanwhile.
     async fn handle(&self, mut lease: Box<Lease>) -> Lease {
-        let message = std::mem::take(&mut lease.message);
-        let mut delivery = self.deliver.deliver(message);
+        let messages = std::mem::take(&mut lease.messages);
+        let mut delivery = self.deliver.deliver_batch(messages);
         let period = self.visibility_timeout / 3;
         let mut renewals = interval_at(Instant::now() + period, period);
-        let verdict = loop {
+        let verdicts = loop {
             tokio::select! {
-                verdict = &mut delivery => break verdict,
+                verdicts = &mut delivery => break verdicts,
                 _ = renewals.tick() => lease.renew(),
             }
         };
-        lease.conclude(Outcome::of(verdict));
+        lease.conclude(&verdicts);
         *lease
     }
 

@@ -1,11 +1,14 @@
 //! The one thread of a process that works on the database. Whatever waits for it is committed together, so that many
 //! publishers share one write to the disk.
+use super::cleaning::{self, Waste};
 use super::lease::{Lease, Settlement};
 use super::metadata::Metadata;
 use super::tables::{self, Found, NewMessage, Outcome, Place};
 use super::wake::Bell;
-use component_api::{Error, Kind, Result};
+use crate::source::{Opened, Source};
+use component_api::{Error, Kind, Outage, Result};
 use rusqlite::{Connection, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use tokio::sync::{mpsc, oneshot};
@@ -26,7 +29,7 @@ pub(super) enum Command {
         place: Arc<Place>,
         reply: Reply<()>,
     },
-    /// Writes down what became of the last message, and takes the next one.
+    /// Writes down what became of the last messages, and takes the next ones.
     Next {
         place: Arc<Place>,
         last: Option<Settlement>,
@@ -36,11 +39,13 @@ pub(super) enum Command {
         settlement: Settlement,
         reply: Option<Reply<()>>,
     },
-    Renew {
-        place: Arc<Place>,
-        id: i64,
-    },
+    Renew(Settlement),
+    /// Deletes some of what nobody will get any more; answers whether there may be more.
     Clean {
+        reply: Reply<bool>,
+    },
+    Delete {
+        waste: Waste,
         reply: Reply<bool>,
     },
     Stop {
@@ -53,7 +58,7 @@ type Reply<T> = oneshot::Sender<Result<T>>;
 /// What there is for a subscription.
 #[derive(Debug)]
 pub(super) enum Next {
-    Message(Box<Lease>),
+    Messages(Box<Lease>),
     /// Nothing now; a known message may be taken at that time, in milliseconds since 1970.
     Nothing(Option<i64>),
 }
@@ -67,10 +72,10 @@ impl Engine {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub(super) fn start(connection: Connection, metadata: Metadata, bell: Bell) -> Result<Self> {
+    pub(super) fn start(opened: Opened, source: Arc<Source>, metadata: Metadata, bell: Bell) -> Result<Self> {
         let (sender, commands) = mpsc::channel(QUEUE);
         let back = sender.downgrade();
-        let worker = Worker { connection, metadata, bell, back, durable: None };
+        let worker = Worker { opened, source, metadata, bell, back, durable: None, outage: Outage::default() };
         let thread = thread::Builder::new().name("pubsub-sqlite".to_owned());
         let started = thread.spawn(move || worker.run(commands));
         started.map_err(|error| Error::other("cannot start a thread for the database").with_source(error))?;
@@ -89,7 +94,7 @@ impl Engine {
     pub(super) async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         self.0.send(command(reply)).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        answer.await.map_err(|_| if self.is_closed() { closed() } else { broken_off() })?
     }
 }
 
@@ -97,13 +102,19 @@ fn closed() -> Error {
     Error::other("component is closed")
 }
 
+fn broken_off() -> Error {
+    Error::other("work on the database of the broker broke off")
+}
+
 struct Worker {
-    connection: Connection,
+    opened: Opened,
+    source: Arc<Source>,
     metadata: Metadata,
     bell: Bell,
     back: mpsc::WeakSender<Command>,
     /// How commits are written now; none before the first.
     durable: Option<bool>,
+    outage: Outage,
 }
 
 /// Tells whoever asked, once it is known whether the commit went well.
@@ -128,7 +139,10 @@ impl Worker {
             }
             let (stops, waiting): (Vec<_>, Vec<_>) =
                 waiting.into_iter().partition(|command| matches!(command, Command::Stop { .. }));
-            self.carry_out(waiting);
+            // Whoever asked is told by the loss of the answer; those who come after find the thread at work.
+            if catch_unwind(AssertUnwindSafe(|| self.carry_out(waiting))).is_err() {
+                tracing::error!(target: "dapr.contrib", "work on the database of the broker broke off: it panicked");
+            }
             if !stops.is_empty() {
                 return self.stop(commands, stops);
             }
@@ -138,7 +152,7 @@ impl Worker {
     /// Closes the database before it tells so.
     fn stop(self, commands: mpsc::Receiver<Command>, stops: Vec<Command>) {
         drop(commands);
-        drop(self.connection);
+        drop(self.opened);
         for stop in stops {
             if let Command::Stop { reply } = stop {
                 reply.send(Ok(())).ok();
@@ -147,14 +161,19 @@ impl Worker {
     }
 
     fn carry_out(&mut self, commands: Vec<Command>) {
+        if let Err(error) = self.follow_file() {
+            self.complain(&error);
+            return commands.into_iter().map(refusal).for_each(|refuse| refuse(Some(&error)));
+        }
         let writing: Vec<_> = commands.into_iter().filter_map(|command| self.answer_reading(command)).collect();
         if writing.is_empty() {
             return;
         }
         let mut batch = Batch::default();
         let failed = self.commit(writing, &mut batch).err();
-        if let Some(error) = &failed {
-            tracing::warn!(target: "dapr.contrib", "cannot write to the database of the broker: {error}");
+        match &failed {
+            Some(error) => self.complain(error),
+            None => drop(self.outage.worked()),
         }
         batch.announcements.into_iter().for_each(|announce| announce(failed.as_ref()));
         if batch.news {
@@ -162,15 +181,40 @@ impl Worker {
         }
     }
 
-    /// Subscriptions with nothing to do are told so without a write.
+    fn complain(&mut self, error: &rusqlite::Error) {
+        if self.outage.failed() {
+            tracing::warn!(target: "dapr.contrib", "cannot write to the database of the broker: {error}");
+        }
+    }
+
+    /// What would be written to a file that was deleted would be lost.
+    fn follow_file(&mut self) -> rusqlite::Result<()> {
+        if self.opened.is_gone() {
+            self.source.replace(&mut self.opened)?;
+            self.bell.follow_file(self.opened.connection.path());
+            self.durable = None;
+        }
+        Ok(())
+    }
+
+    /// What needs no write is answered without one: others do not wait for a look at the tables.
     fn answer_reading(&self, command: Command) -> Option<Command> {
-        let Command::Next { place, last: None, reply } = command else { return Some(command) };
-        match tables::peek(&self.connection, &place) {
-            Ok(Found::Nothing(due)) => {
-                reply.send(Ok(Next::Nothing(due))).ok();
-                None
-            }
-            _ => Some(Command::Next { place, last: None, reply }),
+        match command {
+            Command::Next { place, last: None, reply } => match tables::peek(&self.opened.connection, &place) {
+                Ok(Found::Nothing(due)) => {
+                    reply.send(Ok(Next::Nothing(due))).ok();
+                    None
+                }
+                _ => Some(Command::Next { place, last: None, reply }),
+            },
+            Command::Clean { reply } => match cleaning::find(&self.opened.connection, &self.metadata) {
+                Ok(waste) if !waste.is_empty() => Some(Command::Delete { waste, reply }),
+                found => {
+                    reply.send(found.map(|_| false).map_err(|error| translate(&error))).ok();
+                    None
+                }
+            },
+            other => Some(other),
         }
     }
 
@@ -179,14 +223,15 @@ impl Worker {
     fn commit(&mut self, commands: Vec<Command>, batch: &mut Batch) -> rusqlite::Result<()> {
         let durable = commands.iter().any(|command| matches!(command, Command::Publish { .. } | Command::Join { .. }));
         let prepared = self.write_durably(durable);
-        let transaction =
-            match prepared.and_then(|()| self.connection.transaction_with_behavior(TransactionBehavior::Immediate)) {
-                Ok(transaction) => transaction,
-                Err(error) => {
-                    batch.announcements.extend(commands.into_iter().map(refusal));
-                    return Err(error);
-                }
-            };
+        let transaction = match prepared
+            .and_then(|()| self.opened.connection.transaction_with_behavior(TransactionBehavior::Immediate))
+        {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                batch.announcements.extend(commands.into_iter().map(refusal));
+                return Err(error);
+            }
+        };
         let mut result = Ok(());
         for command in commands {
             if result.is_err() {
@@ -203,7 +248,7 @@ impl Worker {
         if self.durable == Some(durable) {
             return Ok(());
         }
-        self.connection.pragma_update(None, "synchronous", if durable { "FULL" } else { "NORMAL" })?;
+        self.opened.connection.pragma_update(None, "synchronous", if durable { "FULL" } else { "NORMAL" })?;
         self.durable = Some(durable);
         Ok(())
     }
@@ -218,32 +263,33 @@ fn apply(
 ) -> rusqlite::Result<()> {
     match command {
         Command::Publish { messages, reply } => {
-            let stored =
-                messages.iter().try_fold(false, |any, message| Ok(tables::publish(transaction, message)? || any));
-            batch.news |= answer(batch, reply, stored.map(|stored| ((), stored)))?;
+            let stored = messages.iter().try_for_each(|message| tables::publish(transaction, message));
+            batch.news = true;
+            answer(batch, reply, stored)?;
         }
         Command::Join { place, reply } => {
-            answer(batch, reply, tables::join(transaction, &place).map(|()| ((), ())))?;
+            answer(batch, reply, tables::join(transaction, &place))?;
         }
         Command::Next { place, last, reply } => {
             let next = next(transaction, &place, last, metadata);
             let lease = |found| match found {
-                Found::Message(claim) => Next::Message(Box::new(Lease::new(claim, place, back.clone()))),
+                Found::Messages(claims) => Next::Messages(Box::new(Lease::new(claims, place, back.clone()))),
                 Found::Nothing(due) => Next::Nothing(due),
             };
-            answer(batch, reply, next.map(|found| (lease(found), ())))?;
+            answer(batch, reply, next.map(lease))?;
         }
         Command::Settle { settlement, reply } => {
             batch.news = true;
-            let settled = settle(transaction, &settlement, metadata);
+            let settled = tables::settle(transaction, &settlement, metadata);
             match reply {
-                Some(reply) => answer(batch, reply, settled.map(|()| ((), ())))?,
+                Some(reply) => answer(batch, reply, settled)?,
                 None => settled?,
             }
         }
-        Command::Renew { place, id } => tables::renew(transaction, &place, id, metadata)?,
-        Command::Clean { reply } => answer(batch, reply, tables::clean(transaction, metadata).map(|more| (more, ())))?,
-        Command::Stop { reply } => answer(batch, reply, Ok(((), ())))?,
+        Command::Renew(settlement) => tables::renew(transaction, &settlement, metadata)?,
+        Command::Delete { waste, reply } => answer(batch, reply, cleaning::delete(transaction, &waste).map(|()| true))?,
+        Command::Clean { reply } => answer(batch, reply, Ok(true))?,
+        Command::Stop { reply } => answer(batch, reply, Ok(()))?,
     }
     Ok(())
 }
@@ -255,25 +301,16 @@ fn next(
     metadata: &Metadata,
 ) -> rusqlite::Result<Found> {
     if let Some(last) = last {
-        settle(transaction, &last, metadata)?;
+        tables::settle(transaction, &last, metadata)?;
     }
     tables::claim(transaction, place, metadata)
 }
 
-fn settle(transaction: &Connection, settlement: &Settlement, metadata: &Metadata) -> rusqlite::Result<()> {
-    let Settlement { place, claim, outcome } = settlement;
-    tables::settle(transaction, place, *claim, *outcome, metadata)
-}
-
 /// Keeps the answer until the commit; a failure here is the whole batch's.
-fn answer<T: 'static, N: Default>(
-    batch: &mut Batch,
-    reply: Reply<T>,
-    result: rusqlite::Result<(T, N)>,
-) -> rusqlite::Result<N> {
-    let (value, note, failed) = match result {
-        Ok((value, note)) => (Some(value), note, None),
-        Err(error) => (None, N::default(), Some(error)),
+fn answer<T: 'static>(batch: &mut Batch, reply: Reply<T>, result: rusqlite::Result<T>) -> rusqlite::Result<()> {
+    let (value, failed) = match result {
+        Ok(value) => (Some(value), None),
+        Err(error) => (None, Some(error)),
     };
     batch.announcements.push(Box::new(move |failure| {
         let answer = match (failure, value) {
@@ -282,7 +319,7 @@ fn answer<T: 'static, N: Default>(
         };
         reply.send(answer).ok();
     }));
-    failed.map_or(Ok(note), Err)
+    failed.map_or(Ok(()), Err)
 }
 
 /// The announcement of a command that was not carried out because another one failed.
@@ -295,8 +332,8 @@ fn refusal(command: Command) -> Announcement {
             | Command::Stop { reply }
             | Command::Settle { reply: Some(reply), .. } => drop(reply.send(Err(error))),
             Command::Next { reply, .. } => drop(reply.send(Err(error))),
-            Command::Clean { reply } => drop(reply.send(Err(error))),
-            Command::Settle { reply: None, .. } | Command::Renew { .. } => {}
+            Command::Clean { reply } | Command::Delete { reply, .. } => drop(reply.send(Err(error))),
+            Command::Settle { reply: None, .. } | Command::Renew(_) => {}
         }
     })
 }

@@ -1,7 +1,7 @@
-//! A message that is ours for a while. Losing hold of it gives it back.
+//! Messages that are ours for a while. Losing hold of them gives them back.
 use super::engine::Command;
 use super::tables::{Outcome, Place};
-use component_api::pubsub::Message;
+use component_api::pubsub::{Message, Verdict};
 use std::sync::Arc;
 use tokio::sync::mpsc::WeakSender;
 
@@ -14,37 +14,47 @@ pub(super) struct Claim {
     pub message: Message,
 }
 
-/// A claimed message. What became of it reaches the tables even when the task that handled it is dropped.
+/// A claimed message and what became of it. The number of deliveries tells this claim from later ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub id: i64,
+    pub attempts: i64,
+    pub outcome: Outcome,
+}
+
+/// Messages claimed together. What became of them reaches the tables even when the task that handled them is dropped.
 #[derive(Debug)]
 pub(super) struct Lease {
-    pub message: Message,
+    pub messages: Vec<Message>,
     place: Arc<Place>,
-    id: i64,
-    attempts: i64,
-    outcome: Outcome,
+    held: Vec<Held>,
     settled: bool,
     commands: WeakSender<Command>,
 }
 
 impl Lease {
-    pub(super) fn new(claim: Claim, place: Arc<Place>, commands: WeakSender<Command>) -> Self {
-        let Claim { id, attempts, message } = claim;
-        Self { message, place, id, attempts, outcome: Outcome::Released, settled: false, commands }
+    pub(super) fn new(claims: Vec<Claim>, place: Arc<Place>, commands: WeakSender<Command>) -> Self {
+        let held = |claim: &Claim| Held { id: claim.id, attempts: claim.attempts, outcome: Outcome::Released };
+        let held = claims.iter().map(held).collect();
+        let messages = claims.into_iter().map(|claim| claim.message).collect();
+        Self { messages, place, held, settled: false, commands }
     }
 
-    /// What became of the message.
-    pub(super) fn conclude(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
+    /// What became of each message.
+    pub(super) fn conclude(&mut self, verdicts: &[Verdict]) {
+        for (index, held) in self.held.iter_mut().enumerate() {
+            held.outcome = Outcome::of(verdicts.get(index).copied().unwrap_or(Verdict::Retry));
+        }
     }
 
     /// Asks for more time; no harm is done when that gets lost, as it is asked for again.
     pub(super) fn renew(&self) {
-        self.tell(Command::Renew { place: Arc::clone(&self.place), id: self.id });
+        self.tell(Command::Renew(self.settlement()));
     }
 
-    /// The command that writes down what became of the message.
+    /// What is to be written down about the messages.
     pub(super) fn settlement(&self) -> Settlement {
-        Settlement { place: Arc::clone(&self.place), claim: (self.id, self.attempts), outcome: self.outcome }
+        Settlement { place: Arc::clone(&self.place), held: self.held.clone() }
     }
 
     /// It is written down.
@@ -67,11 +77,9 @@ impl Drop for Lease {
     }
 }
 
-/// What became of a message, to be written down.
+/// What became of messages, to be written down.
 #[derive(Debug)]
 pub(super) struct Settlement {
     pub place: Arc<Place>,
-    /// Id of the message, and how often it was delivered.
-    pub claim: (i64, i64),
-    pub outcome: Outcome,
+    pub held: Vec<Held>,
 }

@@ -1,4 +1,5 @@
 //! Metadata of `pubsub.sqlite`.
+use crate::metadata::ConnectionMetadata;
 use component_api::{Error, GoDuration, Properties, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,8 +15,10 @@ pub struct Metadata {
     /// Group of consumers that share the messages: each message goes to one of them. Default: the app id.
     #[serde(rename = "consumerID")]
     pub consumer_id: String,
-    /// `single` hands out one message of a topic at a time in the whole group, in the order of publishing; another
-    /// process takes over when the one at work ends. `parallel` spreads messages over all processes of the group.
+    /// `single` hands out one message of a topic (or one bulk) at a time in the whole group, in the order of publishing;
+    /// another process takes over when the one at work ends. A message that fails holds back those behind it until it is
+    /// handled, goes to the dead letter topic of its subscription, or is given up after `maxRetries`; of a bulk, those of
+    /// its messages that failed. `parallel` spreads messages over all processes of the group, and none waits for another.
     pub concurrency_mode: ConcurrencyMode,
     /// With `concurrencyMode: parallel`, how many messages of a topic this process handles at the same time.
     pub max_concurrent_handlers: usize,
@@ -26,11 +29,13 @@ pub struct Metadata {
     pub redeliver_interval: GoDuration,
     /// Longest pause before a failed message comes again.
     pub max_redeliver_interval: GoDuration,
-    /// How often a failed message comes again before it is given up; -1 is without limit.
+    /// How often a failed message comes again before it is given up, which means lost; -1 is without limit.
     pub max_retries: i64,
-    /// Messages older than this are deleted, delivered or not.
+    /// Messages older than this are deleted, delivered or not. A new group gets all messages that are still there. A group
+    /// that was away for longer (and for an hour at least) is forgotten, so that it keeps no messages from being deleted.
     pub retention: GoDuration,
-    /// When a topic has more messages than this that somebody has not handled yet, the oldest are deleted.
+    /// When a topic has more messages than this that somebody has not handled yet, the oldest are deleted. That is so for
+    /// topics that nobody has subscribed to yet, too.
     pub max_messages: u32,
     /// How long to wait for the database while other processes write to it.
     pub busy_timeout: GoDuration,
@@ -87,6 +92,15 @@ impl Metadata {
             return Err(Error::invalid("visibilityTimeout must be at least 30ms, and retention above zero"));
         }
         Ok(self)
+    }
+
+    /// How the database is reached.
+    pub(super) fn connection(&self) -> ConnectionMetadata {
+        ConnectionMetadata {
+            connection_string: self.connection_string.clone(),
+            busy_timeout: self.busy_timeout,
+            ..ConnectionMetadata::default()
+        }
     }
 
     /// The pause before the next delivery after so many.

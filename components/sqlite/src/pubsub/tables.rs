@@ -2,12 +2,14 @@
 //!
 //! A group has a position in each topic: what lies beyond is new to it. Below it, a message is done unless it has a row in
 //! `pubsub_deliveries`: either a process is at work on it, or it waits to come again. Both have a time, `due_at`, after
-//! which any process of the group may take the message; whoever dies at work simply lets that time pass.
-use super::lease::Claim;
+//! which any process of the group may take the message; whoever dies at work simply lets that time pass. In an ordered group
+//! nothing is taken while such a time is still to come.
+use super::lease::{Claim, Held, Settlement};
 use super::metadata::Metadata;
+use crate::migrations::Migrations;
 use component_api::Metadata as Pairs;
 use component_api::pubsub::Message;
-use rusqlite::{Connection, OptionalExtension, Result, Row, named_params, params};
+use rusqlite::{Connection, Result, Row, named_params, params};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SCHEMA: &str = "
@@ -39,8 +41,16 @@ CREATE TABLE IF NOT EXISTS pubsub_deliveries (
 CREATE INDEX IF NOT EXISTS pubsub_deliveries_by_message ON pubsub_deliveries (message_id);
 ";
 
-/// Rows deleted in one go, so that nobody waits long for the database.
-const CLEANED_AT_ONCE: u32 = 5_000;
+/// When a group was last there, and what cleaning looks for.
+const CLEANING: &str = "
+ALTER TABLE pubsub_groups ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
+UPDATE pubsub_groups SET seen_at = unixepoch() * 1000;
+CREATE INDEX pubsub_messages_by_age ON pubsub_messages (published_at);
+CREATE INDEX pubsub_messages_by_expiry ON pubsub_messages (expires_at) WHERE expires_at IS NOT NULL;
+";
+
+/// Bytes of data in one batch, which an app has to take in one request; a larger message goes alone.
+const BATCH_BYTES: usize = 3 << 20;
 
 /// A message to store.
 #[derive(Debug)]
@@ -59,6 +69,8 @@ pub(super) struct Place {
     pub consumer: String,
     pub owner: String,
     pub ordered: bool,
+    /// How many messages are taken together.
+    pub batch_size: usize,
 }
 
 /// What became of a delivery.
@@ -74,7 +86,7 @@ pub(super) enum Outcome {
 /// What there is for a subscription.
 #[derive(Debug)]
 pub(super) enum Found {
-    Message(Claim),
+    Messages(Vec<Claim>),
     /// Nothing now; a known message may be taken at that time, in milliseconds since 1970.
     Nothing(Option<i64>),
 }
@@ -87,136 +99,160 @@ pub(super) fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-pub(super) fn create(connection: &Connection) -> Result<()> {
-    connection.execute_batch(SCHEMA)
+/// The tables, by steps.
+pub(super) fn migrations() -> Migrations {
+    let steps = vec![SCHEMA.to_owned(), CLEANING.to_owned()];
+    Migrations { table: "pubsub_metadata".to_owned(), key: "migrations", steps }
 }
 
-/// Makes the group known; it gets what is published from now on. A group that is known keeps its position.
+/// Notes that the group is there. A new one begins before the oldest message; one that is known keeps its position.
 pub(super) fn join(connection: &Connection, place: &Place) -> Result<()> {
-    let sql = "INSERT OR IGNORE INTO pubsub_groups (topic, consumer, position)
-        VALUES (?1, ?2, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'pubsub_messages'), 0))";
-    connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer])?;
+    let sql = "INSERT INTO pubsub_groups (topic, consumer, position, seen_at) VALUES (?1, ?2, 0, ?3)
+        ON CONFLICT DO UPDATE SET seen_at = ?3";
+    connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer, now()])?;
     Ok(())
 }
 
-/// Stores a message if there is a group that will ever get it. Returns whether there is.
-pub(super) fn publish(connection: &Connection, message: &NewMessage) -> Result<bool> {
+/// Stores a message for the groups of its topic, those to come included.
+pub(super) fn publish(connection: &Connection, message: &NewMessage) -> Result<()> {
     let now = now();
     let metadata = serde_json::to_string(&message.metadata).unwrap_or_default();
     let expires_at = message.time_to_live.map(|time| now.saturating_add(milliseconds(time)));
     let sql = "INSERT INTO pubsub_messages (topic, data, content_type, metadata, published_at, expires_at)
-        SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE EXISTS (SELECT 1 FROM pubsub_groups WHERE topic = ?1)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let values = params![message.topic, &message.data[..], message.content_type, metadata, now, expires_at];
-    Ok(connection.prepare_cached(sql)?.execute(values)? > 0)
+    connection.prepare_cached(sql)?.execute(values)?;
+    Ok(())
 }
 
-/// Whether [`claim`] would find a message; reads only.
+/// Whether [`claim`] would find messages; reads only.
 pub(super) fn peek(connection: &Connection, place: &Place) -> Result<Found> {
     let now = now();
-    if let Some(due) = at_work(connection, place, now)? {
+    if let Some(due) = held_until(connection, place, now)? {
         return Ok(Found::Nothing(Some(due)));
     }
-    match due_again(connection, place, now)?.map_or_else(|| fresh(connection, place, now), |claim| Ok(Some(claim)))? {
-        Some(claim) => Ok(Found::Message(claim)),
-        None => Ok(Found::Nothing(next_due(connection, place, now)?)),
+    let mut batch = Batch { claims: Vec::new(), bytes: 0, size: place.batch_size };
+    if batch.take_all(connection, DUE_AGAIN, place, now)? {
+        batch.take_all(connection, FRESH, place, now)?;
+    }
+    if batch.claims.is_empty() {
+        Ok(Found::Nothing(next_due(connection, place, now)?))
+    } else {
+        Ok(Found::Messages(batch.claims))
     }
 }
 
-/// Takes the next message for a while.
+/// Takes the next messages for a while.
 pub(super) fn claim(connection: &Connection, place: &Place, metadata: &Metadata) -> Result<Found> {
     let found = peek(connection, place)?;
-    if let Found::Message(claim) = &found {
-        let due_at = now().saturating_add(milliseconds(metadata.visibility_timeout.0));
-        let sql = "INSERT INTO pubsub_deliveries (topic, consumer, message_id, attempts, owner, due_at)
-            VALUES (:topic, :consumer, :id, 1, :owner, :due_at)
-            ON CONFLICT DO UPDATE SET attempts = attempts + 1, owner = :owner, due_at = :due_at";
-        connection.prepare_cached(sql)?.execute(named_params! {
+    let Found::Messages(claims) = &found else { return Ok(found) };
+    let due_at = now().saturating_add(milliseconds(metadata.visibility_timeout.0));
+    let sql = "INSERT INTO pubsub_deliveries (topic, consumer, message_id, attempts, owner, due_at)
+        VALUES (:topic, :consumer, :id, 1, :owner, :due_at)
+        ON CONFLICT DO UPDATE SET attempts = attempts + 1, owner = :owner, due_at = :due_at";
+    let mut deliveries = connection.prepare_cached(sql)?;
+    for claim in claims {
+        deliveries.execute(named_params! {
             ":topic": place.topic, ":consumer": place.consumer, ":id": claim.id, ":owner": place.owner, ":due_at": due_at
         })?;
-        let sql = "UPDATE pubsub_groups SET position = max(position, ?3) WHERE topic = ?1 AND consumer = ?2";
-        connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer, claim.id])?;
     }
+    let last = claims.iter().map(|claim| claim.id).max();
+    let sql = "INSERT INTO pubsub_groups (topic, consumer, position, seen_at) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET position = max(position, ?3)";
+    connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer, last, now()])?;
     Ok(found)
 }
 
-/// Keeps a message for a while longer, if it is still ours.
-pub(super) fn renew(connection: &Connection, place: &Place, id: i64, metadata: &Metadata) -> Result<()> {
+/// Keeps messages for a while longer, as far as they are still ours.
+pub(super) fn renew(connection: &Connection, settlement: &Settlement, metadata: &Metadata) -> Result<()> {
     let due_at = now().saturating_add(milliseconds(metadata.visibility_timeout.0));
-    let sql = "UPDATE pubsub_deliveries SET due_at = ?5 WHERE topic = ?1 AND consumer = ?2 AND message_id = ?3 AND owner = ?4";
-    connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer, id, place.owner, due_at])?;
+    let place = &settlement.place;
+    let sql = format!("UPDATE pubsub_deliveries SET due_at = ?6 WHERE {OURS}");
+    let mut renewal = connection.prepare_cached(&sql)?;
+    for held in &settlement.held {
+        renewal.execute(params![place.topic, place.consumer, held.id, place.owner, held.attempts, due_at])?;
+    }
     Ok(())
 }
 
-/// Notes what became of a message. A failure that comes too late changes nothing: another process has it by then.
-pub(super) fn settle(
-    connection: &Connection,
-    place: &Place,
-    claim: (i64, i64),
-    outcome: Outcome,
-    metadata: &Metadata,
-) -> Result<()> {
-    let (id, attempts) = claim;
-    let given_up = outcome == Outcome::Failed && metadata.max_retries >= 0 && attempts > metadata.max_retries;
-    if given_up {
-        tracing::warn!(target: "dapr.contrib", "message {id} of topic {} is given up after {attempts} deliveries", place.topic);
-    }
-    if outcome == Outcome::Done || given_up {
-        let sql = "DELETE FROM pubsub_deliveries WHERE topic = ?1 AND consumer = ?2 AND message_id = ?3";
-        connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer, id])?;
-        return Ok(());
-    }
-    let pause = if outcome == Outcome::Failed { metadata.pause_after(attempts) } else { Duration::ZERO };
+/// Notes what became of messages. What comes too late changes nothing: somebody else has the message by then.
+pub(super) fn settle(connection: &Connection, settlement: &Settlement, metadata: &Metadata) -> Result<()> {
+    let place = &settlement.place;
+    settlement.held.iter().try_for_each(|held| match held.outcome {
+        Outcome::Done => finish(connection, place, *held),
+        Outcome::Released => put_back(connection, place, *held, Duration::ZERO),
+        Outcome::Failed if metadata.max_retries >= 0 && held.attempts > metadata.max_retries => {
+            let (id, topic, attempts) = (held.id, &place.topic, held.attempts);
+            tracing::warn!(target: "dapr.contrib", "message {id} of topic {topic} is given up after {attempts} deliveries");
+            finish(connection, place, *held)
+        }
+        Outcome::Failed => put_back(connection, place, *held, metadata.pause_after(held.attempts)),
+    })
+}
+
+/// One claim of a message, and no later one.
+const OURS: &str = "topic = ?1 AND consumer = ?2 AND message_id = ?3 AND owner = ?4 AND attempts = ?5";
+
+fn finish(connection: &Connection, place: &Place, held: Held) -> Result<()> {
+    let sql = format!("DELETE FROM pubsub_deliveries WHERE {OURS}");
+    let values = params![place.topic, place.consumer, held.id, place.owner, held.attempts];
+    connection.prepare_cached(&sql)?.execute(values)?;
+    Ok(())
+}
+
+fn put_back(connection: &Connection, place: &Place, held: Held, pause: Duration) -> Result<()> {
     let due_at = now().saturating_add(milliseconds(pause));
-    let sql = "UPDATE pubsub_deliveries SET owner = NULL, due_at = ?5
-        WHERE topic = ?1 AND consumer = ?2 AND message_id = ?3 AND owner = ?4";
-    connection.prepare_cached(sql)?.execute(params![place.topic, place.consumer, id, place.owner, due_at])?;
+    let sql = format!("UPDATE pubsub_deliveries SET owner = NULL, due_at = ?6 WHERE {OURS}");
+    let values = params![place.topic, place.consumer, held.id, place.owner, held.attempts, due_at];
+    connection.prepare_cached(&sql)?.execute(values)?;
     Ok(())
 }
 
-/// Deletes what nobody will get any more, a limited number of rows. Returns whether there may be more.
-pub(super) fn clean(connection: &Connection, metadata: &Metadata) -> Result<bool> {
-    let now = now();
-    let mut deleted = 0;
-    let outdated = "DELETE FROM pubsub_messages WHERE id IN
-        (SELECT id FROM pubsub_messages WHERE published_at < ?1 OR expires_at <= ?2 LIMIT ?3)";
-    let oldest = now.saturating_sub(milliseconds(metadata.retention.0));
-    deleted += connection.execute(outdated, params![oldest, now, CLEANED_AT_ONCE])?;
-    let done = "DELETE FROM pubsub_messages WHERE id IN (SELECT m.id FROM pubsub_messages m
-        WHERE m.id <= (SELECT min(position) FROM pubsub_groups g WHERE g.topic = m.topic)
-        AND NOT EXISTS (SELECT 1 FROM pubsub_deliveries d WHERE d.message_id = m.id) LIMIT ?1)";
-    deleted += connection.execute(done, params![CLEANED_AT_ONCE])?;
-    let surplus = "DELETE FROM pubsub_messages WHERE id IN (SELECT m.id FROM pubsub_groups g JOIN pubsub_messages m ON m.topic = g.topic
-        AND m.id <= (SELECT id FROM pubsub_messages WHERE topic = g.topic ORDER BY id DESC LIMIT 1 OFFSET ?1) LIMIT ?2)";
-    deleted += connection.execute(surplus, params![metadata.max_messages, CLEANED_AT_ONCE])?;
-    let orphans = "DELETE FROM pubsub_deliveries
-        WHERE NOT EXISTS (SELECT 1 FROM pubsub_messages m WHERE m.id = message_id)";
-    connection.execute(orphans, [])?;
-    Ok(deleted >= CLEANED_AT_ONCE as usize)
-}
-
-/// In an ordered group: until when the one message at work is kept, if there is one.
-fn at_work(connection: &Connection, place: &Place, now: i64) -> Result<Option<i64>> {
+/// In an ordered group: until when messages are at work, or a failed one holds back those behind it.
+fn held_until(connection: &Connection, place: &Place, now: i64) -> Result<Option<i64>> {
     if !place.ordered {
         return Ok(None);
     }
-    let sql = "SELECT min(due_at) FROM pubsub_deliveries
-        WHERE topic = ?1 AND consumer = ?2 AND owner IS NOT NULL AND due_at > ?3";
+    let sql = "SELECT max(d.due_at) FROM pubsub_deliveries d JOIN pubsub_messages m ON m.id = d.message_id
+        WHERE d.topic = ?1 AND d.consumer = ?2 AND d.due_at > ?3
+        AND (d.owner IS NOT NULL OR m.expires_at IS NULL OR m.expires_at > ?3)";
     connection.prepare_cached(sql)?.query_row(params![place.topic, place.consumer, now], |row| row.get(0))
 }
 
-fn due_again(connection: &Connection, place: &Place, now: i64) -> Result<Option<Claim>> {
-    let sql = "SELECT m.id, m.topic, m.data, m.content_type, m.metadata, d.attempts + 1
-        FROM pubsub_deliveries d JOIN pubsub_messages m ON m.id = d.message_id
-        WHERE d.topic = ?1 AND d.consumer = ?2 AND d.due_at <= ?3 AND (m.expires_at IS NULL OR m.expires_at > ?3)
-        ORDER BY d.message_id LIMIT 1";
-    connection.prepare_cached(sql)?.query_row(params![place.topic, place.consumer, now], read_claim).optional()
+/// Messages that failed, or whose process is gone.
+const DUE_AGAIN: &str = "SELECT m.id, m.topic, m.data, m.content_type, m.metadata, d.attempts + 1
+    FROM pubsub_deliveries d JOIN pubsub_messages m ON m.id = d.message_id
+    WHERE d.topic = ?1 AND d.consumer = ?2 AND d.due_at <= ?3 AND (m.expires_at IS NULL OR m.expires_at > ?3)
+    ORDER BY d.message_id LIMIT ?4";
+
+/// Messages that are new to the group.
+const FRESH: &str = "SELECT id, topic, data, content_type, metadata, 1 FROM pubsub_messages
+    WHERE topic = ?1 AND id > coalesce((SELECT position FROM pubsub_groups WHERE topic = ?1 AND consumer = ?2), 0)
+    AND (expires_at IS NULL OR expires_at > ?3) ORDER BY id LIMIT ?4";
+
+/// Messages to be taken together.
+struct Batch {
+    claims: Vec<Claim>,
+    bytes: usize,
+    size: usize,
 }
 
-fn fresh(connection: &Connection, place: &Place, now: i64) -> Result<Option<Claim>> {
-    let sql = "SELECT id, topic, data, content_type, metadata, 1 FROM pubsub_messages
-        WHERE topic = ?1 AND id > (SELECT position FROM pubsub_groups WHERE topic = ?1 AND consumer = ?2)
-        AND (expires_at IS NULL OR expires_at > ?3) ORDER BY id LIMIT 1";
-    connection.prepare_cached(sql)?.query_row(params![place.topic, place.consumer, now], read_claim).optional()
+impl Batch {
+    /// Takes what a query finds. Returns whether there is room for more after it.
+    fn take_all(&mut self, connection: &Connection, sql: &str, place: &Place, now: i64) -> Result<bool> {
+        let room = i64::try_from(self.size.saturating_sub(self.claims.len())).unwrap_or(i64::MAX);
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params![place.topic, place.consumer, now, room])?;
+        while let Some(row) = rows.next()? {
+            let claim = read_claim(row)?;
+            self.bytes += claim.message.data.len();
+            if self.bytes > BATCH_BYTES && !self.claims.is_empty() {
+                return Ok(false);
+            }
+            self.claims.push(claim);
+        }
+        Ok(self.claims.len() < self.size)
+    }
 }
 
 fn next_due(connection: &Connection, place: &Place, now: i64) -> Result<Option<i64>> {

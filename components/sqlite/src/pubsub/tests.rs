@@ -47,7 +47,6 @@ fn rows(folder: &TempDir, table: &str) -> i64 {
 async fn a_known_group_gets_what_came_while_it_was_away() {
     let folder = tempfile::tempdir().unwrap();
     let publisher = SqliteBroker::open(metadata(&folder, "publisher")).await.unwrap();
-    publish(&publisher, "before anybody asked").await;
     let broker = SqliteBroker::open(metadata(&folder, "app")).await.unwrap();
     let (mut inbox, subscription) = subscribe(&broker, Verdict::Ack).await;
     publish(&publisher, "1").await;
@@ -138,6 +137,106 @@ async fn a_message_is_given_up_after_its_retries() {
     assert_eq!(rows(&folder, "pubsub_deliveries"), 0);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_broker_whose_files_were_deleted_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let publisher = SqliteBroker::open(metadata(&folder, "publisher")).await.unwrap();
+    let broker = SqliteBroker::open(metadata(&folder, "app")).await.unwrap();
+    let (mut inbox, _subscription) = subscribe(&broker, Verdict::Ack).await;
+    for round in ["1", "2"] {
+        publish(&publisher, round).await;
+        assert_eq!(inbox.recv().await.unwrap(), round);
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+}
+
+/// As the cleaner does it when its time has come.
+fn clean(folder: &TempDir, settings: &Metadata) {
+    let connection = rusqlite::Connection::open(folder.path().join("broker.db")).unwrap();
+    let waste = super::cleaning::find(&connection, settings).unwrap();
+    super::cleaning::delete(&connection, &waste).unwrap();
+}
+
+fn execute(folder: &TempDir, sql: &str) {
+    let connection = rusqlite::Connection::open(folder.path().join("broker.db")).unwrap();
+    connection.execute(sql, []).unwrap();
+}
+
+#[tokio::test]
+async fn a_topic_without_a_group_is_kept_within_bounds() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Metadata { max_messages: 2, ..metadata(&folder, "app") };
+    let broker = SqliteBroker::open(settings.clone()).await.unwrap();
+    for number in 0..5 {
+        publish(&broker, &number.to_string()).await;
+    }
+    clean(&folder, &settings);
+    assert_eq!(rows(&folder, "pubsub_messages"), 2, "the newest ones");
+    execute(&folder, "UPDATE pubsub_messages SET published_at = 1 WHERE data = CAST('3' AS BLOB)");
+    clean(&folder, &settings);
+    let (mut inbox, _subscription) = subscribe(&broker, Verdict::Ack).await;
+    assert_eq!(inbox.recv().await.unwrap(), "4", "3 is too old");
+}
+
+#[tokio::test]
+async fn a_group_that_is_gone_keeps_no_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = metadata(&folder, "app");
+    let broker = SqliteBroker::open(settings.clone()).await.unwrap();
+    let gone = SqliteBroker::open(metadata(&folder, "gone")).await.unwrap();
+    subscribe(&gone, Verdict::Ack).await.1.close().await;
+    let (mut inbox, subscription) = subscribe(&broker, Verdict::Ack).await;
+    publish(&broker, "1").await;
+    assert_eq!(inbox.recv().await.unwrap(), "1");
+    subscription.close().await;
+    clean(&folder, &settings);
+    assert_eq!(rows(&folder, "pubsub_messages"), 1, "it may come back");
+    execute(&folder, "UPDATE pubsub_groups SET seen_at = 1 WHERE consumer = 'gone'");
+    clean(&folder, &settings);
+    assert_eq!(rows(&folder, "pubsub_groups"), 1);
+    clean(&folder, &settings);
+    assert_eq!(rows(&folder, "pubsub_messages"), 0);
+}
+
+/// Two workers of one process, of which the first lost its message to the second.
+#[test]
+fn a_late_verdict_leaves_the_message_to_who_has_it() {
+    use super::lease::{Held, Settlement};
+    use super::tables::{self, Found, Outcome, Place};
+    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    tables::migrations().perform(&connection).unwrap();
+    let owner = "process".to_owned();
+    let place = Place { topic: "topic".to_owned(), consumer: "app".to_owned(), owner, ordered: false, batch_size: 1 };
+    let place = Arc::new(place);
+    let message = tables::NewMessage {
+        topic: "topic".to_owned(),
+        data: "1".into(),
+        content_type: None,
+        metadata: Pairs::new(),
+        time_to_live: None,
+    };
+    tables::publish(&connection, &message).unwrap();
+    let settings = Metadata { max_retries: 0, ..Metadata::default() };
+    let claim = || matches!(tables::claim(&connection, &place, &settings).unwrap(), Found::Messages(_));
+    assert!(claim());
+    connection.execute("UPDATE pubsub_deliveries SET due_at = 0", []).unwrap();
+    assert!(claim(), "the first worker was silent for too long");
+    let count = || connection.query_row("SELECT count(*) FROM pubsub_deliveries", [], |row| row.get::<_, i64>(0));
+    let settle = |attempts, outcome| {
+        let settlement = Settlement { place: Arc::clone(&place), held: vec![Held { id: 1, attempts, outcome }] };
+        tables::settle(&connection, &settlement, &settings).unwrap();
+    };
+    for outcome in [Outcome::Released, Outcome::Failed, Outcome::Done] {
+        settle(1, outcome);
+        assert!(!claim() && count().unwrap() == 1, "{outcome:?} of the first worker");
+    }
+    settle(2, Outcome::Done);
+    assert_eq!(count().unwrap(), 0);
+}
+
 #[tokio::test]
 async fn cleaning_keeps_what_somebody_needs() {
     let folder = tempfile::tempdir().unwrap();
@@ -150,8 +249,7 @@ async fn cleaning_keeps_what_somebody_needs() {
     for number in 1..=5 {
         publish(&broker, &number.to_string()).await;
     }
-    let connection = rusqlite::Connection::open(folder.path().join("broker.db")).unwrap();
-    super::tables::clean(&connection, &settings).unwrap();
+    clean(&folder, &settings);
     assert_eq!(rows(&folder, "pubsub_messages"), 3, "0 was handled, 1 and 2 are too many");
     let (mut inbox, _subscription) = subscribe(&broker, Verdict::Ack).await;
     assert_eq!(inbox.recv().await.unwrap(), "3");

@@ -6,43 +6,48 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
-/// Rings in this process and in those that watch the same file.
+/// Rings in this process and in those that watch the same file, and is rung by them.
 #[derive(Debug)]
 pub(super) struct Bell {
     here: watch::Sender<u64>,
-    elsewhere: Option<File>,
+    elsewhere: Option<Shared>,
 }
 
-/// Hears the bells of all processes, as long as it lives.
+/// The file that all processes write to and watch.
 #[derive(Debug)]
-pub(super) struct Ear {
-    here: watch::Receiver<u64>,
+struct Shared {
+    file: File,
     _watcher: Option<RecommendedWatcher>,
 }
 
-/// A bell and an ear for the database at that path; without a path, for one that lives in this process only.
-///
-/// Where the file cannot be made or watched, messages of other processes are found by looking now and then.
-pub(super) fn bell_and_ear(database: Option<&str>) -> (Bell, Ear) {
-    let here = watch::Sender::new(0);
-    let file = database.filter(|path| !path.is_empty()).and_then(|path| open(&beside(path)));
-    let watcher = file.as_ref().and_then(|(_, path)| watched(path, here.clone()));
-    let ear = Ear { here: here.subscribe(), _watcher: watcher };
-    (Bell { here, elsewhere: file.map(|(file, _)| file) }, ear)
-}
-
 impl Bell {
+    /// A bell for the database at that path; without a path, for one that lives in this process only.
+    ///
+    /// Where the file cannot be made or watched, messages of other processes are found by looking now and then.
+    pub(super) fn new(database: Option<&str>) -> Self {
+        let mut bell = Self { here: watch::Sender::new(0), elsewhere: None };
+        bell.follow_file(database);
+        bell
+    }
+
+    /// The same bell for a database that was made anew: the file beside it may have gone with the old one.
+    pub(super) fn follow_file(&mut self, database: Option<&str>) {
+        let path = database.filter(|path| !path.is_empty()).map(beside);
+        self.elsewhere = path.and_then(|path| {
+            let file = open(&path)?;
+            Some(Shared { file, _watcher: watched(&path, self.here.clone()) })
+        });
+    }
+
+    pub(super) fn listen(&self) -> watch::Receiver<u64> {
+        self.here.subscribe()
+    }
+
     pub(super) fn ring(&mut self) {
         self.here.send_modify(|count| *count += 1);
-        if let Some(file) = &mut self.elsewhere {
+        if let Some(Shared { file, .. }) = &mut self.elsewhere {
             file.rewind().and_then(|()| file.write_all(b"!")).ok();
         }
-    }
-}
-
-impl Ear {
-    pub(super) fn listen(&self) -> watch::Receiver<u64> {
-        self.here.clone()
     }
 }
 
@@ -50,9 +55,9 @@ fn beside(database: &str) -> PathBuf {
     PathBuf::from(format!("{database}-wake"))
 }
 
-fn open(path: &Path) -> Option<(File, PathBuf)> {
+fn open(path: &Path) -> Option<File> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    warn(file, "cannot make the file that wakes other processes").map(|file| (file, path.to_owned()))
+    warn(file, "cannot make the file that wakes other processes")
 }
 
 fn watched(path: &Path, here: watch::Sender<u64>) -> Option<RecommendedWatcher> {
