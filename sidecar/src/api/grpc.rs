@@ -33,6 +33,8 @@ use tonic::service::Routes;
 use tower::{Service, ServiceExt};
 use wire::runtime::v1::dapr_server::DaprServer;
 
+/// What workflow SDKs call.
+const WORKFLOWS: &str = "/TaskHubSidecarService/";
 const REFLECTION: &str = "/grpc.reflection.";
 const TOKEN: &str = "dapr-api-token";
 /// The group of exports in allow and deny lists.
@@ -101,6 +103,9 @@ impl Api {
         }
         if is_export(&request) {
             return call(self.telemetry.clone(), request).await;
+        }
+        if path.starts_with(WORKFLOWS) && !names_app(request.headers()) {
+            return Status::unimplemented("workflows are not in this build yet").into_http();
         }
         proxy(&self.invoke, request).await
     }
