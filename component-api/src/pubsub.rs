@@ -89,6 +89,15 @@ pub trait Deliver: Send + Sync {
     }
 }
 
+/// Whether the app may still publish after its subscriptions have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publishing {
+    /// For a while.
+    GoesOn,
+    /// Hardly any more; a message that nobody would get is better refused.
+    Ends,
+}
+
 /// A running subscription. Dropping it ends it at once: what has no verdict then comes again.
 #[derive(Debug)]
 pub struct Subscription(Task);
@@ -127,7 +136,7 @@ pub trait Broker: Send + Sync {
 
     /// Asks for no more messages, for brokers that send them ahead; those that are on their way are still delivered
     /// before the subscriptions close. Called when the sidecar ends.
-    async fn pause(&self) -> Result<()> {
+    async fn pause(&self, _publishing: Publishing) -> Result<()> {
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use block_binding::Reader;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
 use block_state::Outbox;
+use component_api::pubsub::Publishing;
 use foundation_app::{AppOptions, Channel};
 use foundation_drain::Drain;
 use foundation_metadata::duration::format;
@@ -115,7 +116,7 @@ impl Sidecar {
     pub(crate) async fn block_end(&self, duration: Duration) {
         let shown = format(duration);
         tracing::info!(target: SCOPE, "Blocking graceful shutdown for {shown} or until app reports unhealthy...");
-        self.end_intake().await;
+        self.end_intake(Publishing::GoesOn).await;
         tokio::select! {
             () = tokio::time::sleep(duration) => {
                 tracing::info!(target: SCOPE, "Block shutdown period expired, entering shutdown...");
@@ -125,8 +126,8 @@ impl Sidecar {
     }
 
     /// Takes nothing more from brokers and bindings; what is in work is finished.
-    async fn end_intake(&self) {
-        tokio::join!(self.subscriber.end(), self.reader.end());
+    async fn end_intake(&self, publishing: Publishing) {
+        tokio::join!(self.subscriber.end(publishing), self.reader.end());
     }
 
     async fn unhealthy(&self) {
@@ -141,7 +142,7 @@ impl Sidecar {
     pub(crate) async fn end(&self) {
         tracing::info!(target: SCOPE, "Dapr is shutting down");
         self.drains.reload.close(PATIENCE).await;
-        self.end_intake().await;
+        self.end_intake(Publishing::Ends).await;
         self.configuration.end();
         self.actors.end().await;
         self.targets.grpc.not_ready();

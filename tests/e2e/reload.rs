@@ -95,6 +95,49 @@ async fn endpoints_and_policies_start_the_sidecar_again_on_the_same_ports() {
     assert_eq!(sidecar.ended().await.code(), Some(0));
 }
 
+/// Publishes until the sidecar has begun a second time; returns what it said that the broker has.
+async fn publish_over_a_reload(sidecar: &Sidecar) -> Vec<String> {
+    let (mut acknowledged, mut number, mut after) = (Vec::new(), 0, 0);
+    let configuration = resource("Configuration", "changed", "{metrics: {enabled: true}}");
+    while after < 20 && number < 10_000 {
+        let text = number.to_string();
+        if number == 50 {
+            sidecar.write("c.yaml", &configuration);
+        }
+        let accepted = publish(sidecar.port, "topic", &text).await;
+        if !accepted {
+            after = 1;
+            sidecar.ready().await;
+        }
+        after += usize::from(after > 0);
+        acknowledged.extend(accepted.then_some(text));
+        number += 1;
+    }
+    acknowledged
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_is_lost_or_comes_twice_over_a_change_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broker.db").display().to_string();
+    let durable: &[_] = &[("connectionString", file.as_str())];
+    for (kind, metadata) in [("pubsub.in-memory", &[][..]), ("pubsub.sqlite", durable)] {
+        let app = App::subscriber("topic").await;
+        let sidecar = Setup::new("carried", Some(app.port)).component("broker", kind, metadata).start().await;
+        let acknowledged = publish_over_a_reload(&sidecar).await;
+        until("all that was accepted has come", async || {
+            let events = app.events();
+            acknowledged.iter().all(|text| events.contains(text))
+        })
+        .await;
+        let mut events = app.events();
+        let all = events.len();
+        events.sort();
+        events.dedup();
+        assert_eq!(events.len(), all, "{kind}: some came twice");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_names_end_the_sidecar() {
     let mut sidecar = Setup::new("twice", None).component("a", "state.in-memory", &[]).start().await;

@@ -8,7 +8,7 @@ use crate::running::Running;
 use crate::service::Service;
 use crate::wanted::{Declared, Kind, Listed, Wish, Wishes};
 use arc_swap::ArcSwap;
-use component_api::pubsub::Broker;
+use component_api::pubsub::{Broker, Publishing};
 use component_api::{Instance, Metadata};
 use foundation_app::{Channel, Subscription};
 use foundation_drain::{Change, Drain};
@@ -120,19 +120,19 @@ impl Subscriber {
     }
 
     /// Stops all subscriptions for good, those of streams too.
-    pub async fn end(self: &Arc<Self>) {
+    pub async fn end(self: &Arc<Self>, publishing: Publishing) {
         self.drain.stop();
-        self.pause_brokers().await;
+        self.pause_brokers(publishing).await;
         self.state().ended = true;
         self.stop().await;
         self.ended.cancel();
     }
 
     /// So that what brokers have sent ahead is delivered before the end.
-    async fn pause_brokers(&self) {
+    async fn pause_brokers(&self, publishing: Publishing) {
         let named = |aim: &Startable| (aim.broker.name.clone(), Arc::clone(&aim.broker));
         let in_use: BTreeMap<_, _> = self.state().at_work.aims().map(named).collect();
-        join_all(in_use.values().map(pause)).await;
+        join_all(in_use.values().map(|broker| pause(broker, publishing))).await;
     }
 
     /// Starts and stops with the health of the app, from now until the drain stops.
@@ -339,8 +339,8 @@ impl Subscriber {
     }
 }
 
-async fn pause(broker: &Arc<Instance<dyn Broker>>) {
-    let problem = match timeout(PAUSING, broker.component.pause()).await {
+async fn pause(broker: &Instance<dyn Broker>, publishing: Publishing) {
+    let problem = match timeout(PAUSING, broker.component.pause(publishing)).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it takes too long".to_owned(),

@@ -1,7 +1,7 @@
 //! A broker inside the process: for tests and for a single sidecar.
 use async_trait::async_trait;
-use component_api::pubsub::{Broker, Deliver, Features, Message, PublishRequest, Subscription};
-use component_api::{Descriptor, Error, Metadata, Registry, Result, Status, Task};
+use component_api::pubsub::{Broker, Deliver, Features, Message, PublishRequest, Publishing, Subscription};
+use component_api::{Descriptor, Error, Kind, Metadata, Registry, Result, Status, Task};
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
@@ -45,7 +45,10 @@ pub struct InMemoryBroker {
 struct Queues {
     next: u64,
     closed: bool,
+    paused: Option<Publishing>,
     all: BTreeMap<u64, Queue>,
+    /// Topics that had subscriptions until publishing ended.
+    ended: Vec<String>,
 }
 
 /// The way to one subscription.
@@ -87,6 +90,9 @@ impl InMemoryBroker {
         if queues.closed {
             return Err(Error::other("component is closed"));
         }
+        if queues.ended.iter().any(|pattern| matches(pattern, topic)) {
+            return Err(Error::new(Kind::Unavailable, "the sidecar is ending and nobody would get the message"));
+        }
         let wanted = queues.all.values().filter(|queue| matches(&queue.topic, topic));
         Ok(wanted.cloned().collect())
     }
@@ -121,7 +127,6 @@ impl Broker for InMemoryBroker {
     async fn subscribe(&self, topic: &str, _: Metadata, deliver: Arc<dyn Deliver>) -> Result<Subscription> {
         let (registration, mut queue) = self.add(topic)?;
         let task = Task::spawn(|stopping| async move {
-            let _registration = registration;
             let mut at_work = FuturesUnordered::new();
             loop {
                 tokio::select! {
@@ -135,8 +140,19 @@ impl Broker for InMemoryBroker {
                 }
             }
             while at_work.next().await.is_some() {}
+            if registration.end() {
+                while let Some(waiting) = queue.recv().await {
+                    deliver.deliver(waiting.message).await;
+                }
+            }
         });
         Ok(Subscription::new(task))
+    }
+
+    /// What was accepted is delivered before a subscription closes: nothing outlives this broker.
+    async fn pause(&self, publishing: Publishing) -> Result<()> {
+        lock(&self.queues).paused = Some(publishing);
+        Ok(())
     }
 
     async fn close(&self) -> Result<()> {
@@ -152,6 +168,16 @@ struct Registration {
     id: u64,
     room: Arc<Semaphore>,
     queues: Arc<Mutex<Queues>>,
+}
+
+impl Registration {
+    /// Takes no more messages; whether those that wait are to be delivered.
+    fn end(&self) -> bool {
+        let queues = &mut *lock(&self.queues);
+        let topic = queues.all.remove(&self.id).map(|queue| queue.topic);
+        queues.ended.extend(topic.filter(|_| queues.paused == Some(Publishing::Ends)));
+        queues.paused.is_some()
+    }
 }
 
 impl Drop for Registration {
@@ -198,6 +224,24 @@ mod tests {
             self.done.fetch_add(1, Ordering::Relaxed);
             Verdict::Ack
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_accepted_before_the_end_is_delivered_and_nothing_is_accepted_after_it() {
+        let broker = InMemoryBroker::new();
+        let (permit, go_on) = watch::channel(false);
+        let slow = Arc::new(Slow { go_on, done: AtomicUsize::new(0) });
+        let subscription = broker.subscribe("topic", Metadata::new(), Arc::<Slow>::clone(&slow)).await.unwrap();
+        let message = |topic: &str| PublishRequest { topic: topic.to_owned(), ..<_>::default() };
+        for _ in 0..3 {
+            broker.publish(message("topic")).await.unwrap();
+        }
+        broker.pause(Publishing::Ends).await.unwrap();
+        permit.send(true).unwrap();
+        subscription.close().await;
+        assert_eq!(slow.done.load(Ordering::Relaxed), 3);
+        assert_eq!(broker.publish(message("topic")).await.unwrap_err().kind(), Kind::Unavailable);
+        broker.publish(message("other")).await.unwrap();
     }
 
     #[tokio::test]

@@ -5,7 +5,8 @@ use crate::error::error;
 use crate::stream::{keep_open, say_farewell};
 use async_trait::async_trait;
 use component_api::pubsub::{
-    Broker, BulkEntry, Deliver, FailedEntry, Features, Message, PublishRequest, Subscription, Verdict, publish_each,
+    Broker, BulkEntry, Deliver, FailedEntry, Features, Message, PublishRequest, Publishing, Subscription, Verdict,
+    publish_each,
 };
 use component_api::{Config, Error, Metadata, Registry, Result, Task};
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl Broker for PluggableBroker {
     }
 
     /// Most brokers do not know it: then closing a subscription has to do.
-    async fn pause(&self) -> Result<()> {
+    async fn pause(&self, _: Publishing) -> Result<()> {
         match self.client.clone().pause(PauseRequest {}).await {
             Ok(_) => self.paused.store(true, Ordering::Relaxed),
             Err(status) if status.code() == Code::Unimplemented => {}

@@ -4,6 +4,7 @@ mod world;
 
 use axum::body::Body;
 use block_pubsub::{Declared, Kind, bulk_publish_event, publish_event};
+use component_api::pubsub::Publishing;
 use foundation_app::{Rule, Subscription};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -338,7 +339,7 @@ async fn a_broker_that_is_slow_to_subscribe_holds_nothing_up() {
     world.subscriber.reconcile().await;
     world.publish("pubsub/orders", "1").await;
     assert_eq!(world.app.next().await.path, "/orders");
-    world.subscriber.end().await;
+    world.subscriber.end(Publishing::Ends).await;
 }
 
 #[tokio::test]
@@ -356,7 +357,7 @@ async fn stopping_waits_for_what_is_in_work() {
     world.subscriber.start().await;
     world.publish("pubsub/orders", "3").await;
     assert_eq!(world.app.next().await.json["data"], 3, "2 came when nobody was there");
-    world.subscriber.end().await;
+    world.subscriber.end(Publishing::Ends).await;
     world.subscriber.start().await;
     world.publish("pubsub/orders", "4").await;
     assert!(world.app.is_quiet());
@@ -428,7 +429,7 @@ async fn the_end_waits_for_streams() {
     assert_eq!(talk.hear().await.unwrap(), None);
     world.publish("pubsub/orders?metadata.cloudevent.id=1", "1").await;
     assert_eq!(talk.hear().await.unwrap().unwrap().id, "1");
-    let end = world.subscriber.end();
+    let end = world.subscriber.end(Publishing::Ends);
     tokio::pin!(end);
     assert!(futures_util::poll!(&mut end).is_pending());
     talk.process("1", Status::Success);

@@ -5,7 +5,7 @@ mod process;
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::binding::{Event, Handle, Request};
-use component_api::pubsub::{Deliver, Message, PublishRequest, Verdict};
+use component_api::pubsub::{Deliver, Message, PublishRequest, Publishing, Verdict};
 use component_api::state::{Concurrency, Consistency, DeleteRequest, GetRequest, SetRequest, Value};
 use component_api::{Config, Error, Kind, Lookup, Metadata, Registry, Result, Table};
 use process::{Process, soon};
@@ -147,7 +147,7 @@ async fn what_a_paused_broker_has_sent_is_delivered_before_the_end() {
         broker.publish(request).await.unwrap();
     }
     soon(heard.recv()).await.unwrap();
-    broker.pause().await.unwrap();
+    broker.pause(Publishing::Ends).await.unwrap();
     let end = subscription.close();
     allowed.add_permits(2);
     soon(end).await;
