@@ -134,9 +134,36 @@ impl Install {
         Ok(replaced)
     }
 
+    /// Takes the links away; programs of others, which were there before, come back. Returns those.
+    ///
+    /// # Errors
+    /// A link cannot be removed, or a program cannot be moved.
+    pub(crate) fn unlink_programs(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let restored = PROGRAMS.iter().filter_map(|name| self.unlink(name).transpose());
+        restored.collect()
+    }
+
+    fn unlink(&self, name: &str) -> anyhow::Result<Option<PathBuf>> {
+        let (program, aside) = (self.bin().join(name), self.aside(name));
+        if aside.exists() {
+            fs::rename(&aside, &program).with_context(|| format!("cannot restore {}", program.display()))?;
+            return Ok(Some(program));
+        }
+        match fs::remove_file(&program) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot remove {}", program.display()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn aside(&self, name: &str) -> PathBuf {
+        self.bin().join(format!("{name}.before"))
+    }
+
     /// A program that is no link of ours may be wanted back.
     fn put_aside(&self, name: &str) -> anyhow::Result<Option<PathBuf>> {
-        let (program, aside) = (self.bin().join(name), self.bin().join(format!("{name}.before")));
+        let (program, aside) = (self.bin().join(name), self.aside(name));
         if !program.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return Ok(None);
         }
@@ -270,6 +297,8 @@ mod tests {
         assert_eq!(install.link_programs().unwrap(), [install.bin().join("daprd.before")]);
         assert_eq!(fs::read_to_string(install.bin().join("daprd.before")).unwrap(), "theirs");
         assert!(install.link_programs().unwrap().is_empty(), "links of our own are replaced");
+        assert_eq!(install.unlink_programs().unwrap(), [install.bin().join("daprd")]);
+        assert_eq!(fs::read_to_string(install.bin().join("daprd")).unwrap(), "theirs");
     }
 
     #[test]

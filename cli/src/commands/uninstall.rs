@@ -39,7 +39,13 @@ impl Uninstall {
         refuse_kubernetes(self.kubernetes)?;
         let (console, install) = (context.console, Install::of(context)?);
         console.info("Removing Dapr from your machine...");
-        remove(&install.bin(), console)?;
+        let restored = install.unlink_programs()?;
+        for program in &restored {
+            console.info(format!("{} is what it was before", program.display()));
+        }
+        if restored.is_empty() {
+            remove(&install.bin(), console)?;
+        }
         match self.all {
             true => remove(&install.root, console)?,
             false => console.info(format!(
