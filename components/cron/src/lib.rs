@@ -29,7 +29,7 @@ pub fn register(registry: &mut Registry) {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
-    /// When events come: five or six fields of cron such as `0 30 * * * *` (seconds first), `@daily` and its like, or
+    /// Required. When events come: five or six fields of cron such as `0 30 * * * *` (seconds first), `@daily` and its like, or
     /// `@every 1m30s`. `TZ=Europe/Rome ` in front of fields names a time zone other than that of the machine.
     pub schedule: String,
 }

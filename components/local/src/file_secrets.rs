@@ -27,7 +27,7 @@ pub fn register(registry: &mut Registry) {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
-    /// Path of the file, which holds a JSON object. It is read once, when the component starts.
+    /// Required. Path of the file, which holds a JSON object. It is read once, when the component starts.
     pub secrets_file: String,
     /// Between the names of nested members.
     pub nested_separator: String,

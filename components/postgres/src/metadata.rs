@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectionMetadata {
-    /// Where the database is, as `host=localhost user=me password=... dbname=mine` or
+    /// Required unless the fields below say it all. Where the database is, as `host=localhost user=me password=... dbname=mine` or
     /// `postgres://me:...@localhost:5432/mine`. The fields below go before it. Alias: `url`.
     #[serde(alias = "url")]
     pub connection_string: Secret,

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectionMetadata {
-    /// Path of the database file such as `data.db`, or a URI such as `file:data.db?cache=private`. `:memory:` keeps
+    /// Required. Path of the database file such as `data.db`, or a URI such as `file:data.db?cache=private`. `:memory:` keeps
     /// everything in the process and forgets it at its end. Alias: `url`.
     #[serde(alias = "url")]
     pub connection_string: String,

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Metadata {
-    /// Path of the database file, or a `file:` URI. All sidecars of the machine that name the same file form one broker.
+    /// Required. Path of the database file, or a `file:` URI. All sidecars of the machine that name the same file form one broker.
     /// The file must be on a local disk. `:memory:` keeps everything in the process and forgets it at its end.
     pub connection_string: String,
     /// Group of consumers that share the messages: each message goes to one of them. Default: the app id.
