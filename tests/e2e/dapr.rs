@@ -264,7 +264,7 @@ async fn templates_run_several_apps_until_they_are_stopped() {
     let mut run = user.run(&["run", "--run-file", "."]);
     let instance = user.started(&second).await;
     run.prints(&format!("== APP - {first} == hello from one")).await;
-    run.prints("The App process exited with error code: 4").await;
+    run.prints(&format!("The App process of {first} exited with error code: 4")).await;
     assert_eq!(instance["runTemplateName"], "pair");
     assert_eq!(instance["runTemplatePath"], user.path("dapr.yaml").to_str().unwrap());
     let logs = user.path("two/.dapr/logs");

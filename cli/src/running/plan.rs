@@ -5,12 +5,15 @@ use crate::install::{Daprd, Install};
 use crate::ports::Ports;
 use crate::running::settings::Settings;
 use anyhow::ensure;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SENTRY: &str = "localhost:50001";
 const PLACEMENT: (&str, &str) = ("DAPR_PLACEMENT_HOST_ADDRESS", "50005");
 const SCHEDULER: (&str, &str) = ("DAPR_SCHEDULER_HOST_ADDRESS", "50006");
+/// How long a service on this machine may take to accept a connection.
+const PROBE: Duration = Duration::from_millis(200);
 const LABEL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// All that it takes to start an app and its sidecar.
@@ -187,10 +190,17 @@ impl Arguments {
             let usual = || context.environment.get(variable).unwrap_or(usual).to_owned();
             with_port(given.clone().unwrap_or_else(usual).trim(), port)
         };
-        self.add("placement-host-address", address(&settings.placement_host_address, PLACEMENT, "localhost"));
+        let usual = if placement_is_there() { "localhost" } else { "" };
+        self.add("placement-host-address", address(&settings.placement_host_address, PLACEMENT, usual));
         // The sidecar cannot use one yet, and would say so at every start.
         self.add("scheduler-host-address", address(&settings.scheduler_host_address, SCHEDULER, ""));
     }
+}
+
+/// Whether a placement service listens on this machine. A sidecar that is told of one is not ready before it has reached it.
+fn placement_is_there() -> bool {
+    let port: Option<u16> = PLACEMENT.1.parse().ok();
+    port.is_some_and(|port| TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), PROBE).is_ok())
 }
 
 /// An empty address disables the service.
@@ -286,7 +296,8 @@ mod tests {
         assert!(components.join("pubsub.yaml").exists());
         assert_eq!(value(&plan, "--dapr-http-port"), Some(plan.http_port.to_string().as_str()));
         assert_eq!(value(&plan, "--app-id"), Some(plan.app_id.as_str()));
-        assert_eq!(value(&plan, "--placement-host-address"), Some("localhost:50005"));
+        let placement = placement_is_there().then_some("localhost:50005");
+        assert_eq!(value(&plan, "--placement-host-address"), placement);
         assert_eq!((value(&plan, "--app-port"), value(&plan, "--config")), (None, None));
         assert!(!plan.app_listens);
     }

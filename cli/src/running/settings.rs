@@ -69,7 +69,7 @@ pub(crate) struct Settings {
     /// The path of a resources folder
     #[arg(long = "components-path", short = 'd', hide = true)]
     pub(crate) resources_path: Option<PathBuf>,
-    /// The address of the placement service, with or without its port. Empty disables placement [default: localhost]
+    /// The address of the placement service, with or without its port. Empty disables placement [default: localhost, if it is there]
     #[arg(long)]
     pub(crate) placement_host_address: Option<String>,
     /// The address of the scheduler service, with or without its port. Nothing is used by default
