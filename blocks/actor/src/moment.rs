@@ -87,8 +87,8 @@ fn iso_8601(text: &str) -> Option<Period> {
         match unit {
             'Y' => period.years = number,
             'M' => period.months = number,
-            'W' => period.days += number.checked_mul(7)?,
-            'D' => period.days += number,
+            'W' => period.days = period.days.checked_add(number.checked_mul(7)?)?,
+            'D' => period.days = period.days.checked_add(number)?,
             _ => return None,
         }
     }
@@ -99,7 +99,7 @@ fn iso_8601(text: &str) -> Option<Period> {
             'S' => 1,
             _ => return None,
         };
-        period.time += Duration::from_secs(u64::try_from(number).ok()? * seconds);
+        period.time = period.time.checked_add(Duration::from_secs(u64::try_from(number).ok()? * seconds))?;
     }
     Some(period)
 }
@@ -122,6 +122,12 @@ mod tests {
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn numbers_beyond_the_calendar_are_refused() {
+        assert!(Period::parse("P2000000000D2000000000D").is_err());
+        assert!(Period::parse("P2000000000W").is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! When a circuit breaker opens: a CEL expression over its counts (surface.md 6.3).
 use crate::breaker::Counts;
 use cel::{Context, Program, Value};
+use foundation_resources::check_expression;
 use std::fmt;
 
 /// Failures in a row after which a breaker without an expression opens.
@@ -27,8 +28,9 @@ impl Trip {
         if expression.is_empty() {
             return Ok(Self(None));
         }
-        let program = Program::compile(expression)
-            .map_err(|error| InvalidTrip { expression: expression.to_owned(), reason: error.to_string() })?;
+        let checked = check_expression(expression).map_err(str::to_owned);
+        let program = checked.and_then(|()| Program::compile(expression).map_err(|error| error.to_string()));
+        let program = program.map_err(|reason| InvalidTrip { expression: expression.to_owned(), reason })?;
         Ok(Self(Some((expression.to_owned(), program))))
     }
 

@@ -7,6 +7,7 @@ mod decode;
 mod diff;
 mod document;
 mod environment;
+mod expression;
 mod files;
 mod http_endpoint;
 mod mcp_server;
@@ -22,6 +23,7 @@ pub use component::{Component, ComponentSpec};
 pub use configuration::*;
 pub use decode::{DecodeError, decode};
 pub use diff::Diff;
+pub use expression::check_expression;
 pub use files::{load, load_text};
 pub use http_endpoint::{HttpEndpoint, HttpEndpointSpec, Tls, TlsDocument};
 pub use mcp_server::{
