@@ -11,7 +11,6 @@ use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 const SCOPE: &str = "dapr.runtime.processor.binding";
@@ -119,15 +118,13 @@ impl Reader {
 
     /// Brings what is at work in step with the components as they are now. Who gives up waiting for it leaves it to go on.
     pub async fn reconcile(self: &Arc<Self>) {
-        let (done, finished) = oneshot::channel();
         let reader = Arc::clone(self);
         let (ends, missing) = self.change();
-        self.drain.spawn(async move {
+        let work = async move {
             join_all(ends).await;
             join_all(missing.into_iter().map(|(name, aim)| reader.bring_to_work(name, aim))).await;
-            done.send(()).ok();
-        });
-        finished.await.ok();
+        };
+        self.drain.finish(work).await;
     }
 
     /// Returns the ends to wait for, and what has to be started.

@@ -11,20 +11,16 @@ use arc_swap::ArcSwap;
 use component_api::pubsub::{Broker, Publishing};
 use component_api::{Instance, Metadata};
 use foundation_app::{Channel, Subscription};
-use foundation_drain::{Change, Drain};
+use foundation_drain::{Change, Drain, until_done};
 use foundation_resiliency::{self as resiliency, BuiltIn, Policy};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// Pauses before subscribing again where a broker failed: from the first, by half as much more, to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a broker may take to pause.
 const PAUSING: Duration = Duration::from_secs(5);
 
@@ -158,13 +154,8 @@ impl Subscriber {
     /// it is tried again in the background. The app is asked if there was no broker until now. Who gives up waiting for it
     /// leaves it to go on.
     pub async fn reconcile(self: &Arc<Self>) {
-        let (done, finished) = oneshot::channel();
         let subscriber = Arc::clone(self);
-        self.drain.spawn(async move {
-            subscriber.bring_in_step().await;
-            done.send(()).ok();
-        });
-        finished.await.ok();
+        self.drain.finish(async move { subscriber.bring_in_step().await }).await;
     }
 
     /// Whether the subscriptions of a broker were brought in step with it.
@@ -311,14 +302,7 @@ impl Subscriber {
         }
         let subscriber = Arc::clone(self);
         self.drain.spawn_until_stopped(async move {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                sleep(pause).await;
-                pause = (pause + pause / 2).min(LAST_PAUSE);
-                if subscriber.try_reconcile().await {
-                    break;
-                }
-            }
+            until_done(|| subscriber.try_reconcile()).await;
             subscriber.state().retrying = false;
         });
     }

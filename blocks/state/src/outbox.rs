@@ -15,23 +15,17 @@ use bytes::Bytes;
 use component_api::pubsub::{Broker, Deliver, Subscription};
 use component_api::state::{Concurrency, Consistency, Operation, SetRequest, Store, Value};
 use component_api::{Instance, Live, Metadata, Properties};
-use foundation_drain::{Change, Drain, Places};
+use foundation_drain::{Change, Drain, Places, until_done};
 use foundation_metadata::is_truthy;
 use foundation_telemetry::SpanContext;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::sleep;
 use uuid::Uuid;
 
 const SCOPE: &str = "dapr.outbox";
 /// Marks an entry that is published and not written.
 const PROJECTION: &str = "outbox.projection";
-/// Pauses before a broker that failed is tried again: from the first, by half as much more, to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LAST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The pub/sub block, as the outbox sees it. What goes wrong is a sentence.
 #[async_trait]
@@ -108,15 +102,13 @@ impl Outbox {
     /// Passes on the events of all stores that have an outbox, as they and their brokers are now. Where a broker fails it is
     /// tried again in the background. Who gives up waiting for it leaves it to go on.
     pub async fn reconcile(self: &Arc<Self>) {
-        let (done, finished) = oneshot::channel();
         let outbox = Arc::clone(self);
-        self.drain.spawn(async move {
+        let work = async move {
             if !outbox.try_reconcile().await {
                 outbox.retry_in_background();
             }
-            done.send(()).ok();
-        });
-        finished.await.ok();
+        };
+        self.drain.finish(work).await;
     }
 
     /// Takes no more events, and waits for those in work.
@@ -181,14 +173,7 @@ impl Outbox {
         }
         let outbox = Arc::clone(self);
         self.drain.spawn_until_stopped(async move {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                sleep(pause).await;
-                pause = (pause + pause / 2).min(LAST_PAUSE);
-                if outbox.try_reconcile().await {
-                    break;
-                }
-            }
+            until_done(|| outbox.try_reconcile()).await;
             outbox.state().retrying = false;
         });
     }

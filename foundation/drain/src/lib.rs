@@ -1,12 +1,15 @@
 //! Ownership of tasks: every spawned task belongs to a [`Drain`], and ends when its drain does.
 mod isolated;
 mod places;
+mod retry;
 
 pub use isolated::{Panicked, isolated};
 pub use places::{Change, Places};
+pub use retry::until_done;
 
 use std::future::Future;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -48,6 +51,19 @@ impl Drain {
         });
     }
 
+    /// Runs work as a task of its own and waits for it. Who gives up waiting leaves it to go on.
+    pub async fn finish<F>(&self, work: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (done, finished) = oneshot::channel();
+        self.spawn(async move {
+            work.await;
+            done.send(()).ok();
+        });
+        finished.await.ok();
+    }
+
     /// Asks all tasks to stop; returns at once.
     pub fn stop(&self) {
         self.stopping.cancel();
@@ -84,7 +100,7 @@ mod tests {
     async fn close_waits_for_tasks_that_finish_their_work() {
         let drain = Drain::new();
         let inner = drain.child();
-        let (sent, received) = tokio::sync::oneshot::channel();
+        let (sent, received) = oneshot::channel();
         drain.spawn(async move {
             inner.stopped().await;
             sent.send(()).ok();
