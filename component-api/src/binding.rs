@@ -64,6 +64,14 @@ pub trait Binding: Send + Sync {
         Err(Error::unsupported("this binding has no output"))
     }
 
+    /// Makes the first contact with the server behind it, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not let us in.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends background work and connections.
     async fn close(&self) -> Result<()> {
         Ok(())

@@ -32,6 +32,14 @@ pub trait Store: Send + Sync {
     /// Tells of changes of these keys (no keys are all keys) until the subscription is closed or dropped.
     async fn subscribe(&self, keys: Vec<String>, metadata: Metadata, notify: Arc<dyn Notify>) -> Result<Subscription>;
 
+    /// Makes the first contact with the server behind it, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not let us in.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends background work and connections.
     async fn close(&self) -> Result<()> {
         Ok(())

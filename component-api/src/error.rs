@@ -1,6 +1,7 @@
 //! The error of a component: what kind of trouble it is, and a sentence for the person who has to act.
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What went wrong in a backend, in terms that a block can decide on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +29,12 @@ pub enum Kind {
 }
 
 /// An error of a component. Its text never contains a secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error {
     kind: Kind,
     message: String,
     grpc_code: Option<i32>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
     answer: Option<Box<Answer>>,
 }
 
@@ -70,7 +71,7 @@ impl Error {
 
     /// The same error with the one that caused it.
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

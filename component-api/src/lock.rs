@@ -22,6 +22,14 @@ pub trait Store: Send + Sync {
     /// Lets go of the lock if `owner` holds it.
     async fn unlock(&self, resource: &str, owner: &str) -> Result<Unlocked>;
 
+    /// Makes the first contact with the server behind it, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not let us in.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends background work and connections.
     async fn close(&self) -> Result<()> {
         Ok(())

@@ -140,6 +140,14 @@ pub trait Broker: Send + Sync {
         Ok(())
     }
 
+    /// Makes the first contact with the server behind it, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not let us in.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends background work and connections; later calls fail.
     async fn close(&self) -> Result<()> {
         Ok(())

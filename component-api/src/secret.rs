@@ -23,4 +23,12 @@ pub trait Store: Send + Sync {
 
     /// All secrets by name.
     async fn bulk_get(&self, metadata: &Metadata) -> Result<BTreeMap<String, Secret>>;
+
+    /// Makes the first contact with the server behind it, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not let us in.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
 }

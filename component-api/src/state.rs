@@ -188,6 +188,14 @@ pub trait Store: Send + Sync {
         stream::iter(deletes).buffered(BULK_PARALLELISM).collect().await
     }
 
+    /// Makes the first contact with the server behind it, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be reached, or does not let us in.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Ends background work and connections.
     async fn close(&self) -> Result<()> {
         Ok(())

@@ -1,6 +1,7 @@
 //! Components from resources: made, started, kept, replaced (surface.md 3.2, protocols.md 8.2, suite.md 4.5).
 mod category;
 mod error;
+mod greeting;
 mod live;
 mod retired;
 mod values;
@@ -138,9 +139,10 @@ impl Components {
         let made = timeout(component.spec.init_timeout(), self.make(category, component, properties)).await;
         let made = made.unwrap_or_else(|_| Err(init_failure(component, "context deadline exceeded")));
         self.count(component, &made);
-        let replaced = self.live.insert(made.map_err(|failure| logged(component, failure))?);
+        let (greeting, replaced) = self.live.insert(made.map_err(|failure| logged(component, failure))?);
         replaced.into_iter().for_each(|old| self.drain.spawn(old.close(self.drain.token())));
         tracing::info!(target: SCOPE, "Component loaded: {log_name}");
+        self.drain.spawn_until_stopped(greeting);
         Ok(())
     }
 

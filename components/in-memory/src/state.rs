@@ -3,10 +3,8 @@ mod entries;
 mod pattern;
 
 use async_trait::async_trait;
-use component_api::state::{
-    DeleteRequest, Features, GetRequest, Item, KeysPage, Operation, SetRequest, Store, time_to_live,
-};
-use component_api::{Descriptor, Error, Metadata, Registry, Result, Status, Task};
+use component_api::state::{DeleteRequest, Features, GetRequest, Item, KeysPage, Operation, SetRequest, Store};
+use component_api::{Descriptor, Error, Metadata, Registry, Result, Status, Task, metadata_value};
 use entries::{Entries, Entry};
 use jiff::Timestamp;
 use pattern::Pattern;
@@ -184,6 +182,15 @@ fn check(entries: &Entries, operation: &Operation, now: Timestamp) -> Result<()>
     }
 }
 
+/// Seconds that an entry shall live. Like Dapr's, this store takes any whole number, and what is not above zero is for ever.
+fn time_to_live(metadata: &Metadata) -> Result<Option<u64>> {
+    let Some(text) = metadata_value(metadata, "ttlInSeconds").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let refusal =
+        |_| Error::invalid(format!("metadata 'ttlInSeconds' is '{text}', which is no whole number of seconds"));
+    let seconds: i64 = text.parse().map_err(refusal)?;
+    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0))
+}
+
 fn item(entry: &Entry) -> Item {
     let expires = |time: Timestamp| ("ttlExpireTime".to_owned(), time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     Item {
@@ -211,4 +218,17 @@ fn read(entries: &RwLock<Entries>) -> RwLockReadGuard<'_, Entries> {
 
 fn write(entries: &RwLock<Entries>) -> RwLockWriteGuard<'_, Entries> {
     entries.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_whole_number_is_a_time_to_live() {
+        let read = |text: &str| time_to_live(&Metadata::from([("ttlInSeconds".to_owned(), text.to_owned())])).ok();
+        assert_eq!([read("2"), read("-2"), read("0"), read("")], [Some(Some(2)), Some(None), Some(None), Some(None)]);
+        assert_eq!(read("9223372036854775807"), Some(Some(9_223_372_036_854_775_807)));
+        assert_eq!([read("soon"), read("1.5")], [None, None]);
+    }
 }

@@ -99,6 +99,10 @@ impl Binding for PostgresBinding {
         Ok(Response { data: Some(data), metadata, failure: None })
     }
 
+    async fn ping(&self) -> Result<()> {
+        self.database.ping().await
+    }
+
     async fn close(&self) -> Result<()> {
         self.database.close();
         Ok(())

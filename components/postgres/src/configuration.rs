@@ -12,7 +12,7 @@ use crate::metadata::check_name;
 use async_trait::async_trait;
 use component_api::configuration::{Item, Items, Notify, Store};
 use component_api::pubsub::Subscription;
-use component_api::{Descriptor, Error, Metadata as Pairs, Registry, Result, Status, Task, metadata_value};
+use component_api::{Descriptor, Error, Metadata as Pairs, Outage, Registry, Result, Status, Task, metadata_value};
 use follower::Follower;
 use listener::Listener;
 use std::sync::Arc;
@@ -84,15 +84,21 @@ impl Store for PostgresConfiguration {
     async fn subscribe(&self, keys: Vec<String>, metadata: Pairs, notify: Arc<dyn Notify>) -> Result<Subscription> {
         let (config, connector) = self.table.database.own_connection();
         let listener = Listener { config, connector, channel: self.channel(&metadata)? };
+        let mut outage = Outage::default();
         let listening = match listener.listen().await {
             Err(error) if error.is_temporary() => {
+                outage.failed();
                 tracing::warn!("configuration.postgresql: subscribing is tried again: {error}");
                 None
             }
             listening => Some(listening?),
         };
-        let follower = Follower { listener, table: Arc::clone(&self.table), keys, notify };
+        let follower = Follower { listener, table: Arc::clone(&self.table), keys, notify, outage };
         Ok(Subscription::new(Task::until(self.closing.clone(), follower.run(listening))))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.table.database.ping().await
     }
 
     async fn close(&self) -> Result<()> {

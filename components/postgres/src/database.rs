@@ -8,12 +8,12 @@ pub(crate) use migrations::{Migrations, migrate};
 use crate::connection_string::target;
 use crate::metadata::ConnectionMetadata;
 use crate::tls;
-use component_api::{Error, Kind, Result};
+use component_api::{Error, Kind, OnDemand, Result};
 use deadpool_postgres::{Client, Hook, HookError, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Config, Row, Statement};
@@ -30,13 +30,19 @@ pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A database.
 pub(crate) struct Database {
-    pool: Pool,
+    entrance: Entrance,
     config: Config,
     connector: MakeRustlsConnect,
-    timeout: Duration,
     keeps_statements: bool,
-    migrations: Option<Migrations>,
-    migrated: OnceCell<()>,
+    migrations: Option<Arc<Migrations>>,
+    migrated: OnDemand<()>,
+}
+
+/// Where connections come from, and how long that may take.
+#[derive(Clone)]
+struct Entrance {
+    pool: Pool,
+    timeout: Duration,
 }
 
 impl Database {
@@ -59,13 +65,12 @@ impl Database {
         let pool = pool.pre_recycle(fresh(metadata.connection_max_idle_time.0)).build();
         let pool = pool.map_err(|error| Error::other("preparing a pool of connections").with_source(error))?;
         Ok(Self {
-            pool,
+            entrance: Entrance { pool, timeout: metadata.timeout.0 },
             config: target.config,
             connector,
-            timeout: metadata.timeout.0,
             keeps_statements: metadata.keeps_statements(),
-            migrations,
-            migrated: OnceCell::new(),
+            migrations: migrations.map(Arc::new),
+            migrated: OnDemand::default(),
         })
     }
 
@@ -99,33 +104,23 @@ impl Database {
 
     /// A connection for several statements, to a database that is up to date.
     pub(crate) async fn client(&self) -> Result<Client> {
-        self.migrated.get_or_try_init(|| self.migrate()).await?;
-        self.connect().await
+        let migrate = || {
+            let (entrance, migrations) = (self.entrance.clone(), self.migrations.clone());
+            async move { entrance.migrate(migrations.as_deref()).await }
+        };
+        self.migrated.get(migrate).await?;
+        self.entrance.connect().await
+    }
+
+    /// Whether the database is there and lets us in.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        self.client().await.map(drop)
     }
 
     /// The result of something, or that it was not there in time.
     pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        timeout(self.timeout, work).await.unwrap_or_else(|_| Err(self.too_slow()))
-    }
-
-    async fn migrate(&self) -> Result<()> {
-        let Some(migrations) = &self.migrations else { return Ok(()) };
-        let mut client = self.connect().await?;
-        let migrated =
-            timeout(MIGRATION, migrate(&mut client, migrations)).await.unwrap_or_else(|_| Err(self.too_slow()));
-        finish(client, migrated)
-    }
-
-    async fn connect(&self) -> Result<Client> {
-        let client = timeout(self.timeout, self.pool.get()).await.map_err(|_| self.too_slow())?;
-        client.map_err(|error| match error {
-            PoolError::Backend(error) => translate(&error),
-            other => Error::new(Kind::Unavailable, "no connection to the database").with_source(other),
-        })
-    }
-
-    fn too_slow(&self) -> Error {
-        Error::new(Kind::Timeout, format!("the database did not answer within {:?}", self.timeout))
+        let longest = self.entrance.timeout;
+        timeout(longest, work).await.unwrap_or_else(|_| Err(too_slow(longest)))
     }
 
     /// How a connection of its own is made.
@@ -135,8 +130,29 @@ impl Database {
 
     /// Ends all connections; later operations fail.
     pub(crate) fn close(&self) {
-        self.pool.close();
+        self.entrance.pool.close();
     }
+}
+
+impl Entrance {
+    async fn migrate(&self, migrations: Option<&Migrations>) -> Result<()> {
+        let Some(migrations) = migrations else { return Ok(()) };
+        let mut client = self.connect().await?;
+        let migrated = timeout(MIGRATION, migrate(&mut client, migrations)).await;
+        finish(client, migrated.unwrap_or_else(|_| Err(too_slow(MIGRATION))))
+    }
+
+    async fn connect(&self) -> Result<Client> {
+        let client = timeout(self.timeout, self.pool.get()).await.map_err(|_| too_slow(self.timeout))?;
+        client.map_err(|error| match error {
+            PoolError::Backend(error) => translate(&error),
+            other => Error::new(Kind::Unavailable, "no connection to the database").with_source(other),
+        })
+    }
+}
+
+fn too_slow(longest: Duration) -> Error {
+    Error::new(Kind::Timeout, format!("the database did not answer within {longest:?}"))
 }
 
 /// Refuses connections that were idle for too long; zero is no limit.

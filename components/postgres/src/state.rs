@@ -185,8 +185,11 @@ impl Store for PostgresStore {
         let read = self.database.query(&self.rows.get, &[&&keys[..]]).await;
         let items =
             read.and_then(|rows| rows.iter().map(|row| self.rows.item(row)).collect::<Result<BTreeMap<_, _>>>());
-        let again = |error: &Error| Error::new(error.kind(), error.to_string());
-        keys.iter().map(|key| items.as_ref().map(|items| items.get(key).cloned()).map_err(again)).collect()
+        keys.iter().map(|key| items.as_ref().map(|items| items.get(key).cloned()).map_err(Clone::clone)).collect()
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.database.ping().await
     }
 
     async fn close(&self) -> Result<()> {

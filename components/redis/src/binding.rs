@@ -88,6 +88,10 @@ impl Binding for RedisBinding {
         Ok(Response::default())
     }
 
+    async fn ping(&self) -> Result<()> {
+        self.connections.ping().await
+    }
+
     async fn close(&self) -> Result<()> {
         self.connections.close();
         Ok(())

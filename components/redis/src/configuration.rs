@@ -7,7 +7,7 @@ use crate::metadata::ConnectionMetadata;
 use async_trait::async_trait;
 use component_api::configuration::{Item, Items, Notify, Store};
 use component_api::pubsub::Subscription;
-use component_api::{Descriptor, Error, Metadata, Registry, Result, Status, Task};
+use component_api::{Descriptor, Error, Metadata, Outage, Registry, Result, Status, Task};
 use events::Events;
 use follower::Follower;
 use std::sync::Arc;
@@ -56,9 +56,7 @@ impl Store for RedisConfiguration {
         if !keys.is_empty() {
             return items(&self.connections, keys).await;
         }
-        let all: Vec<Vec<u8>> = self.connections.run(redis::cmd("KEYS").arg("*")).await?;
-        let all: Vec<_> = all.into_iter().filter_map(|key| String::from_utf8(key).ok()).collect();
-        items(&self.connections, &all).await
+        items(&self.connections, &self.connections.keys("*").await?).await
     }
 
     /// While the server is away nothing is told; when it is back, everything.
@@ -69,15 +67,21 @@ impl Store for RedisConfiguration {
             ));
         }
         let events = Events { connections: Arc::clone(&self.connections), database: self.database, keys };
+        let mut outage = Outage::default();
         let listening = match events.listen().await {
             Err(error) if error.is_temporary() => {
+                outage.failed();
                 tracing::warn!("configuration.redis: subscribing is tried again: {error}");
                 None
             }
             listening => Some(listening?),
         };
-        let follower = Follower { events, notify };
+        let follower = Follower { events, notify, outage };
         Ok(Subscription::new(Task::until(self.closing.clone(), follower.run(listening))))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.connections.ping().await
     }
 
     async fn close(&self) -> Result<()> {

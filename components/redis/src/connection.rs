@@ -1,6 +1,9 @@
 //! One connection for every role: made when it is first needed, and made anew after it broke.
 mod error;
+mod failure;
+mod keys;
 mod link;
+mod replicas;
 mod request;
 mod server;
 
@@ -9,13 +12,13 @@ pub(crate) use link::Link;
 pub(crate) use request::Request;
 
 use crate::metadata::{ConnectionMetadata, limited};
-use component_api::Result;
-use futures_util::future::{BoxFuture, FutureExt, Shared};
-use redis::{FromRedisValue, RedisError, RedisResult, Value};
+use component_api::{OnDemand, Result};
+use failure::Failure;
+use redis::{FromRedisValue, RedisError, Value};
+use replicas::Replicas;
 use server::Server;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 /// How long connecting may take when nothing is said.
@@ -23,17 +26,15 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an operation may take when nothing is said.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A connection, or one that is being made; many operations wait for the same one.
-type Connecting = Shared<BoxFuture<'static, RedisResult<Link>>>;
-
 /// A server and the connection to it that all operations share.
 #[derive(Debug)]
 pub(crate) struct Connections {
     server: Arc<Server>,
-    link: Mutex<Option<Connecting>>,
+    link: OnDemand<Link, RedisError>,
     read_timeout: Duration,
     retries: Retries,
-    replicas: OnceCell<usize>,
+    replicas: Replicas,
+    is_cluster: bool,
 }
 
 /// How an operation is tried again on a new connection.
@@ -58,66 +59,54 @@ impl Connections {
         };
         Ok(Self {
             server: Arc::new(Server::new(metadata, dial_timeout)?),
-            link: Mutex::default(),
+            link: OnDemand::default(),
             read_timeout: limited(metadata.read_timeout, READ_TIMEOUT),
             retries,
-            replicas: OnceCell::new(),
+            replicas: Replicas::default(),
+            is_cluster: metadata.is_cluster(),
         })
     }
 
     /// Does a request, again on a new connection if the connection breaks.
     pub(crate) async fn run<'a, T: FromRedisValue>(&self, request: impl Into<Request<'a>>) -> Result<T> {
-        let request = request.into();
+        self.insist(&request.into(), |failure| failure.is_worth_a_retry()).await
+    }
+
+    /// Does a request that must not be done twice: it is tried again only if the server has surely not done it.
+    pub(crate) async fn run_once<'a, T: FromRedisValue>(&self, request: impl Into<Request<'a>>) -> Result<T> {
+        self.insist(&request.into(), |failure| failure.is_worth_a_retry() && !failure.may_be_done).await
+    }
+
+    async fn insist<T: FromRedisValue>(&self, request: &Request<'_>, again: fn(&Failure) -> bool) -> Result<T> {
         let mut pause = self.retries.first_pause;
         for _ in 0..self.retries.count {
-            match self.attempt(&request).await {
-                Err(error) if error::is_worth_a_retry(&error) => sleep(pause).await,
+            match self.attempt(request).await {
+                Err(failure) if again(&failure) => sleep(pause).await,
                 result => return self.answer(result),
             }
             pause = (pause * 2).min(self.retries.longest_pause);
         }
-        self.answer(self.attempt(&request).await)
+        self.answer(self.attempt(request).await)
     }
 
-    /// Does a request that must not be done twice.
-    pub(crate) async fn run_once<'a, T: FromRedisValue>(&self, request: impl Into<Request<'a>>) -> Result<T> {
-        self.answer(self.attempt(&request.into()).await)
+    fn answer<T: FromRedisValue>(&self, result: std::result::Result<Value, Failure>) -> Result<T> {
+        let value = result.map_err(|failure| self.translate(&failure.error))?;
+        redis::from_redis_value(value).map_err(|error| self.translate(&error.into()))
     }
 
-    fn answer<T: FromRedisValue>(&self, result: RedisResult<Value>) -> Result<T> {
-        let read = result.and_then(|value| Ok(redis::from_redis_value(value)?));
-        read.map_err(|error| self.translate(&error))
-    }
-
-    async fn attempt(&self, request: &Request<'_>) -> RedisResult<Value> {
-        let mut link = self.link().await?;
+    async fn attempt(&self, request: &Request<'_>) -> std::result::Result<Value, Failure> {
+        let (server, read_timeout) = (&self.server, self.read_timeout);
+        let connect = || {
+            let server = Arc::clone(server);
+            async move { server.connect(read_timeout).await }
+        };
+        let (mut link, serial) = self.link.get(connect).await.map_err(Failure::before)?;
         let result = request.send(&mut link).await;
         if result.as_ref().is_err_and(error::ends_a_connection) {
-            self.forget();
+            self.link.discard(serial);
+            self.replicas.forget();
         }
-        result
-    }
-
-    /// The connection, or a new one. Whoever waits for it drives it on, so that none waits for one who sleeps.
-    async fn link(&self) -> RedisResult<Link> {
-        let connecting = {
-            let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
-            link.get_or_insert_with(|| self.connect().shared()).clone()
-        };
-        let connected = connecting.await;
-        if connected.is_err() {
-            self.forget();
-        }
-        connected
-    }
-
-    fn connect(&self) -> BoxFuture<'static, RedisResult<Link>> {
-        let (server, read_timeout) = (Arc::clone(&self.server), self.read_timeout);
-        Box::pin(async move { server.connect(read_timeout).await })
-    }
-
-    fn forget(&self) {
-        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        result.map_err(Failure::after)
     }
 
     /// A connection of its own for commands that wait on the server for up to that long.
@@ -130,14 +119,9 @@ impl Connections {
         self.server.pubsub().await.map_err(|error| self.translate(&error))
     }
 
-    /// How many replicas the server had when it was first asked.
-    pub(crate) async fn replicas(&self) -> Result<usize> {
-        let ask = || async {
-            let info: String = self.run(redis::cmd("INFO").arg("replication")).await?;
-            let line = info.lines().find_map(|line| line.strip_prefix("connected_slaves:"));
-            Ok(line.and_then(|count| count.trim().parse().ok()).unwrap_or_default())
-        };
-        self.replicas.get_or_try_init(ask).await.copied()
+    /// Whether the server is there and lets us in.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        self.run::<Value>(&redis::cmd("PING")).await.map(drop)
     }
 
     /// An error of this server in the components' terms.
@@ -147,6 +131,6 @@ impl Connections {
 
     /// Lets go of the connection; a later operation would make a new one.
     pub(crate) fn close(&self) {
-        self.forget();
+        self.link.take();
     }
 }

@@ -73,11 +73,15 @@ impl Store for RedisLocks {
     async fn unlock(&self, resource: &str, owner: &str) -> Result<Unlocked> {
         let mut call = self.unlock.prepare_invoke();
         call.key(resource).arg(owner);
-        Ok(match self.connections.run::<i64>(&call).await? {
+        Ok(match self.connections.run_once::<i64>(&call).await? {
             -1 => Unlocked::NoLock,
             -2 => Unlocked::OtherOwner,
             _ => Unlocked::Success,
         })
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.connections.ping().await
     }
 
     async fn close(&self) -> Result<()> {

@@ -103,6 +103,10 @@ impl Broker for RedisStreams {
         Ok(Subscription::new(Task::spawn(run)))
     }
 
+    async fn ping(&self) -> Result<()> {
+        self.connections.ping().await
+    }
+
     async fn close(&self) -> Result<()> {
         self.closing.cancel();
         self.connections.close();

@@ -69,7 +69,13 @@ impl RedisStore {
     async fn apply(&self, steps: &[Step]) -> Result<()> {
         let mut call = self.script.prepare_invoke();
         steps.iter().for_each(|step| step.add_to(&mut call));
-        match self.connections.run::<i64>(&call).await? {
+        // A guarded write that is done twice would be refused the second time, though it was done.
+        let applied = if steps.iter().all(Step::may_be_repeated) {
+            self.connections.run::<i64>(&call).await?
+        } else {
+            self.connections.run_once::<i64>(&call).await?
+        };
+        match applied {
             0 => Ok(()),
             _ => {
                 Err(Error::new(Kind::EtagMismatch, "the entry has another etag, or was written first by somebody else"))
@@ -158,7 +164,7 @@ impl Store for RedisStore {
         if pattern.is_empty() {
             return Err(Error::invalid("keys like pattern cannot be empty"));
         }
-        let mut keys = self.scan(&pattern::glob(pattern)).await?;
+        let mut keys = self.connections.keys(&pattern::glob(pattern)).await?;
         keys.retain(|key| continuation.as_ref().is_none_or(|last| key > last));
         let size = page_size.filter(|size| *size > 0).map_or(usize::MAX, |size| size as usize);
         let continuation = (keys.len() > size).then(|| keys[size - 1].clone());
@@ -166,35 +172,13 @@ impl Store for RedisStore {
         Ok(KeysPage { keys, continuation })
     }
 
+    async fn ping(&self) -> Result<()> {
+        self.connections.ping().await
+    }
+
     async fn close(&self) -> Result<()> {
         self.connections.close();
         Ok(())
-    }
-}
-
-impl RedisStore {
-    /// All keys that match, in order and once each. What is no text is none of ours.
-    async fn scan(&self, glob: &str) -> Result<Vec<String>> {
-        let mut found = Vec::<Vec<u8>>::new();
-        if self.is_cluster {
-            // Only this command is sent to all nodes.
-            found = self.connections.run(redis::cmd("KEYS").arg(glob)).await?;
-        } else {
-            let mut cursor = 0_u64;
-            loop {
-                let scan = redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(glob).arg("COUNT").arg(1000).to_owned();
-                let (next, keys): (u64, Vec<Vec<u8>>) = self.connections.run(&scan).await?;
-                found.extend(keys);
-                if next == 0 {
-                    break;
-                }
-                cursor = next;
-            }
-        }
-        let mut keys: Vec<_> = found.into_iter().filter_map(|key| String::from_utf8(key).ok()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(keys)
     }
 }
 

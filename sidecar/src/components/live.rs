@@ -1,10 +1,13 @@
 //! The components that run.
 use super::category::Category;
+use super::greeting::greet;
 use super::retired::{Closable, Retired};
 use component_api::{
     Instance, Live as Table, Properties, binding, configuration, conversation, crypto, lock, middleware, pubsub,
     secret, state,
 };
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
 
 /// All components that run.
 #[derive(Clone, Default)]
@@ -28,6 +31,7 @@ pub(crate) struct Made {
     name: String,
     category: Category,
     keep: Keep,
+    greeting: BoxFuture<'static, ()>,
 }
 
 impl Made {
@@ -38,16 +42,19 @@ impl Made {
         table: fn(&Live) -> &Table<T>,
     ) -> Self {
         let name = instance.name.clone();
-        Self { name, category, keep: Box::new(move |live| table(live).insert(instance).map(Retired::new)) }
+        let log_name = format!("{name} ({}/{})", instance.kind, instance.version);
+        let greeting = Box::pin(greet(Arc::downgrade(&instance.component), log_name));
+        Self { name, category, keep: Box::new(move |live| table(live).insert(instance).map(Retired::new)), greeting }
     }
 }
 
 impl Live {
-    /// Keeps a component. Returns the one whose place it takes, of whatever category that was.
-    pub(crate) fn insert(&self, made: Made) -> Option<Retired> {
+    /// Keeps a component. Returns its first contact with its server, which is to be run, and the one whose place it takes,
+    /// of whatever category that was.
+    pub(crate) fn insert(&self, made: Made) -> (BoxFuture<'static, ()>, Option<Retired>) {
         let others = self.tables().into_iter().filter(|(category, _)| *category != made.category);
         let elsewhere = others.filter_map(|(_, table)| table.take(&made.name)).last();
-        (made.keep)(self).or(elsewhere)
+        (made.greeting, (made.keep)(self).or(elsewhere))
     }
 
     /// Takes a component out, of whatever category it is.

@@ -47,7 +47,27 @@ impl Retired {
 /// What all kinds of components have in common.
 #[async_trait]
 pub(crate) trait Closable: Send + Sync + 'static {
+    /// Makes the first contact with the server behind it, if there is one.
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn close(&self) -> Result<()>;
+}
+
+macro_rules! closable_with_server {
+    ($($component:path)*) => {$(
+        #[async_trait]
+        impl Closable for dyn $component {
+            async fn ping(&self) -> Result<()> {
+                <Self as $component>::ping(self).await
+            }
+
+            async fn close(&self) -> Result<()> {
+                <Self as $component>::close(self).await
+            }
+        }
+    )*};
 }
 
 macro_rules! closable {
@@ -61,12 +81,16 @@ macro_rules! closable {
     )*};
 }
 
-closable! {
-    state::Store pubsub::Broker binding::Binding configuration::Store lock::Store crypto::Keys conversation::Model
-}
+closable_with_server! { state::Store pubsub::Broker binding::Binding configuration::Store lock::Store }
+
+closable! { crypto::Keys conversation::Model }
 
 #[async_trait]
 impl Closable for dyn secret::Store {
+    async fn ping(&self) -> Result<()> {
+        secret::Store::ping(self).await
+    }
+
     async fn close(&self) -> Result<()> {
         Ok(())
     }

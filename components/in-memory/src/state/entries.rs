@@ -61,8 +61,9 @@ impl Entries {
         }
     }
 
-    pub(super) fn set(&mut self, key: String, data: &Bytes, seconds: Option<u32>, now: Timestamp) {
-        let lifetime = |seconds: u32| now.checked_add(SignedDuration::from_secs(seconds.into())).ok();
+    pub(super) fn set(&mut self, key: String, data: &Bytes, seconds: Option<u64>, now: Timestamp) {
+        // What lies behind the end of the calendar is for ever.
+        let lifetime = |seconds: u64| now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok();
         let expires = seconds.and_then(lifetime);
         self.soonest = [self.soonest, expires].into_iter().flatten().min();
         // A copy, since the bytes may be a small part of a large request.

@@ -1,6 +1,7 @@
 //! The loop of a subscription: tell what changed, and begin anew when the connection breaks.
 use super::Table;
 use super::listener::{Listener, Listening};
+use component_api::Outage;
 use component_api::configuration::{Item, Items, Notify};
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
@@ -17,11 +18,12 @@ pub(super) struct Follower {
     pub(super) table: Arc<Table>,
     pub(super) keys: Vec<String>,
     pub(super) notify: Arc<dyn Notify>,
+    pub(super) outage: Outage,
 }
 
 impl Follower {
     /// Tells of changes for ever.
-    pub(super) async fn run(self, listening: Option<Listening>) {
+    pub(super) async fn run(mut self, listening: Option<Listening>) {
         if let Some(listening) = listening {
             self.tell_changes(listening).await;
         }
@@ -29,10 +31,16 @@ impl Follower {
             sleep(PAUSE).await;
             match self.listener.listen().await {
                 Ok(listening) => {
+                    if self.outage.worked() {
+                        tracing::info!("configuration.postgresql: changes are told again");
+                    }
                     self.tell_all().await;
                     self.tell_changes(listening).await;
                 }
-                Err(error) => tracing::warn!("configuration.postgresql: no changes are told for now: {error}"),
+                Err(error) if self.outage.failed() => {
+                    tracing::warn!("configuration.postgresql: no changes are told for now: {error}");
+                }
+                Err(_) => {}
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The loop of a subscription: tell what changed, and begin anew when the connection breaks.
 use super::events::Events;
 use super::items;
-use component_api::Result;
 use component_api::configuration::{Item, Items, Notify};
+use component_api::{Outage, Result};
 use futures_util::StreamExt;
 use redis::aio::PubSub;
 use std::sync::Arc;
@@ -16,11 +16,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Follower {
     pub(super) events: Events,
     pub(super) notify: Arc<dyn Notify>,
+    pub(super) outage: Outage,
 }
 
 impl Follower {
     /// Tells of changes for ever.
-    pub(super) async fn run(self, listening: Option<PubSub>) {
+    pub(super) async fn run(mut self, listening: Option<PubSub>) {
         if let Some(listening) = listening {
             self.tell_changes(listening).await;
         }
@@ -28,10 +29,16 @@ impl Follower {
             sleep(PAUSE).await;
             match self.events.listen().await {
                 Ok(listening) => {
+                    if self.outage.worked() {
+                        tracing::info!("configuration.redis: changes are told again");
+                    }
                     self.tell_all().await;
                     self.tell_changes(listening).await;
                 }
-                Err(error) => tracing::warn!("configuration.redis: no changes are told for now: {error}"),
+                Err(error) if self.outage.failed() => {
+                    tracing::warn!("configuration.redis: no changes are told for now: {error}");
+                }
+                Err(_) => {}
             }
         }
     }
@@ -57,10 +64,14 @@ impl Follower {
     /// What may have changed while nobody listened.
     async fn tell_all(&self) {
         let keys = match self.events.keys.is_empty() {
-            true => self.events.connections.run(redis::cmd("KEYS").arg("*")).await.unwrap_or_default(),
-            false => self.events.keys.clone(),
+            true => self.events.connections.keys("*").await,
+            false => Ok(self.events.keys.clone()),
         };
-        match items(&self.events.connections, &keys).await {
+        let found = match keys {
+            Ok(keys) => items(&self.events.connections, &keys).await,
+            Err(error) => Err(error),
+        };
+        match found {
             Ok(found) if !found.is_empty() => self.notify.changed(found).await,
             Ok(_) => {}
             Err(error) => tracing::warn!("configuration.redis: changes may be missing: {error}"),

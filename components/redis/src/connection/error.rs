@@ -35,7 +35,7 @@ pub(super) fn ends_a_connection(error: &RedisError) -> bool {
     is_unreachable(error) || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
-fn is_unreachable(error: &RedisError) -> bool {
+pub(super) fn is_unreachable(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_connection_dropped()
         || error.is_connection_refusal()

@@ -1,7 +1,8 @@
 //! A connection to one server or to a cluster.
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, Pipeline, RedisFuture, Value};
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
 use std::fmt;
 
 /// A connection to one server or to a cluster. Clones share it.
@@ -9,6 +10,19 @@ use std::fmt;
 pub(crate) enum Link {
     Node(MultiplexedConnection),
     Cluster(ClusterConnection),
+}
+
+impl Link {
+    /// Sends a command to the master of that slot; one server has all of them.
+    pub(super) async fn on_slot(&mut self, command: &Cmd, slot: u16) -> RedisResult<Value> {
+        match self {
+            Self::Node(node) => command.query_async(node).await,
+            Self::Cluster(cluster) => {
+                let master = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
+                cluster.route_command(command.clone(), RoutingInfo::SingleNode(master)).await
+            }
+        }
+    }
 }
 
 impl ConnectionLike for Link {

@@ -5,6 +5,8 @@ use redis::{Cmd, Pipeline, RedisResult, ScriptInvocation, Value};
 /// What can be sent to a server, as often as needed.
 pub(crate) enum Request<'a> {
     Command(&'a Cmd),
+    /// A command for the master of that slot of a cluster.
+    OnSlot(&'a Cmd, u16),
     Pipeline(&'a Pipeline),
     Script(&'a ScriptInvocation<'a>),
 }
@@ -13,6 +15,7 @@ impl Request<'_> {
     pub(super) async fn send(&self, link: &mut Link) -> RedisResult<Value> {
         match self {
             Self::Command(command) => command.query_async(link).await,
+            Self::OnSlot(command, slot) => link.on_slot(command, *slot).await,
             Self::Pipeline(pipeline) => pipeline.query_async(link).await,
             Self::Script(script) => script.invoke_async(link).await,
         }

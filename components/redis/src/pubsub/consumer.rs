@@ -4,8 +4,8 @@ use super::entry::message;
 use super::group::Group;
 use super::metadata::PubSubMetadata;
 use crate::connection::Link;
-use component_api::Result;
 use component_api::pubsub::{Deliver, Verdict};
+use component_api::{Outage, Result};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::streams::StreamId;
@@ -41,10 +41,12 @@ pub(super) struct Consumer {
     /// The look for abandoned messages, if any.
     looks: Running<Result<Vec<StreamId>>>,
     /// The renewal of the claim to our messages, if any.
-    renewals: Running<()>,
+    renewals: Running<Result<()>>,
     /// Number of the connection that waits, by which the server can be told to end the wait.
     waiting: Arc<AtomicI64>,
     pause: Duration,
+    outage: Outage,
+    renewal_outage: Outage,
 }
 
 impl Consumer {
@@ -63,6 +65,8 @@ impl Consumer {
             renewals: Running::new(),
             waiting: Arc::default(),
             pause: PAUSE,
+            outage: Outage::default(),
+            renewal_outage: Outage::default(),
         }
     }
 
@@ -85,7 +89,7 @@ impl Consumer {
                     self.take(found);
                 }
                 Some(found) = self.looks.next() => self.take(found),
-                Some(()) = self.renewals.next() => {}
+                Some(renewed) = self.renewals.next() => self.renewed(renewed),
                 () = tick(&mut look), if self.looks.is_empty() => self.looks.push(self.look()),
                 _ = renew.tick(), if self.renewals.is_empty() => self.renew(),
             }
@@ -103,7 +107,7 @@ impl Consumer {
                 Some(id) = self.handlers.next() => self.done(&id),
                 Some((_, found)) = self.waits.next() => self.take(found),
                 Some(found) = self.looks.next() => self.take(found),
-                Some(()) = self.renewals.next() => {}
+                Some(renewed) = self.renewals.next() => self.renewed(renewed),
                 _ = renew.tick(), if self.renewals.is_empty() => self.renew(),
             }
         }
@@ -147,11 +151,16 @@ impl Consumer {
         match found {
             Ok(found) => {
                 self.pause = PAUSE;
+                if self.outage.worked() {
+                    tracing::info!("redis streams: messages of {} come again", self.group.topic);
+                }
                 self.queue.extend(found.into_iter().filter(|entry| self.ours.insert(entry.id.clone())));
                 self.hand_out();
             }
             Err(error) => {
-                tracing::warn!("redis streams: no messages of {} for now: {error}", self.group.topic);
+                if self.outage.failed() {
+                    tracing::warn!("redis streams: no messages of {} for now: {error}", self.group.topic);
+                }
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }
         }
@@ -170,11 +179,19 @@ impl Consumer {
             return;
         }
         let (group, ids) = (self.group.clone(), self.ours.iter().cloned().collect::<Vec<_>>());
-        self.renewals.push(Box::pin(async move {
-            if let Err(error) = group.renew(&ids).await {
-                tracing::warn!("redis streams: messages of {} may come twice: {error}", group.topic);
+        self.renewals.push(Box::pin(async move { group.renew(&ids).await }));
+    }
+
+    fn renewed(&mut self, renewed: Result<()>) {
+        match renewed {
+            Ok(()) => {
+                self.renewal_outage.worked();
             }
-        }));
+            Err(error) if self.renewal_outage.failed() => {
+                tracing::warn!("redis streams: messages of {} may come twice: {error}", self.group.topic);
+            }
+            Err(_) => {}
+        }
     }
 }
 

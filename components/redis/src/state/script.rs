@@ -57,6 +57,14 @@ impl Step {
         }
     }
 
+    /// Whether it comes to the same when it is done again, for all that nobody else writes the key meanwhile.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Set { etag, first_write, .. } => etag.is_none() && !first_write,
+            Self::Delete { etag, .. } => etag.is_none(),
+        }
+    }
+
     /// Adds the key and the arguments of the step to a call of the script.
     pub(super) fn add_to(&self, call: &mut ScriptInvocation<'_>) {
         match self {

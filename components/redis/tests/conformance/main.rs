@@ -5,7 +5,7 @@ mod topologies;
 use component_api::binding::{Binding, Request};
 use component_api::configuration::Item;
 use component_api::pubsub::Broker;
-use component_api::state::{GetRequest, Store};
+use component_api::state::{Concurrency, Consistency, GetRequest, SetRequest, Store, Value};
 use component_api::{Error, Kind, Metadata as Pairs, Properties};
 use component_redis::binding::RedisBinding;
 use component_redis::configuration::RedisConfiguration;
@@ -13,6 +13,7 @@ use component_redis::lock::RedisLocks;
 use component_redis::metadata::ConnectionMetadata;
 use component_redis::pubsub::{self, RedisStreams};
 use component_redis::state::{self, RedisStore};
+use conformance::proxy::Proxy;
 use conformance::server::{Server, free_port};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, AsyncConnectionConfig};
@@ -118,6 +119,48 @@ async fn lost_and_found() {
         assert_eq!(store.get(request()).await.unwrap(), None);
         server.kill().await;
         assert_eq!(store.get(request()).await.unwrap_err().kind(), Kind::Unavailable);
+    }
+}
+
+/// A write that asks for an ETag is not repeated when the answer to it was lost: it may have been done.
+#[tokio::test]
+#[ignore = "needs redis-server: run ./test components"]
+async fn a_guarded_write_is_not_repeated() {
+    let server = Server::redis().await;
+    let proxy = Proxy::start(server.address()).await;
+    let (direct, victim) = (store_at(server.address()), store_at(proxy.address()));
+    direct.set(first_write("key")).await.unwrap();
+    // The server knows the script now, and its list of clients tells their last commands.
+    direct.ping().await.unwrap();
+    victim.ping().await.unwrap();
+    let mut other = client(server.address()).await;
+    let _: () = redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("WRITE").query_async(&mut other).await.unwrap();
+    let lose_the_answer = async {
+        let arrived = |clients: String| clients.contains("cmd=evalsha");
+        while !arrived(redis::cmd("CLIENT").arg("LIST").query_async(&mut other).await.unwrap()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        proxy.cut();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        proxy.heal();
+    };
+    let (written, ()) = tokio::join!(victim.set(first_write("another")), lose_the_answer);
+    let error = written.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+}
+
+fn store_at(at: SocketAddr) -> RedisStore {
+    RedisStore::new(state::Metadata { connection: connection(at), ..state::Metadata::default() }).unwrap()
+}
+
+fn first_write(key: &str) -> SetRequest {
+    SetRequest {
+        key: key.to_owned(),
+        value: Value::Json("1".into()),
+        etag: None,
+        concurrency: Concurrency::FirstWrite,
+        consistency: Consistency::Unspecified,
+        metadata: Pairs::new(),
     }
 }
 
