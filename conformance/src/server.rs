@@ -1,7 +1,9 @@
 //! Real servers for tests: started on a free port of the loopback address with their data in a folder of their own.
 #![allow(clippy::expect_used, clippy::panic)] // A server that does not start ends its test.
+mod mariadb;
 mod postgres;
 mod redis;
+mod user;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
@@ -63,6 +65,17 @@ impl Server {
         let server = Self::begin(program, port, folder).await;
         postgres::wait_until_ready(port).await;
         server
+    }
+
+    /// Starts a MariaDB server whose user `root` may come in without a password. `TRILBY_TEST_MARIADB` names another
+    /// program than `mariadbd`.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn mariadb() -> Self {
+        let (folder, port) = (folder(), free_port());
+        let program = mariadb::prepare(port, &text(&folder)).await;
+        Self::begin(program, port, folder).await
     }
 
     async fn begin(program: Program, port: u16, folder: TempDir) -> Self {

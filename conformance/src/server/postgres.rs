@@ -1,7 +1,8 @@
 //! How a PostgreSQL server is started. It does not run as root, so it gets the user that Debian made for it.
+use super::user::user_if_root;
 use super::{PATIENCE, Program, variable};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
@@ -10,7 +11,7 @@ use tokio::time::sleep;
 /// Makes the files of a new server.
 pub(super) async fn prepare(port: u16, folder: &str) -> Program {
     let programs = programs();
-    let user = user();
+    let user = user_if_root("postgres");
     if let Some((user, group)) = user {
         chown(folder, Some(user), Some(group)).expect("give the folder to the user postgres");
     }
@@ -52,12 +53,4 @@ fn programs() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed");
     let newest = versions.filter_map(|version| Some(version.ok()?.path())).max().expect("a version of PostgreSQL");
     newest.join("bin")
-}
-
-fn user() -> Option<(u32, u32)> {
-    let is_root = fs::metadata("/proc/self").expect("who we are").uid() == 0;
-    let users = fs::read_to_string("/etc/passwd").expect("the list of users");
-    let line = is_root.then(|| users.lines().find(|line| line.starts_with("postgres:")).expect("the user postgres"))?;
-    let mut fields = line.split(':').skip(2).map(|field| field.parse().expect("a number"));
-    Some((fields.next()?, fields.next()?))
 }
