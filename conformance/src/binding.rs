@@ -28,7 +28,7 @@ pub struct Subject<'a> {
 /// When the binding fails a trial; the last name printed is that trial's.
 pub async fn run(subject: &Subject<'_>) {
     if subject.binding.is_input() {
-        trial("binding: events", events(subject.binding)).await;
+        trial("binding: events", events(subject)).await;
     } else {
         trial("binding: input is absent", no_input(subject.binding)).await;
     }
@@ -44,10 +44,15 @@ pub async fn run(subject: &Subject<'_>) {
     }
 }
 
-async fn events(binding: &dyn Binding) {
+/// What goes out comes in again, where both are there.
+async fn events(subject: &Subject<'_>) {
+    let goes_out = subject.binding.operations().iter().any(|operation| operation == "create");
     for _ in 0..2 {
         let (sender, mut events) = mpsc::channel(QUEUE);
-        let subscription = binding.read(Arc::new(Noted(sender))).await.expect("reading begins");
+        let subscription = subject.binding.read(Arc::new(Noted(sender))).await.expect("reading begins");
+        if goes_out {
+            perform(subject, "create", Bytes::from_static(b"event")).await;
+        }
         timeout(PATIENCE, events.recv()).await.expect("an event comes").expect("an event");
         timeout(PATIENCE, subscription.close()).await.expect("reading ends");
         while events.recv().await.is_some() {}

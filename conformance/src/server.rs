@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic)] // A server that does not start ends its test.
 mod mariadb;
 mod postgres;
+mod rabbitmq;
 mod redis;
 mod user;
 
@@ -15,7 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
 /// How long a server may take to start; only a failing test waits that long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server process. It ends with this value; its data stay while it does.
 pub struct Server {
@@ -29,6 +30,9 @@ pub struct Server {
 struct Program {
     path: String,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    /// What it needs beside it for as long as it lives, ended with it.
+    _companion: Option<Child>,
     /// User and group that it has to run as, if not ours.
     user: Option<(u32, u32)>,
     /// Signal that ends it at once.
@@ -75,6 +79,16 @@ impl Server {
     pub async fn mariadb() -> Self {
         let (folder, port) = (folder(), free_port());
         let program = mariadb::prepare(port, &text(&folder)).await;
+        Self::begin(program, port, folder).await
+    }
+
+    /// Starts a RabbitMQ server, with a name service of its own. `TRILBY_TEST_RABBITMQ` names another program than Debian's.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn rabbitmq() -> Self {
+        let (folder, port) = (folder(), free_port());
+        let program = rabbitmq::prepare(port, &text(&folder)).await;
         Self::begin(program, port, folder).await
     }
 
@@ -125,10 +139,16 @@ impl Server {
 }
 
 impl Program {
+    /// A program that is ended with `signal` and needs nothing else.
+    fn new(path: String, arguments: Vec<String>, signal: &'static str) -> Self {
+        Self { path, arguments, environment: Vec::new(), _companion: None, user: None, signal }
+    }
+
     /// A command of the server's user, which says only what goes wrong.
     fn command(&self, path: &str) -> Command {
         let mut command = Command::new(path);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);
         }

@@ -17,7 +17,11 @@ pub fn register_all(registry: &mut Registry) {
     component_mysql::register(registry);
     #[cfg(feature = "postgres")]
     component_postgres::register(registry);
+    #[cfg(feature = "rabbitmq")]
+    component_rabbitmq::register(registry);
     #[cfg(feature = "redis")]
     component_redis::register(registry);
     component_sqlite::register(registry);
+    #[cfg(feature = "vault")]
+    component_vault::register(registry);
 }

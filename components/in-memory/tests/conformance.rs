@@ -11,8 +11,14 @@ async fn broker() {
         let broker: Arc<dyn Broker> = Arc::new(InMemoryBroker::new());
         Box::pin(async move { broker }) as _
     };
-    let subject =
-        pubsub::Subject { open: Box::new(open), ordered: true, shared: false, redelivers: false, keeps: false };
+    let subject = pubsub::Subject {
+        open: Box::new(open),
+        ordered: true,
+        shared: false,
+        redelivers: false,
+        keeps: false,
+        carries_metadata: true,
+    };
     pubsub::run(&subject).await;
 }
 

@@ -15,7 +15,7 @@ pub(super) async fn prepare(port: u16, folder: &str) -> Program {
     let own = ["--bind-address=127.0.0.1".to_owned(), format!("--log-error={folder}/log"), temporary.clone()];
     let arguments = ["--no-defaults".to_owned(), data.clone()].into_iter().chain(place).chain(own).collect();
     let path = variable("TRILBY_TEST_MARIADB").unwrap_or_else(|| "mariadbd".to_owned());
-    let program = Program { path, arguments, user, signal: "-KILL" };
+    let program = Program { user, ..Program::new(path, arguments, "-KILL") };
     let arguments = ["--no-defaults", &data, &temporary, "--auth-root-authentication-method=normal", "--skip-test-db"];
     let made = program.command("mariadb-install-db").args(arguments).output().await;
     let made = made.expect("mariadb-install-db runs");

@@ -21,13 +21,8 @@ pub(super) async fn prepare(port: u16, folder: &str) -> Program {
     // What tests do on purpose need not be told.
     let quiet = ["-c", "listen_addresses=127.0.0.1", "-c", "log_min_messages=panic"];
     let place = ["-D", &data, "-p", &port, "-k", folder].into_iter().chain(quiet);
-    let program = Program {
-        path: path("postgres"),
-        arguments: place.map(str::to_owned).collect(),
-        user,
-        // Its other processes end too, so that it can start again at once.
-        signal: "-QUIT",
-    };
+    // At this signal its other processes end too, so that it can start again at once.
+    let program = Program { user, ..Program::new(path("postgres"), place.map(str::to_owned).collect(), "-QUIT") };
     let arguments = ["-D", &data, "-U", "trilby", "-A", "trust", "--no-sync", "-E", "UTF8"];
     let made = program.command(&path("initdb")).args(arguments).status().await;
     assert!(made.is_ok_and(|made| made.success()), "initdb makes the files of the server");

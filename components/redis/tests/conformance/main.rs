@@ -40,6 +40,7 @@ async fn broker() {
         shared: true,
         redelivers: true,
         keeps: true,
+        carries_metadata: true,
     };
     conformance::pubsub::run(&subject).await;
 }
@@ -48,7 +49,8 @@ async fn broker() {
 #[ignore = "needs redis-server: run ./test components"]
 async fn crash_points() {
     let open = |at: SocketAddr, app: &str| ready(streams(at, app));
-    let subject = conformance::pubsub::crash::Subject { open: Box::new(open), server: Server::redis().await };
+    let subject =
+        conformance::pubsub::crash::Subject { open: Box::new(open), server: Server::redis().await, keeps: true };
     conformance::pubsub::crash::run(&subject).await;
 }
 
