@@ -3,7 +3,9 @@ use crate::{
     Error, Properties, Result, binding, configuration, conversation, crypto, lock, middleware, naming, pubsub, secret,
     state,
 };
+use foundation_metadata::meant;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -102,6 +104,16 @@ impl<T: ?Sized + 'static> Table<T> {
         }
     }
 
+    /// Metadata that a type of the build does not have but whose names are nearly those that it has: each name with the
+    /// one that was probably meant.
+    pub fn misspelt(&self, name: &str, properties: &Properties) -> Vec<(String, String)> {
+        let Some(index) = self.by_name.get(name.to_lowercase().as_str()) else { return Vec::new() };
+        let schema = (self.entries[*index].0.schema)();
+        let Some(known) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };
+        let meant = |given: &str| meant(given, known.keys().map(String::as_str)).map(str::to_owned);
+        properties.iter().filter_map(|(given, _)| Some((given.to_owned(), meant(given)?))).collect()
+    }
+
     /// All types, in the order they were added.
     pub fn descriptors(&self) -> impl Iterator<Item = &Descriptor> {
         self.entries.iter().map(|(descriptor, _)| descriptor)
@@ -151,4 +163,22 @@ pub fn unknown_type() -> Error {
         "this build does not have it; check spec.type for a typing error against docs/components.md, which has all types and the \
          cargo features that some need",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_with_typing_errors_is_named_with_what_was_meant() {
+        let mut table: Table<dyn lock::Store> = Table::default();
+        let schema = || schemars::json_schema!({"properties": {"redisHost": {}, "redisPassword": {}}});
+        let (names, versions) = (&["redis"][..], &["v1"][..]);
+        let descriptor = Descriptor { names, versions, status: Status::Stable, summary: "", schema };
+        table.add(descriptor, |_| async { Err(unknown_type()) });
+        let given = [("redisHots", ""), ("REDISPASSWORD", ""), ("somethingElse", "")];
+        let properties: Properties = given.into_iter().collect();
+        assert_eq!(table.misspelt("Redis", &properties), [("redisHots".to_owned(), "redisHost".to_owned())]);
+        assert!(table.misspelt("other", &properties).is_empty());
+    }
 }

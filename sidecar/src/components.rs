@@ -136,6 +136,7 @@ impl Components {
                 return Ok(());
             }
         };
+        tracing::debug!(target: SCOPE, "Loading component {log_name} from {} metadata fields", component.spec.metadata.len());
         let made = timeout(component.spec.init_timeout(), self.make(category, component, properties)).await;
         let made = made.unwrap_or_else(|_| Err(init_failure(component, "context deadline exceeded")));
         self.count(component, &made);

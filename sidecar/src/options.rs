@@ -120,7 +120,7 @@ impl Command {
     /// Reads a command line (without the name of the program) and the environment.
     ///
     /// # Errors
-    /// [`Misuse`] for flags that cannot be read; what they say is checked by [`Options::check`].
+    /// [`Misuse`] for flags that cannot be read, [`Invalid`] for those that cannot be followed.
     pub fn read(arguments: &[String], environment: Environment) -> Result<Self, Failure> {
         let flags = match Flags::parse(&[table::FLAGS], arguments) {
             Err(Misuse::Help) => return Ok(Self::Print(usage("daprd", &[table::FLAGS]))),
@@ -135,7 +135,9 @@ impl Command {
         if flags.bool("wait") {
             return Ok(Self::Wait(flags.text("dapr-http-port").to_owned()));
         }
-        Ok(Self::Run(Box::new(check::options(&flags, environment)?)))
+        let (log, app_id) = (Box::new(check::log(&flags)), flags.text("app-id").to_owned());
+        let options = check::options(&flags, environment);
+        options.map(|options| Self::Run(Box::new(options))).map_err(|reason| Failure::Invalid { reason, log, app_id })
     }
 
     /// How to use the command line.
@@ -149,8 +151,9 @@ impl Command {
 pub enum Failure {
     #[error(transparent)]
     Misuse(#[from] Misuse),
-    #[error(transparent)]
-    Invalid(#[from] Invalid),
+    /// Told in the log, as whoever reads it may not see anything else.
+    #[error("{reason}")]
+    Invalid { reason: Invalid, log: Box<Log>, app_id: String },
 }
 
 fn build_info() -> String {

@@ -1,6 +1,6 @@
 //! The process: from its command line to its exit code.
 use crate::assemble::assemble;
-use crate::options::{Command, DAPR_VERSION, Environment, Failure, Options};
+use crate::options::{Command, DAPR_VERSION, Environment, Failure, Invalid, Log, Options};
 use crate::running::Sidecar;
 use crate::stopping::{Ending, Reason, Signals};
 use crate::{telemetry, wait};
@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 const SCOPE: &str = "dapr.runtime";
 const MISUSE: u8 = 2;
-const WORKERS: usize = 2;
 
 /// Runs `daprd` with a command line (without the name of the program).
 pub fn main(arguments: &[String]) -> ExitCode {
@@ -28,16 +27,12 @@ pub fn main(arguments: &[String]) -> ExitCode {
             complain(&format!("{}\n{misuse}\n", Command::usage()));
             ExitCode::from(MISUSE)
         }
-        Err(Failure::Invalid(invalid)) => {
-            complain(&format!("Fatal error from runtime: {invalid}\n"));
-            ExitCode::FAILURE
-        }
+        Err(Failure::Invalid { reason, log, app_id }) => refuse(&reason, &log, &app_id),
     }
 }
 
 fn in_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    match builder.worker_threads(WORKERS).thread_stack_size(foundation_json::STACK).enable_all().build() {
+    match foundation_process::runtime(foundation_json::STACK) {
         Ok(runtime) => {
             let code = runtime.block_on(future);
             runtime.shutdown_timeout(Duration::from_millis(100));
@@ -51,12 +46,21 @@ fn in_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
+fn refuse(reason: &Invalid, log: &Log, app_id: &str) -> ExitCode {
+    match telemetry::start_log(log, app_id, &Environment::of_process()) {
+        Ok(()) => tracing::error!(target: SCOPE, fatal = true, "Fatal error from runtime: {reason}"),
+        Err(_) => complain(&format!("Fatal error from runtime: {reason}\n")),
+    }
+    flush_log();
+    ExitCode::FAILURE
+}
+
 fn complain(text: &str) {
     std::io::stderr().write_all(text.as_bytes()).ok();
 }
 
 async fn run(options: &Options) -> ExitCode {
-    if let Err(error) = telemetry::start_log(options) {
+    if let Err(error) = telemetry::start_log(&options.log, &options.app_id, &options.environment) {
         complain(&format!("{error}\n"));
         return ExitCode::FAILURE;
     }

@@ -1,6 +1,6 @@
 //! Logs, metrics and traces as options and configuration want them.
 use crate::address;
-use crate::options::{DAPR_VERSION, Options};
+use crate::options::{DAPR_VERSION, Environment, Log, Options};
 use anyhow::Context;
 use foundation_drain::Drain;
 use foundation_resources::{ConfigurationSpec, MetricsRule, Otel, Tracing};
@@ -10,13 +10,13 @@ use foundation_telemetry::{
 };
 
 /// Writes log lines from now on.
-pub(crate) fn start_log(options: &Options) -> Result<(), LogError> {
+pub(crate) fn start_log(log: &Log, app_id: &str, environment: &Environment) -> Result<(), LogError> {
     foundation_telemetry::start_log(&LogSettings {
-        level: options.log.level.clone(),
-        as_json: options.log.as_json,
-        file: options.log.file.clone(),
-        app_id: Some(options.app_id.clone()),
-        instance: address::host_name(&options.environment),
+        level: log.level.clone(),
+        as_json: log.as_json,
+        file: log.file.clone(),
+        app_id: Some(app_id.to_owned()),
+        instance: address::host_name(environment),
         version: DAPR_VERSION.to_owned(),
     })
 }

@@ -169,6 +169,7 @@ impl Delivery {
         let start = Instant::now();
         let said = self.receiver.event(event).await;
         let elapsed = start.elapsed();
+        tracing::debug!(target: SCOPE, "the app was given an event of topic {} at {} and said {said:?} in {elapsed:?}", event.topic, event.path);
         match said {
             Ok(EventStatus::Success) => {
                 self.count(&event.topic, "success", "success", elapsed);

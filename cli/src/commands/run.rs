@@ -94,6 +94,12 @@ async fn run_template(file: &Path, context: &Context) -> anyhow::Result<ExitCode
     let path = template_path(file)?;
     let template =
         Template::load(&path, context.environment.home().ok()).context("Error getting apps from config file")?;
+    for key in &template.unknown {
+        console.warning(format!(
+            "{key} in {} is no key of a run template and does nothing; check its spelling",
+            path.display()
+        ));
+    }
     let origin = Origin { path: std::path::absolute(&path)?, name: template.name.clone(), console };
     let mut planner = Planner::new(context);
     let starts = template.apps.iter().map(|app| planner.plan(app).map(|plan| origin.start(plan, app)));

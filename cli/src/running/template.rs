@@ -16,6 +16,9 @@ pub(crate) struct Template {
     pub(crate) name: String,
     common: Settings,
     pub(crate) apps: Vec<Settings>,
+    /// Paths of keys that nobody reads, such as `apps.0.appport`.
+    #[serde(skip)]
+    pub(crate) unknown: Vec<String>,
 }
 
 /// The file that `--run-file` means: itself, `dapr.yaml` in a folder, or `-` for standard input.
@@ -40,10 +43,18 @@ impl Template {
     /// It cannot be read, a required field is missing, a path is not there, or two apps have one id.
     pub(crate) fn load(path: &Path, home: Option<&Path>) -> anyhow::Result<Self> {
         let text = read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let template: Self =
-            serde_saphyr::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))?;
+        let template = Self::parse(&text).with_context(|| format!("cannot understand {}", path.display()))?;
         let folder = std::path::absolute(path)?.parent().map(Path::to_owned).unwrap_or_default();
         template.resolved(&Paths { folder, home: home.map(Path::to_owned) })
+    }
+
+    /// Keys that are none of a run template are passed over, as Dapr does, but remembered.
+    fn parse(text: &str) -> Result<Self, serde_saphyr::Error> {
+        let mut unknown = Vec::new();
+        let template = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+            serde_ignored::deserialize(deserializer, |path| unknown.push(path.to_string()))
+        });
+        template.map(|template: Self| Self { unknown, ..template })
     }
 
     fn resolved(mut self, paths: &Paths) -> anyhow::Result<Self> {
@@ -195,6 +206,12 @@ apps:
         assert_eq!(stock.resources_paths, [path("stock/own")]);
         assert_eq!(stock.config, Some(path("stock/my.yaml")));
         assert_eq!(stock.app_dir_path, Some(path("stock")));
+    }
+
+    #[test]
+    fn keys_that_nobody_reads_are_named() {
+        let (_folder, template) = load(TEMPLATE);
+        assert_eq!(template.unwrap().unknown, ["apps.1.unknownKey"]);
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Watched {
 
     fn failed(&mut self, reason: &str) {
         self.failures = self.failures.saturating_add(1);
+        tracing::debug!(target: SCOPE, "App health probe failed for the {}. time in a row: {reason}", self.failures);
         if self.failures == self.options.threshold {
             tracing::warn!(target: SCOPE, "App entered un-healthy status: {reason}");
             self.healthy.send_if_modified(|healthy| std::mem::replace(healthy, false));

@@ -10,6 +10,7 @@ pub mod duration;
 mod error;
 mod properties;
 mod secret;
+mod spelling;
 
 pub use byte_size::ByteSize;
 pub use decode::is_truthy;
@@ -17,6 +18,7 @@ pub use duration::GoDuration;
 pub use error::Error;
 pub use properties::Properties;
 pub use secret::Secret;
+pub use spelling::meant;
 
 #[cfg(test)]
 mod tests;

@@ -60,6 +60,7 @@ impl Names {
 
     async fn ask(&self, target: &Target) -> Result<Vec<Arc<str>>, Error> {
         let addresses = self.resolver.resolve(&target.question(self.default_port)).await?;
+        tracing::debug!(target: "dapr.runtime.direct_messaging", "{}/{} is at {}", target.namespace, target.app_id, addresses.join(", "));
         Ok(addresses.into_iter().map(Arc::from).collect())
     }
 

@@ -44,6 +44,10 @@ impl Pieces {
             let rest = take(&mut self.rest);
             return Poll::Ready(Some(Ok(self.message(rest))));
         }
+        // The body may know its end before it is asked for it, and then the end goes with the last data.
+        if self.is_end() {
+            return Poll::Ready(None);
+        }
         match poll_data(&mut self.body, cx) {
             Poll::Ready(Some(Ok(data))) => Poll::Ready(Some(Ok(self.message(data)))),
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
@@ -109,6 +113,8 @@ pub(crate) struct Joined<B> {
     expected: u64,
     side: Side,
     ended: bool,
+    /// Why the stream broke, until what came before is read.
+    broken: Option<Status>,
 }
 
 impl<B> Joined<B>
@@ -118,8 +124,8 @@ where
 {
     /// Reads up to the first message. None when the stream ends well before it.
     pub(crate) async fn open(body: B, limit: usize, side: Side) -> Result<(Option<Piece>, Self), Status> {
-        let mut joined =
-            Self { body, frames: Frames::new(limit), first: Bytes::new(), expected: 0, side, ended: false };
+        let (frames, first) = (Frames::new(limit), Bytes::new());
+        let mut joined = Self { body, frames, first, expected: 0, side, ended: false, broken: None };
         let mut piece = std::future::poll_fn(|cx| joined.poll_piece(cx)).await?;
         if let Some((data, sequence)) = piece.as_mut().and_then(|piece| piece.payload.take()) {
             joined.check(sequence)?;
@@ -134,14 +140,31 @@ where
                 let piece = Piece::decode(message).map_err(|error| Status::internal(error.to_string()))?;
                 return Poll::Ready(Ok(Some(piece)));
             }
+            if let Some(status) = self.broken.take() {
+                return Poll::Ready(Err(status));
+            }
             if self.ended {
                 return Poll::Ready(self.end());
             }
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => self.take(frame)?,
-                Some(Err(error)) => return Poll::Ready(Err(error.into())),
-                None => self.close()?,
-            }
+            ready!(self.poll_more(cx))?;
+        }
+    }
+
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => self.take(frame),
+            Some(Err(error)) => Err(error.into()),
+            None => self.close(),
+        })
+    }
+
+    /// Looks whether the end came with the last data, so that whoever reads need not come again for it.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) {
+        if self.ended || self.broken.is_some() || !self.frames.is_empty() {
+            return;
+        }
+        if let Poll::Ready(Err(status)) = self.poll_more(cx) {
+            self.broken = Some(status);
         }
     }
 
@@ -220,12 +243,16 @@ where
     type Error = Status;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let payload = ready!(self.get_mut().poll_payload(cx));
+        let joined = self.get_mut();
+        let payload = ready!(joined.poll_payload(cx));
+        if matches!(payload, Ok(Some(_))) {
+            joined.look_ahead(cx);
+        }
         Poll::Ready(payload.transpose().map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended && self.first.is_empty() && self.frames.is_empty()
+        self.ended && self.broken.is_none() && self.first.is_empty() && self.frames.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {

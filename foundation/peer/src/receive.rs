@@ -216,3 +216,40 @@ fn trailers(status: &Status) -> HeaderMap {
     status.add_header(&mut trailers).ok();
     trailers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Outcome;
+    use http::StatusCode;
+
+    fn answer(body: Body) -> Answer {
+        let (outcome, headers) = (Outcome::Http(StatusCode::OK), HeaderMap::new());
+        Answer { outcome, headers, content_type: None, type_url: String::new(), body }
+    }
+
+    async fn reader(sent: Body) -> Joined<Incoming> {
+        let (head, joined) = Joined::open(Incoming(sent), 1 << 20, Side::Client).await.unwrap();
+        assert!(head.is_some());
+        joined
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_there_is_known_to_end_with_its_data() {
+        let mut joined = reader(answer_stream(answer(Body::from("whole"))).into_body()).await;
+        assert!(!joined.is_end_stream());
+        assert_eq!(joined.frame().await.unwrap().unwrap().into_data().unwrap(), "whole");
+        assert!(joined.is_end_stream());
+        assert!(joined.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_break_is_read_first() {
+        let parts = [Ok("part"), Err(std::io::Error::other("cut"))];
+        let broken = Body::from_stream(futures_util::stream::iter(parts));
+        let mut joined = reader(answer_stream(answer(broken)).into_body()).await;
+        assert_eq!(joined.frame().await.unwrap().unwrap().into_data().unwrap(), "part");
+        assert!(!joined.is_end_stream());
+        assert!(joined.frame().await.unwrap().unwrap_err().message().contains("cut"));
+    }
+}

@@ -4,10 +4,12 @@ mod http;
 pub mod listen;
 mod main_function;
 mod run;
+mod runtime;
 mod tls;
 
 pub use flags::{COMMON, Common};
 pub use http::{serve, serve_tls};
 pub use main_function::{main, refuse};
 pub use run::{Context, Ready, run};
+pub use runtime::runtime;
 pub use tls::Tls;

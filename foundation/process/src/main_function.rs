@@ -1,6 +1,7 @@
 //! From the options of a process to its exit code.
 use crate::flags::Common;
 use crate::run::{Context, run};
+use crate::runtime::runtime;
 use axum::Router;
 use foundation_flags::Misuse;
 use foundation_telemetry::{LogSettings, flush_log, start_log};
@@ -8,8 +9,9 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-const WORKERS: usize = 2;
 const MISUSE: u8 = 2;
+/// Bytes, as the standard library has it.
+const STACK: usize = 2 << 20;
 
 /// Runs a process: log, threads, [`run`]. What goes wrong is logged, and the exit code is 1 then.
 pub fn main(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::Result<Router>) -> ExitCode {
@@ -17,8 +19,7 @@ pub fn main(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::Result
         complain(&format!("{error}\n"));
         return ExitCode::FAILURE;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
-    let ended = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+    let ended = runtime(STACK).map_err(anyhow::Error::from).and_then(|runtime| {
         let ended = runtime.block_on(run(common, start));
         runtime.shutdown_timeout(Duration::from_millis(100));
         ended

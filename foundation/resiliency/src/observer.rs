@@ -50,12 +50,15 @@ impl Observer {
         }
     }
 
-    /// An attempt failed, and there will be another. Only the first failure is told.
+    /// An attempt failed, and there will be another. Only the first failure is told unless somebody looks closely.
     pub(crate) fn retries(&self, tries: u64, pause: Duration) {
-        if let Some(observed) = self.0.as_ref().filter(|_| tries == 1) {
-            tracing::warn!(target: SCOPE, "Error processing operation {}. Retrying in {pause:?}…", observed.target);
-            self.activated(RETRY, "");
+        let Some(Observed { target, .. }) = self.0.as_deref() else { return };
+        if tries > 1 {
+            tracing::debug!(target: SCOPE, "Attempt {tries} of operation {target} failed. Retrying in {pause:?}…");
+            return;
         }
+        tracing::warn!(target: SCOPE, "Error processing operation {target}. Retrying in {pause:?}…");
+        self.activated(RETRY, "");
     }
 
     /// The call succeeded with this many tries.

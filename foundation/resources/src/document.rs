@@ -1,8 +1,23 @@
 //! YAML documents: how a file is divided, and what each of them is.
 use crate::decode::{DecodeError, decode, member};
-use crate::{ObjectMeta, Resource};
+use crate::{
+    Component, Configuration, HttpEndpoint, McpServer, ObjectMeta, Resiliency, Resource, Subscription,
+    WorkflowAccessPolicy,
+};
+use foundation_metadata::meant;
 use serde_json::{Map, Value};
 use serde_saphyr::DuplicateKeyPolicy;
+
+/// All kinds, with their versions.
+const KINDS: [(&str, &[&str]); 7] = [
+    (Component::KIND, Component::API_VERSIONS),
+    (Configuration::KIND, Configuration::API_VERSIONS),
+    (HttpEndpoint::KIND, HttpEndpoint::API_VERSIONS),
+    (McpServer::KIND, McpServer::API_VERSIONS),
+    (Resiliency::KIND, Resiliency::API_VERSIONS),
+    (Subscription::KIND, Subscription::API_VERSIONS),
+    (WorkflowAccessPolicy::KIND, WorkflowAccessPolicy::API_VERSIONS),
+];
 
 /// The documents of a file, with the number of the line that each begins in. They are divided by lines that begin with
 /// three dashes; JSON is YAML too.
@@ -33,7 +48,9 @@ pub(crate) fn parse(text: &str, first_line: usize) -> Result<Value, String> {
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let line = error.location().map_or(1, |location| location.line());
-        format!("is no YAML near line {}", u64::try_from(first_line).unwrap_or(1) + line - 1)
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or_default();
+        format!("is no YAML near line {}: {reason}", u64::try_from(first_line).unwrap_or(1) + line - 1)
     })
 }
 
@@ -52,6 +69,23 @@ impl Head {
         let text = |name: &str| member(members, name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let metadata = member(members, "metadata").and_then(|metadata| decode(metadata).ok()).unwrap_or_default();
         Some(Self { kind: text("kind"), api_version: text("apiVersion"), metadata })
+    }
+
+    /// Why a document that wants to be a resource is none; none when it is one, or is meant for somebody else.
+    pub(crate) fn foreign(&self) -> Option<String> {
+        let Self { kind, api_version, .. } = self;
+        // Without a kind it may be half written.
+        if !api_version.starts_with("dapr.io/") || kind.is_empty() {
+            return None;
+        }
+        let Some((_, versions)) = KINDS.iter().find(|(known, _)| known == kind) else {
+            let known = KINDS.map(|(known, _)| known);
+            let list = || format!("use {}", known.join(", "));
+            let advice = meant(kind, known).map_or_else(list, |meant| format!("did you mean {meant}?"));
+            return Some(format!("kind is none that is known; {advice}"));
+        };
+        let is_known = versions.contains(&api_version.as_str());
+        (!is_known).then(|| format!("apiVersion is none that is known; use {}", versions.join(" or ")))
     }
 
     /// Whether the document is a resource of a kind.

@@ -8,6 +8,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+const SCOPE: &str = "dapr.runtime.loader.disk";
+
 /// All resources that are meant for one app, each kind in the order of files and documents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
@@ -131,6 +133,9 @@ impl<'a> Taker<'a> {
     /// Takes a document when it is a resource for this app; unknown kinds and versions are none.
     pub(crate) fn take(&mut self, file: &Path, value: &Value) {
         let Some(head) = Head::of(value).filter(|head| self.is_for(head)) else { return };
+        if let Some(reason) = head.foreign() {
+            return self.refuse(file, head, reason);
+        }
         if let Some(component) = self.read::<Component>(file, &head, value) {
             self.loaded.resources.components.push(component);
         } else if let Some(endpoint) = self.read::<HttpEndpoint>(file, &head, value) {
@@ -170,6 +175,7 @@ impl<'a> Taker<'a> {
             return None;
         }
         if !resource.is_scoped_to(self.reader.app_id) {
+            tracing::debug!(target: SCOPE, "{} {log_name} in {} is for other apps", T::KIND, file.display());
             return None;
         }
         self.known.insert((T::KIND, name.clone()), log_name);
@@ -185,12 +191,18 @@ impl<'a> Taker<'a> {
     }
 
     fn remember<T: Resource>(&mut self, file: &Path, head: &Head) {
+        tracing::debug!(target: SCOPE, "{} {} is declared in {}", T::KIND, head.metadata.name, file.display());
         let key = (T::KIND.to_owned(), head.metadata.name.clone());
         self.loaded.origins.insert(key, file.to_owned());
     }
 
     fn is_for(&self, head: &Head) -> bool {
-        let own = &head.metadata.namespace;
-        own.is_empty() || self.reader.namespace.is_empty() || own == self.reader.namespace
+        let Head { kind, metadata, .. } = head;
+        let (own, namespace) = (&metadata.namespace, self.reader.namespace);
+        let fits = own.is_empty() || namespace.is_empty() || own == namespace;
+        if !fits {
+            tracing::debug!(target: SCOPE, "{kind} {} is for namespace {own}, not {namespace}", metadata.name);
+        }
+        fits
     }
 }

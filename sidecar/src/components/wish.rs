@@ -1,5 +1,6 @@
 //! A component that shall run, and how it is made.
 use super::Failure;
+use super::SCOPE;
 use super::category::Category;
 use super::live::{Live, Made};
 use super::retired::Closable;
@@ -50,6 +51,10 @@ impl Wish<'_> {
         let short = kind.split_once('.').map_or("", |(_, name)| name);
         let found = types.find(short, version).or_error(kind, version);
         let factory = found.map_err(|advice| self.unknown(&advice))?;
+        for (given, meant) in types.misspelt(short, &self.config.properties) {
+            let name = self.component.log_name();
+            tracing::warn!(target: SCOPE, "Component {name} has metadata {given:?}, which {kind} does not know; did you mean {meant:?}?");
+        }
         let component: Arc<T> = factory(self.config).await.map_err(|error| init_failure(self.component, error))?;
         let instance = Instance {
             name: self.component.metadata.name.clone(),

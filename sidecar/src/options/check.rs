@@ -215,7 +215,7 @@ fn health(flags: &Flags) -> Result<Option<HealthOptions>, Invalid> {
     Ok(flags.bool("enable-app-health-check").then_some(HealthOptions { path, interval, timeout, threshold }))
 }
 
-fn log(flags: &Flags) -> Log {
+pub(super) fn log(flags: &Flags) -> Log {
     let file = Some(PathBuf::from(flags.text("log-file"))).filter(|path| !path.as_os_str().is_empty());
     Log { level: flags.text("log-level").to_owned(), as_json: flags.bool("log-as-json"), file }
 }

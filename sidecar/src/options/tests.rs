@@ -69,7 +69,7 @@ fn wrong_command_lines_say_what_is_wrong() {
         assert_eq!(read(arguments).unwrap_err().to_string(), text);
     }
     assert!(matches!(read(&["--nothing"]), Err(Failure::Misuse(_))));
-    assert!(matches!(read(&["--mode", "x"]), Err(Failure::Invalid(_))));
+    assert!(matches!(read(&["--mode", "x"]), Err(Failure::Invalid { .. })));
 }
 
 #[test]
