@@ -113,6 +113,9 @@ pub(crate) struct Joined<B> {
     expected: u64,
     side: Side,
     ended: bool,
+    /// The end was seen before it was asked for. It is not told early: of a body that is known to have ended a server knows
+    /// the length, and answers from other sidecars are chunked (recorded from Dapr).
+    ahead: bool,
     /// Why the stream broke, until what came before is read.
     broken: Option<Status>,
 }
@@ -125,7 +128,7 @@ where
     /// Reads up to the first message. None when the stream ends well before it.
     pub(crate) async fn open(body: B, limit: usize, side: Side) -> Result<(Option<Piece>, Self), Status> {
         let (frames, first) = (Frames::new(limit), Bytes::new());
-        let mut joined = Self { body, frames, first, expected: 0, side, ended: false, broken: None };
+        let mut joined = Self { body, frames, first, expected: 0, side, ended: false, ahead: false, broken: None };
         let mut piece = std::future::poll_fn(|cx| joined.poll_piece(cx)).await?;
         if let Some((data, sequence)) = piece.as_mut().and_then(|piece| piece.payload.take()) {
             joined.check(sequence)?;
@@ -166,6 +169,7 @@ where
         if let Poll::Ready(Err(status)) = self.poll_more(cx) {
             self.broken = Some(status);
         }
+        self.ahead = self.ended;
     }
 
     fn take(&mut self, frame: Frame<Bytes>) -> Result<(), Status> {
@@ -245,14 +249,15 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let joined = self.get_mut();
         let payload = ready!(joined.poll_payload(cx));
-        if matches!(payload, Ok(Some(_))) {
-            joined.look_ahead(cx);
+        match payload {
+            Ok(Some(_)) => joined.look_ahead(cx),
+            _ => joined.ahead = false,
         }
         Poll::Ready(payload.transpose().map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended && self.broken.is_none() && self.first.is_empty() && self.frames.is_empty()
+        self.ended && !self.ahead && self.broken.is_none() && self.first.is_empty() && self.frames.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
