@@ -14,6 +14,7 @@ pub mod rate_limit;
 mod response;
 pub mod route_alias;
 pub mod router_checker;
+pub mod sentinel;
 #[cfg(feature = "oauth2")]
 mod token_endpoint;
 pub mod uppercase;
@@ -34,6 +35,7 @@ pub fn register(registry: &mut Registry) {
     rate_limit::register(registry);
     route_alias::register(registry);
     router_checker::register(registry);
+    sentinel::register(registry);
     uppercase::register(registry);
     #[cfg(feature = "wasm")]
     wasm::register(registry);

@@ -11,6 +11,7 @@ mod provider;
 mod rate_limit;
 mod route_alias;
 mod router_checker;
+mod sentinel;
 mod uppercase;
 #[cfg(feature = "wasm")]
 mod wasm;

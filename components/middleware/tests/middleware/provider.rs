@@ -88,14 +88,17 @@ impl Provider {
         *self.shared.fetches.lock().unwrap()
     }
 
+    #[cfg(feature = "oauth2")]
     pub(crate) fn token_url(&self) -> String {
         format!("{}/token", self.url)
     }
 
+    #[cfg(feature = "oauth2")]
     pub(crate) fn token_requests(&self) -> Vec<TokenRequest> {
         self.shared.token_requests.lock().unwrap().clone()
     }
 
+    #[cfg(feature = "oauth2")]
     pub(crate) fn take_parameters_only(&self) {
         self.shared.parameters_only.store(true, Ordering::Relaxed);
     }

@@ -18,6 +18,7 @@ pub(crate) struct Arrived {
 pub(crate) struct World {
     pipeline: Pipeline,
     arrived: Mutex<Vec<Arrived>>,
+    status: Mutex<StatusCode>,
 }
 
 /// A response, read.
@@ -40,18 +41,28 @@ impl World {
         let handler = Handler { name: name.clone(), kind: kind.clone(), version: String::new() };
         let version = "v1".to_owned();
         live.insert(Instance { name, kind, version, properties: Properties::default(), component });
-        Self { pipeline: Pipeline::new(vec![handler], live), arrived: Mutex::default() }
+        Self { pipeline: Pipeline::new(vec![handler], live), arrived: Mutex::default(), status: Mutex::default() }
     }
 
-    /// Sends a request; what comes through is answered with its body and status 200.
+    /// Sends a request; what comes through is answered with its body and status 200, or that of `answer`.
     pub(crate) async fn send(&self, request: Request) -> Answer {
-        let response = self.pipeline.run(request, |request| self.arrive(request)).await.unwrap();
+        let response = self.pass(request).await;
         let (parts, body) = response.into_parts();
         Answer { status: parts.status, headers: parts.headers, body: text(body).await }
     }
 
     pub(crate) async fn get(&self, uri: &str) -> Answer {
         self.send(http::Request::get(uri).body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a request and leaves the body of its response unread.
+    pub(crate) async fn open(&self, uri: &str) -> Response {
+        self.pass(http::Request::get(uri).body(Body::empty()).unwrap()).await
+    }
+
+    /// The status of answers from now on.
+    pub(crate) fn answer(&self, status: StatusCode) {
+        *self.status.lock().unwrap() = status;
     }
 
     /// The requests that came through so far.
@@ -64,12 +75,18 @@ impl World {
         self.arrived().pop().unwrap()
     }
 
+    async fn pass(&self, request: Request) -> Response {
+        self.pipeline.run(request, |request| self.arrive(request)).await.unwrap()
+    }
+
     async fn arrive(&self, request: Request) -> Result<Response, Infallible> {
         let (parts, body) = request.into_parts();
         let body = text(body).await;
         let arrived = Arrived { method: parts.method, uri: parts.uri, headers: parts.headers, body: body.clone() };
         self.arrived.lock().unwrap().push(arrived);
-        Ok(Response::new(Body::from(body)))
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = *self.status.lock().unwrap();
+        Ok(response)
     }
 }
 
