@@ -107,6 +107,8 @@ fn value(json: &Value, levels: usize) -> cel::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
     use serde_json::json;
 
     fn path(expressions: &[Option<&str>], event: Value) -> Result<Option<String>, String> {
@@ -170,5 +172,61 @@ mod tests {
             assert_eq!(path(&[Some(text)], event.clone()), Ok(Some("0".to_owned())), "{text}");
         }
         assert!(Rules::compile(&[Rule { expression: Some("event.type ==".to_owned()), path: String::new() }]).is_err());
+    }
+
+    const WORDS: [&str; 40] = [
+        "event",
+        ".type",
+        ".data",
+        ".n",
+        "[0]",
+        "[-1]",
+        "[99]",
+        "['n']",
+        "has",
+        "size",
+        "int",
+        "uint",
+        "double",
+        "string",
+        "matches",
+        ".startsWith",
+        ".exists",
+        ".map",
+        ".all",
+        "(",
+        ")",
+        "(x, x)",
+        "{",
+        "}",
+        "'a'",
+        "\"\\\\\"",
+        "b'a'",
+        "r'('",
+        "0",
+        "1",
+        "-1",
+        "9223372036854775807",
+        "1e308",
+        "+",
+        "-",
+        "/",
+        "%",
+        "==",
+        "in",
+        "&&",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_expression_is_decided_or_refused(words in prop::collection::vec(select(&WORDS[..]), 1..14), text in "\\PC{0,20}") {
+            let Value::Object(event) = json!({"type": "a", "data": {"n": [1, -2.5, "x", null]}}) else { unreachable!() };
+            for expression in [words.concat(), words.join(" "), text] {
+                let rule = Rule { expression: Some(expression), path: String::new() };
+                if let Ok(rules) = Rules::compile(&[rule]) {
+                    rules.path(&event).ok();
+                }
+            }
+        }
     }
 }

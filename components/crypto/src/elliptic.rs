@@ -80,8 +80,7 @@ impl EcKey {
     pub(crate) fn from_public_der(der: &[u8]) -> Result<Self> {
         let on = |curve: &'static Curve| {
             ParsedPublicKey::new(curve.verification, der).ok()?;
-            let point = der.get(der.len().checked_sub(curve.point_size())?..)?.to_vec();
-            Self::new(curve, point, None).ok()
+            Self::new(curve, behind_head(der, curve.point_size())?.to_vec(), None).ok()
         };
         CURVES.iter().find_map(on).ok_or(Problem::Rejected)
     }
@@ -139,8 +138,8 @@ impl EdKey {
     /// A key from SubjectPublicKeyInfo, at whose end it is.
     pub(crate) fn from_public_der(der: &[u8]) -> Result<Self> {
         ParsedPublicKey::new(&ED25519, der).map_err(|_| Problem::Rejected)?;
-        let start = der.len().checked_sub(ED25519_SIZE).ok_or(Problem::Rejected)?;
-        Ok(Self { public: der[start..].to_vec(), private: None })
+        let public = behind_head(der, ED25519_SIZE).ok_or(Problem::Rejected)?.to_vec();
+        Ok(Self { public, private: None })
     }
 
     /// A key from its public part and, where it is there, its seed.
@@ -165,4 +164,10 @@ impl EdKey {
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.public).verify(message, signature).is_ok()
     }
+}
+
+/// The key at the end of a SubjectPublicKeyInfo. The library also takes a bare key for one, which has no place in a file.
+fn behind_head(der: &[u8], size: usize) -> Option<&[u8]> {
+    let head = der.len().checked_sub(size).filter(|head| *head > 0)?;
+    der.get(head..)
 }

@@ -74,3 +74,38 @@ fn symmetric(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let decoded = decoded.or_else(|_| BASE64_URL_SAFE_NO_PAD.decode(&text[..end]));
     Zeroizing::new(decoded.unwrap_or_else(|_| text.to_vec()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    const MEMBERS: [&str; 12] = ["kty", "kid", "alg", "crv", "k", "n", "e", "d", "p", "q", "x", "y"];
+    const VALUES: [&str; 12] = ["RSA", "EC", "OKP", "oct", "P-256", "P-521", "Ed25519", "AQAB", "AAAA", "!", "", "-_"];
+    const LABELS: [&str; 6] =
+        ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "PUBLIC KEY", "CERTIFICATE", "NONSENSE"];
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_key_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            for form in [Form::Jwk, Form::Pem, Form::Unknown] {
+                key(&bytes, form).ok();
+            }
+        }
+
+        #[test]
+        fn any_members_are_a_key_or_refused(members in prop::collection::btree_map(select(&MEMBERS[..]), select(&VALUES[..]), 0..8)) {
+            let json = serde_json::json!(members).to_string();
+            key(json.as_bytes(), Form::Jwk).ok();
+            jwk::read_set(format!(r#"{{"keys":[{json}]}}"#).as_bytes()).unwrap();
+        }
+
+        #[test]
+        fn any_section_is_a_key_or_refused(label in select(&LABELS[..]), body in prop::collection::vec(any::<u8>(), 0..80)) {
+            let body = base64::prelude::BASE64_STANDARD.encode(body);
+            let pem = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+            prop_assert!(key(pem.as_bytes(), Form::Unknown).is_err());
+        }
+    }
+}

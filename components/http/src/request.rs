@@ -101,6 +101,7 @@ fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn request(operation: &str, metadata: &[(&str, &str)]) -> Result<Request> {
         let settings = Settings {
@@ -146,5 +147,15 @@ mod tests {
         assert_eq!(request("fetch", &[]).unwrap_err().to_string(), "invalid operation: fetch");
         assert!(request("get", &[("X-A", "a\nb")]).unwrap_err().to_string().starts_with("X-A cannot be sent"));
         assert!(uri("host/path", "").is_err() && uri("", "").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn the_host_is_that_of_the_component(path in "[/a?#%:@.\\\\]{0,16}|\\PC{0,12}", name in "[A-Z]\\PC{0,6}", value in "(\\PC|\n){0,6}") {
+            if let Ok(request) = request("get", &[("path", &path), (&name, &value)]) {
+                prop_assert_eq!(request.uri.host(), Some("host"));
+                prop_assert!(request.uri.path().starts_with("/base"), "{}", request.uri);
+            }
+        }
     }
 }

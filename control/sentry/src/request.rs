@@ -49,6 +49,7 @@ pub(crate) fn public_key(mut pem: &[u8]) -> Result<SubjectPublicKeyInfo, Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
 
     fn csr() -> Vec<u8> {
@@ -104,5 +105,18 @@ mod tests {
         assert_eq!(public_key(key.as_bytes()).unwrap_err(), Refusal::NoRequest);
         let junk = crate::authority::pem("CERTIFICATE REQUEST", &[0x30; 4096]);
         assert!(matches!(public_key(junk.as_bytes()), Err(Refusal::UnreadableRequest(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_request_is_answered(id in "\\PC{0,12}", namespace in "[a-z./]{0,8}", trust_domain in "\\PC{0,8}", csr in prop::collection::vec(any::<u8>(), 0..200)) {
+            let request = SignCertificateRequest { id, namespace, trust_domain, certificate_signing_request: csr.clone().into(), ..Default::default() };
+            if let Ok(identity) = identity(&request) {
+                let path = format!("/ns/{}/{}", request.namespace, request.id);
+                prop_assert!(identity.to_string().ends_with(&path));
+            }
+            prop_assert!(public_key(&csr).is_err());
+            prop_assert!(public_key(crate::authority::pem("CERTIFICATE REQUEST", &csr).as_bytes()).is_err());
+        }
     }
 }

@@ -107,7 +107,7 @@ fn trace_binary(traceparent: &str) -> Option<[u8; 29]> {
 }
 
 fn hex(text: &str, out: &mut [u8]) -> Option<()> {
-    if text.len() != out.len() * 2 || !text.is_ascii() {
+    if text.len() != out.len() * 2 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     for (index, byte) in out.iter_mut().enumerate() {
@@ -212,4 +212,76 @@ fn is_permanent(name: &HeaderName) -> bool {
             | "via"
             | "warning"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    const NAMES: [&str; 16] = [
+        "connection",
+        "host",
+        "te",
+        "upgrade",
+        "grpc-timeout",
+        "grpc-status",
+        "grpc-x",
+        "x-bin",
+        "grpc-trace-bin",
+        "traceparent",
+        "content-length",
+        "content-type",
+        "destination-app-id",
+        "dapr-app-id",
+        "x",
+        "cookie",
+    ];
+
+    fn headers() -> impl Strategy<Value = HeaderMap> {
+        let value = prop::collection::vec(any::<u8>(), 0..24)
+            .prop_filter_map("a header", |value| HeaderValue::from_bytes(&value).ok());
+        let named =
+            "(x|te|,| |connection|\\PC){0,4}".prop_filter_map("a header", |value| HeaderValue::try_from(value).ok());
+        let pair = (select(&NAMES[..]).prop_map(HeaderName::from_static), prop_oneof![value, named]);
+        prop::collection::vec(pair, 0..8).prop_map(|pairs| {
+            let mut headers = HeaderMap::new();
+            pairs.into_iter().for_each(|(name, value)| {
+                headers.append(name, value);
+            });
+            headers
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn headers_of_one_connection_go_no_further(headers in headers()) {
+            let mut http = headers.clone();
+            request_to_http(&mut http);
+            for gone in ["connection", "te", "upgrade", "host", "grpc-timeout", "x-bin"] {
+                prop_assert!(!http.contains_key(gone), "{gone}");
+            }
+            for origin in [Origin::Http, Origin::Grpc] {
+                let grpc = request_to_grpc(headers.clone(), origin);
+                for gone in ["connection", "te", "upgrade", "host", "grpc-timeout", "grpc-status"] {
+                    prop_assert!(!grpc.contains_key(gone), "{gone}");
+                }
+            }
+        }
+
+        #[test]
+        fn an_answer_is_turned_once(headers in headers()) {
+            let mut once = headers;
+            answer_to_http(&mut once);
+            let mut twice = once.clone();
+            answer_to_http(&mut twice);
+            prop_assert_eq!(once, twice);
+        }
+
+        #[test]
+        fn any_trace_is_read(text in "[0-9a-fA-F+-]{0,60}|00-[0-9a-f+]{32}-[0-9a-f]{16}-[0-9a-f+]{2}|\\PC{0,20}") {
+            prop_assert_eq!(trace_binary(&text).is_some_and(|_| text.contains('+')), false);
+        }
+    }
 }

@@ -37,4 +37,6 @@ pub use status::{code_of, http_of};
 pub use subscriptions::{BulkSubscribe, Rule, Subscription};
 
 #[cfg(test)]
+mod json_tests;
+#[cfg(test)]
 mod tests;

@@ -173,6 +173,8 @@ fn kind(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json_tests::json;
+    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -206,5 +208,16 @@ mod tests {
         assert!(from_json(json!({"topic": "a"})).is_err());
         assert!(from_json(json!([{"topic": 1}])).unwrap_err().contains("topic"));
         assert_eq!(from_json(Value::Null).unwrap(), []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_of_an_app_is_read_or_refused(items in prop::collection::vec(json(), 0..3), document in json()) {
+            for document in [Value::Array(items), document] {
+                for found in from_json(document).into_iter().flatten() {
+                    prop_assert!(!found.rules.is_empty());
+                }
+            }
+        }
     }
 }

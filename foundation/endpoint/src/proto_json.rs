@@ -105,6 +105,8 @@ pub fn uint64<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Er
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
     #[serde(default, rename_all = "camelCase")]
@@ -147,5 +149,25 @@ mod tests {
             assert_eq!(read(wrong), None, "{wrong}");
         }
         assert_eq!(read(r#"{"fullName":1}"#), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..80), text in "[-+0-9.eEinfaNs]{0,12}") {
+            message::<Message>(&body).ok();
+            for value in [json!({"count": text, "share": text}), json!({"time": text})] {
+                let read = message::<Message>(value.to_string().as_bytes());
+                prop_assert!(read.is_err() || read.unwrap().time.is_none_or(|time| text.ends_with('s') && time >= Duration::ZERO));
+            }
+        }
+
+        #[test]
+        fn numbers_are_read_in_both_forms(count in any::<i32>(), share in prop::num::f64::NORMAL) {
+            for (count_form, share_form) in [(json!(count), json!(share)), (json!(count.to_string()), json!(share.to_string()))] {
+                let read: Message = message(json!({"count": count_form, "share": share_form}).to_string().as_bytes()).unwrap();
+                prop_assert_eq!(read.count, count);
+                prop_assert!((read.share - share).abs() <= share.abs() * 4.0 * f64::EPSILON);
+            }
+        }
     }
 }

@@ -177,3 +177,37 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Duration => "duration",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const fn flag(name: &'static str, kind: Kind, default: &'static str) -> Flag {
+        Flag { name, kind, default, help: "", standing: Standing::Current }
+    }
+
+    static TABLE: [Flag; 4] = [
+        flag("switch", Kind::Bool, "false"),
+        flag("number", Kind::Int, "7"),
+        flag("time", Kind::Duration, "1s"),
+        flag("names", Kind::List, ""),
+    ];
+
+    proptest! {
+        #[test]
+        fn any_command_line_is_read_or_refused(arguments in prop::collection::vec("-{0,3}(switch|number|time|names|x)?(=)?[-0-9a-z.,]{0,6}|\\PC{0,6}", 0..6)) {
+            if let Ok(flags) = Flags::parse(&[&TABLE], &arguments) {
+                let read = (flags.bool("switch"), flags.int("number"), flags.duration("time"), flags.list("names"));
+                prop_assert!(flags.given().count() > 0 || read == (false, 7, Duration::from_secs(1), Vec::new()));
+            }
+        }
+
+        #[test]
+        fn what_is_given_is_read(number in any::<i64>(), switch: bool, names in prop::collection::vec("[a-z]{1,4}", 0..4)) {
+            let arguments = [format!("--number={number}"), "--names".to_owned(), names.join(","), format!("-switch={switch}")];
+            let flags = Flags::parse(&[&TABLE], &arguments).unwrap();
+            prop_assert_eq!((flags.int("number"), flags.bool("switch"), flags.list("names")), (number, switch, names));
+        }
+    }
+}

@@ -138,6 +138,7 @@ impl fmt::Display for SpiffeId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn ids_are_written_as_they_are_read() {
@@ -177,5 +178,23 @@ mod tests {
         let id = |text: &str| text.parse::<SpiffeId>().unwrap();
         assert!(id("spiffe://one/ns/a/b").is_same_app(&id("spiffe://two/ns/a/b")));
         assert!(!id("spiffe://one/ns/a/b").is_same_app(&id("spiffe://one/ns/a/c")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_id_or_refused(text in "(spiffe://)?[a-zA-Z0-9._%/-]{0,12}(/ns/)?[a-z./]{0,12}|\\PC{0,40}") {
+            if let Ok(id) = text.parse::<SpiffeId>() {
+                prop_assert_eq!(id.to_string().parse::<SpiffeId>(), Ok(id.clone()));
+                prop_assert!(text.starts_with(&id.to_string()), "{}", text);
+            }
+        }
+
+        #[test]
+        fn names_of_apps_survive(domain in "[a-z0-9._-]{1,12}", namespace in "\\PC{0,6}", app_id in "[a-zA-Z0-9._-]{1,8}") {
+            let domain = TrustDomain::new(&domain).unwrap();
+            if let Ok(id) = SpiffeId::new(domain, &namespace, &app_id) {
+                prop_assert_eq!(id.to_string().parse::<SpiffeId>(), Ok(id));
+            }
+        }
     }
 }

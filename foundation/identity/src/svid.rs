@@ -85,3 +85,32 @@ fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>,
         X509Certificate::from_der(certificate).map_err(|error| Error::Certificate(error.to_string()))?;
     if rest.is_empty() { Ok(parsed) } else { Err(Error::Certificate("there is more behind it".to_owned())) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, KeyPair, SanType};
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_certificate_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let key = PrivateKeyDer::Pkcs8(bytes.clone().into());
+            prop_assert!(id_of(&bytes.clone().into()).is_err());
+            prop_assert!(Svid::new(vec![bytes.clone().into()], &key).is_err());
+            prop_assert!(Svid::from_pem(&bytes, &key).is_err());
+        }
+
+        #[test]
+        fn a_broken_certificate_has_no_other_identity(at in 0..400_usize, bit in 0..8_u8) {
+            let pair = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+            let mut params = CertificateParams::default();
+            params.subject_alt_names = vec![SanType::URI("spiffe://a/ns/b/c".try_into().unwrap())];
+            let mut der = params.self_signed(&pair).unwrap().der().to_vec();
+            let at = at % der.len();
+            der[at] ^= 1 << bit;
+            expiry_of(&der.clone().into()).ok();
+            id_of(&der.into()).ok();
+        }
+    }
+}

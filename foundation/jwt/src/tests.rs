@@ -9,6 +9,8 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -156,4 +158,37 @@ fn keys_of_other_kinds_are_left_out() {
     let token = token(&json!({ "alg": "EdDSA", "kid": "k" }), &claims(), &sign);
     assert_eq!(set.verify_at(&token, &expected(), at(1_500)), Err(Error::UnknownKey));
     assert!(matches!(KeySet::parse(b"{}"), Err(Error::KeySet(_))));
+}
+
+const MEMBERS: [&str; 10] = ["kty", "kid", "alg", "use", "crv", "x", "y", "n", "e", "k"];
+const VALUES: [&str; 14] =
+    ["RSA", "EC", "OKP", "oct", "k", "RS256", "ES512", "HS256", "P-256", "P-521", "Ed25519", "AQAB", "", "!"];
+
+fn member() -> impl Strategy<Value = (String, Value)> {
+    let value =
+        prop_oneof![select(&VALUES[..]).prop_map(Value::from), any::<i64>().prop_map(Value::from), Just(json!([]))];
+    (select(&MEMBERS[..]).prop_map(str::to_owned), value)
+}
+
+proptest! {
+    #[test]
+    fn any_key_set_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..100), keys in prop::collection::vec(prop::collection::vec(member(), 0..8), 0..3)) {
+        KeySet::parse(&bytes).ok();
+        let keys: Vec<_> = keys.into_iter().map(|members| Value::Object(members.into_iter().collect())).collect();
+        let set = KeySet::parse(json!({"keys": keys}).to_string().as_bytes()).unwrap();
+        for algorithm in VALUES {
+            let header = json!({"alg": algorithm, "kid": "k"}).to_string();
+            let token = format!("{}.{}.{}", base64(header), base64("{}"), base64([0; 132]));
+            prop_assert!(set.verify(&token, &Expected::default()).is_err());
+        }
+    }
+
+    #[test]
+    fn no_text_is_a_token_by_chance(text in "[a-zA-Z0-9._=-]{0,80}|\\PC{0,30}", header in "\\PC{0,30}", claims in "\\PC{0,30}") {
+        let (key, _) = edwards();
+        let set = KeySet::parse(json!({"keys": [key]}).to_string().as_bytes()).unwrap();
+        for token in [text, format!("{}.{}.", base64(header), base64(claims))] {
+            prop_assert!(set.verify(&token, &Expected::default()).is_err());
+        }
+    }
 }

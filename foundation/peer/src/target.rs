@@ -36,3 +36,16 @@ impl Target {
         naming::Target { app_id: self.app_id.clone(), namespace: self.namespace.clone(), default_port }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_name_is_a_target_or_refused(text in "[a-z.@]{0,12}|\\PC{0,12}", namespace in "[a-z]{0,4}") {
+            Target::parse(&text, &namespace).ok();
+        }
+    }
+}

@@ -67,6 +67,8 @@ fn variables(counts: &Counts) -> Context<'static, 'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     fn opens(expression: &str) -> bool {
         let counts = Counts {
@@ -99,5 +101,44 @@ mod tests {
         assert!(!opens("requests"));
         assert!(!opens("nobody > 1"));
         assert!(Trip::parse("requests >").is_err());
+    }
+
+    const WORDS: [&str; 24] = [
+        "requests",
+        "consecutiveFailures",
+        "totalFailures",
+        "nobody",
+        "0",
+        "-1",
+        "9223372036854775807",
+        "1.5",
+        "'a'",
+        "(",
+        ")",
+        "[",
+        "]",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "==",
+        ">",
+        "&&",
+        "!",
+        "? :",
+        "double",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_expression_is_decided_or_refused(words in prop::collection::vec(select(&WORDS[..]), 1..12), text in "\\PC{0,20}") {
+            let counts = Counts { requests: 1, total_failures: 1, ..Counts::default() };
+            for expression in [words.concat(), words.join(" "), text] {
+                if let Ok(trip) = Trip::parse(&expression) {
+                    trip.opens(&counts);
+                }
+            }
+        }
     }
 }

@@ -59,3 +59,31 @@ fn lines(text: &mut BytesMut) -> Result<[Bytes; LINES], Problem> {
     };
     Ok([line(Problem::NoScheme)?, line(Problem::NoManifest)?, line(Problem::NoCode)?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::{FutureExt, stream};
+    use proptest::prelude::*;
+
+    fn read_at_once(document: &[u8], piece: usize) -> Result<(Header, BytesMut), Problem> {
+        let pieces: Vec<_> = document.chunks(piece).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        read(&mut stream::iter(pieces).boxed()).now_or_never().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_is_read_or_refused(text in "(dapr.io/enc/v1\n)?(\\PC|\n){0,60}", piece in 1..20_usize) {
+            read_at_once(text.as_bytes(), piece).ok();
+        }
+
+        #[test]
+        fn a_header_may_come_in_any_pieces(rest in prop::collection::vec(any::<u8>(), 0..40), piece in 1..80_usize) {
+            let line = r#"{"kw":1,"wfk":"AAAA","cph":1,"np":"AAAAAAAAAA=="}"#;
+            let document = [format!("{NAME}\n{line}\nAAAA\n").as_bytes(), &rest].concat();
+            let (header, first) = read_at_once(&document, piece).unwrap();
+            prop_assert_eq!(header.manifest.wrapped_key, [0; 3]);
+            prop_assert!(rest.starts_with(&first));
+        }
+    }
+}

@@ -120,3 +120,29 @@ impl Manifest {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    proptest! {
+        #[test]
+        fn any_line_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80), kw in any::<i32>(), cph in any::<i32>(), text in "[A-Za-z0-9+/=]{0,16}") {
+            Manifest::read(&bytes).ok();
+            for (kw, cph) in [(kw, cph), (kw.rem_euclid(7), cph.rem_euclid(4))] {
+                let line = serde_json::json!({"k": text, "kw": kw, "wfk": text, "cph": cph, "np": text});
+                if let Ok(manifest) = Manifest::read(line.to_string().as_bytes()) {
+                    prop_assert_eq!(Manifest::read(&manifest.write().unwrap()), Ok(manifest));
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(key_name in "\\PC{0,20}", wrapped_key in prop::collection::vec(any::<u8>(), 1..60), nonce_prefix: [u8; NONCE_PREFIX], which in select(&KeyAlgorithm::ALL[..])) {
+            let manifest = Manifest { key_name, algorithm: which.0, wrapped_key, cipher: Cipher::ChaCha20Poly1305, nonce_prefix };
+            prop_assert_eq!(Manifest::read(&manifest.write().unwrap()), Ok(manifest));
+        }
+    }
+}

@@ -57,7 +57,30 @@ impl Pattern {
 
 #[cfg(test)]
 mod tests {
-    use super::Pattern;
+    use super::{Part, Pattern};
+    use proptest::prelude::*;
+
+    /// As the language is defined, without any thought of time.
+    fn defined(pattern: &[Part], text: &[char]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, rest) => rest.is_none(),
+            (Some((Part::Any, others)), rest) => {
+                defined(others, text) || rest.is_some_and(|(_, rest)| defined(pattern, rest))
+            }
+            (Some((Part::One, others)), Some((_, rest))) => defined(others, rest),
+            (Some((Part::Exactly(wanted), others)), Some((found, rest))) => wanted == found && defined(others, rest),
+            (Some(_), None) => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matches_are_those_of_the_definition(pattern in "[%_ab\\\\]{0,8}", text in "[ab%_]{0,8}") {
+            let pattern = Pattern::new(&pattern);
+            let letters: Vec<char> = text.chars().collect();
+            prop_assert_eq!(pattern.matches(&text), defined(&pattern.0, &letters));
+        }
+    }
 
     #[test]
     fn wildcards_and_escapes() {

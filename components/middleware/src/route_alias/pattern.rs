@@ -57,3 +57,23 @@ fn closing(text: &str) -> Option<usize> {
         (open == 0).then_some(index)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_pattern_is_read_or_refused(text in "/[a{}:/\\[\\]+*()|]{0,16}|\\PC{0,12}", path in "/[a/b]{0,12}") {
+            if let Ok(pattern) = Pattern::new(&text) {
+                prop_assert!(pattern.find(&path).is_none_or(|found| found.len() == pattern.variables()));
+            }
+        }
+
+        #[test]
+        fn a_path_without_braces_fits_itself(path in "/[a-z.+*/]{0,12}") {
+            prop_assert!(Pattern::new(&path).unwrap().find(&path).is_some());
+        }
+    }
+}

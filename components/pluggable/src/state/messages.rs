@@ -120,7 +120,39 @@ fn consistency(wanted: Consistency) -> StateConsistency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
     use serde_json::json;
+
+    const NAMES: [&str; 12] =
+        ["filter", "sort", "page", "limit", "token", "key", "order", "EQ", "IN", "AND", "OR", "a.b"];
+
+    fn document() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            prop::num::i64::ANY.prop_map(Value::from),
+            "DESC|\\PC{0,4}".prop_map(Value::from)
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::vec((select(&NAMES[..]).prop_map(str::to_owned), inner), 0..4)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_document_is_passed_on_or_refused(document in document(), filter in document()) {
+            for document in [document, json!({"filter": filter, "sort": filter, "page": filter})] {
+                let Ok(query) = query(&document) else { continue };
+                for (name, part) in &query.filter {
+                    prop_assert_eq!(&serde_json::from_slice::<Value>(&part.value).unwrap(), &document["filter"][name]);
+                }
+            }
+        }
+    }
 
     #[test]
     fn queries_keep_their_parts() {

@@ -130,3 +130,32 @@ fn protobuf(value: &Value, levels: usize) -> prost_types::Value {
     };
     prost_types::Value { kind: Some(kind) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json_tests::json;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use prost::Message;
+
+    const TYPES: [&str; 6] =
+        ["text/plain", "application/json", "application/xml; charset=x", "application/octet-stream", "", ";"];
+
+    proptest! {
+        #[test]
+        fn any_event_is_taken_apart_or_refused(mut attributes in json(), data in json(), kind in select(&TYPES[..]), binary in json(), levels in 0..200_usize) {
+            attributes = (0..levels).fold(attributes, |inner, _| Value::Array(vec![inner]));
+            let envelope = Envelope::from_iter([
+                ("datacontenttype".to_owned(), kind.into()),
+                ("data".to_owned(), data),
+                ("data_base64".to_owned(), binary),
+                ("extension".to_owned(), attributes),
+            ]);
+            if let Ok(event) = topic_event(&TopicEvent { envelope, ..TopicEvent::default() }) {
+                let read = TopicEventRequest::decode(event.encode_to_vec().as_slice());
+                prop_assert_eq!(read.map(|read| read.data), Ok(event.data));
+            }
+        }
+    }
+}

@@ -178,6 +178,8 @@ fn entry_type(entry: &BulkEntry) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json_tests::json as any_json;
+    use proptest::prelude::*;
 
     #[test]
     fn only_a_status_is_one() {
@@ -202,5 +204,22 @@ mod tests {
         assert_eq!(route("orders").unwrap(), "/orders");
         assert_eq!(route("/a b/ü?x=1").unwrap(), "/a%20b/%C3%BC?x=1");
         assert_eq!(route("").unwrap(), "/");
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_has_a_meaning(body in prop::collection::vec(any::<u8>(), 0..60), value in any_json()) {
+            for body in [body, value.to_string().into_bytes()] {
+                said(&body, "id");
+                bulk_said(&body).ok();
+            }
+        }
+
+        #[test]
+        fn any_route_is_a_path_or_refused(path in "[/a?#%:@ \\\\]{0,12}|\\PC{0,12}") {
+            if let Ok(uri) = route(&path) {
+                prop_assert!(uri.path().starts_with('/') && uri.authority().is_none(), "{}", uri);
+            }
+        }
     }
 }

@@ -98,6 +98,8 @@ fn wrong_escape(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
+    use proptest::prelude::*;
 
     #[test]
     fn good_baggage_passes() {
@@ -126,5 +128,24 @@ mod tests {
         assert!(check(&vec!["a=1"; MAX_MEMBERS + 1].join(",")).is_err());
         let many = check(&["x"; 7].join(",")).unwrap_err().to_string();
         assert!(many.ends_with("\nand 2 more invalid member(s)"), "{many}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_checked(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..3)) {
+            let mut headers = HeaderMap::new();
+            for value in values.iter().filter_map(|value| HeaderValue::from_bytes(value).ok()) {
+                headers.append(BAGGAGE, value);
+            }
+            check_baggage(&headers).ok();
+        }
+
+        #[test]
+        fn what_is_checked_is_handed_on(text in "[a=%;, \"\\\\ü0-9]{0,30}") {
+            if check(&text).is_ok() {
+                let headers = HeaderMap::from_iter([(http::header::HeaderName::from_static(BAGGAGE), HeaderValue::try_from(&text).unwrap())]);
+                prop_assert_eq!(check_baggage(&headers), Ok(text));
+            }
+        }
     }
 }
