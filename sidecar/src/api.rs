@@ -4,6 +4,7 @@ pub mod cors;
 pub mod grpc;
 pub mod http;
 pub(crate) mod observe;
+mod pace;
 pub(crate) mod panicked;
 #[cfg(test)]
 mod tests;

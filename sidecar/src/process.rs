@@ -4,6 +4,7 @@ use crate::options::{Command, DAPR_VERSION, Environment, Failure, Invalid, Log, 
 use crate::running::Sidecar;
 use crate::stopping::{Ending, Reason, Signals};
 use crate::{telemetry, wait};
+use foundation_process::allow_many_open_files;
 use foundation_telemetry::flush_log;
 use std::io::Write;
 use std::panic::PanicHookInfo;
@@ -64,6 +65,7 @@ async fn run(options: &Options) -> ExitCode {
         complain(&format!("{error}\n"));
         return ExitCode::FAILURE;
     }
+    allow_many_open_files();
     std::panic::set_hook(Box::new(tell_panic));
     tracing::info!(target: SCOPE, "Starting Dapr Runtime -- version {DAPR_VERSION} -- commit trilby-{}", env!("CARGO_PKG_VERSION"));
     tracing::info!(target: SCOPE, "Log level set to: {}", options.log.level);

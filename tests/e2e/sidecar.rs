@@ -19,12 +19,17 @@ pub(crate) struct Setup {
     pub(crate) configuration: Option<String>,
     pub(crate) flags: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
+    /// Soft limit of open files, if it is to be a small one.
+    pub(crate) open_files: Option<u32>,
 }
 
 /// A running sidecar; it is killed when dropped.
 pub(crate) struct Sidecar {
     child: Child,
     pub(crate) port: u16,
+    pub(crate) grpc_port: u16,
+    pub(crate) internal_port: u16,
+    program: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     folder: TempDir,
@@ -64,7 +69,7 @@ impl Setup {
     /// Starts the sidecar.
     pub(crate) fn spawn(self) -> Sidecar {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
+        let [port, grpc_port, internal_port, metrics_port] = [(); 4].map(|()| free_port());
         let mut arguments: Vec<String> = ["daprd", "--app-id", &self.app_id].map(str::to_owned).to_vec();
         let mut flag = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
         let resources = folder.path().join("resources");
@@ -82,25 +87,24 @@ impl Setup {
             flag(&format!("--{address}"), "127.0.0.1");
         }
         flag("--dapr-http-port", &port.to_string());
-        for other in ["dapr-grpc-port", "dapr-internal-grpc-port", "metrics-port"] {
-            flag(&format!("--{other}"), &free_port().to_string());
-        }
+        flag("--dapr-grpc-port", &grpc_port.to_string());
+        flag("--dapr-internal-grpc-port", &internal_port.to_string());
+        flag("--metrics-port", &metrics_port.to_string());
         if let Some(app_port) = self.app_port {
             flag("--app-port", &app_port.to_string());
         }
         arguments.extend(self.flags);
         let environment = self.environment;
-        Sidecar { child: spawn(&arguments, &environment), port, arguments, environment, folder }
+        let program = program(self.open_files);
+        let child = spawn(&program, &arguments, &environment);
+        Sidecar { child, port, grpc_port, internal_port, program, arguments, environment, folder }
     }
 }
 
 impl Sidecar {
     /// Waits until the sidecar is ready.
     pub(crate) async fn ready(&self) {
-        until("the sidecar is ready", async || {
-            self.get("/v1.0/healthz").await.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
-        })
-        .await;
+        until("the sidecar is ready", async || self.is_well().await).await;
     }
 
     /// Writes a resource file.
@@ -142,7 +146,7 @@ impl Sidecar {
 
     /// Starts the process again as it was started first.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(&self.arguments, &self.environment);
+        self.child = spawn(&self.program, &self.arguments, &self.environment);
         self.ready().await;
     }
 
@@ -150,6 +154,18 @@ impl Sidecar {
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Bytes of memory that the process had at most so far.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
+    /// Whether it is there and says that all is well.
+    pub(crate) async fn is_well(&self) -> bool {
+        self.get("/v1.0/healthz").await.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
     }
 
     /// Waits until the process has ended by itself.
@@ -178,9 +194,20 @@ pub(crate) async fn publish(port: u16, topic: &str, text: &str) -> bool {
     answer.is_ok_and(|(status, _)| status == StatusCode::NO_CONTENT)
 }
 
-fn spawn(arguments: &[String], environment: &[(String, String)]) -> Child {
-    let mut command = Command::new(binary());
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+/// The program with what goes before its arguments.
+fn program(open_files: Option<u32>) -> Vec<String> {
+    let binary = binary().display().to_string();
+    match open_files {
+        None => vec![binary],
+        Some(limit) => {
+            vec!["sh".to_owned(), "-c".to_owned(), format!("ulimit -Sn {limit} && exec \"$0\" \"$@\""), binary]
+        }
+    }
+}
+
+fn spawn(program: &[String], arguments: &[String], environment: &[(String, String)]) -> Child {
+    let mut command = Command::new(&program[0]);
+    command.args(&program[1..]).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.env("DAPR_HOST_IP", "127.0.0.1").spawn().unwrap()
 }

@@ -31,6 +31,9 @@ pub(crate) struct Wanted {
 
 /// The response; it starts with the first bytes of the body, which the content type may depend on.
 pub(crate) async fn respond(answer: Answer, wanted: Wanted) -> Response {
+    if matches!(answer.outcome, Outcome::Http(StatusCode::SWITCHING_PROTOCOLS)) {
+        return Fault::new(&BROKEN, "the app switches to another protocol, which was not asked for").into_response();
+    }
     let mut headers = answer.headers;
     answer_to_http(&mut headers);
     headers.remove(CONTENT_TYPE);

@@ -1,5 +1,6 @@
 //! From the options of a process to its exit code.
 use crate::flags::Common;
+use crate::open_files::allow_many_open_files;
 use crate::run::{Context, run};
 use crate::runtime::runtime;
 use axum::Router;
@@ -19,6 +20,7 @@ pub fn main(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::Result
         complain(&format!("{error}\n"));
         return ExitCode::FAILURE;
     }
+    allow_many_open_files();
     let ended = runtime(STACK).map_err(anyhow::Error::from).and_then(|runtime| {
         let ended = runtime.block_on(run(common, start));
         runtime.shutdown_timeout(Duration::from_millis(100));

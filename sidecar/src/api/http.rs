@@ -3,7 +3,6 @@
 //! It is one service written by hand and not a stack of layers: most requests pass through it in well under a microsecond.
 mod h2c;
 mod names;
-mod pace;
 mod path;
 pub(crate) mod plain;
 mod server;

@@ -1,4 +1,5 @@
 //! Connections of gRPC clients.
+use crate::api::pace::Paced;
 use axum::body::Body;
 use axum::extract::Request;
 use foundation_drain::Drain;
@@ -14,6 +15,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// For a client to begin in HTTP/2, as Go's server has it.
+const PREFACE_LIMIT: Duration = Duration::from_secs(120);
 const PING_AFTER: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// What one stream, and all of a connection, may send ahead.
@@ -69,7 +72,8 @@ impl<A: Answer> Serve for Server<A> {
             }
             async move { Ok::<_, Infallible>(answers.answer(request.map(body)).await) }
         });
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(connection), service));
+        let paced = Paced::new(connection, Arc::default(), PREFACE_LIMIT);
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(paced), service));
         tokio::select! {
             _ = connection.as_mut() => {}
             () = drain.stopped() => {

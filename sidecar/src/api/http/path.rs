@@ -57,6 +57,7 @@ pub(crate) fn check_escapes(path: &str) -> Result<(), BadEscape> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn paths_are_cleaned() {
@@ -97,5 +98,27 @@ mod tests {
             assert_eq!(check_escapes(bad), Err(BadEscape), "{bad}");
         }
         assert_eq!(plus_as_space(Cow::Borrowed("/a+b")), "/a%20b");
+    }
+
+    proptest! {
+        #[test]
+        fn a_clean_path_has_no_detours_and_stays_as_it_is(path in "/?(a|b|\\.|/|%2[eEfF]|%|\\+|[ -~]|\\PC){0,20}") {
+            let cleaned = clean(&path).into_owned();
+            prop_assert!(cleaned.starts_with('/') && (cleaned == "/" || !cleaned.ends_with('/')), "{}", cleaned);
+            prop_assert!(cleaned.split('/').skip(1).all(|part| cleaned == "/" || !["", ".", ".."].contains(&part)), "{}", cleaned);
+            prop_assert_eq!(&*clean(&cleaned), cleaned.as_str());
+            if let Some(direct) = without_detours(&path) {
+                prop_assert_eq!(without_detours(&direct), None);
+                prop_assert_eq!(clean(&direct).into_owned(), cleaned);
+            }
+        }
+
+        #[test]
+        fn any_escape_is_checked(path in "[%0-9a-gA-G/ü]{0,20}") {
+            is_text(&path);
+            prop_assert_eq!(check_escapes(&path).is_ok(), path.split('%').skip(1).all(|part| {
+                part.chars().take(2).filter(char::is_ascii_hexdigit).count() == 2
+            }));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Connections of HTTP clients: HTTP/1.1, and HTTP/2 without TLS from the first byte.
 use super::Api;
 use super::h2c::Change;
-use super::pace::{Pace, Paced, Running, RunningBody};
+use crate::api::pace::{Pace, Paced, Running, RunningBody};
 use axum::body::Body;
 use foundation_drain::Drain;
 use foundation_process::listen::{Connection, Serve};
@@ -24,6 +24,8 @@ const BUFFER: usize = 256 << 10;
 const MOST_HEADERS: usize = 512;
 /// Requests at once on a connection of HTTP/2, as Go's server has it.
 const MOST_STREAMS: u32 = 250;
+/// For a client to send the head of a request.
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const PING_AFTER: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the client to begin in HTTP/2 after it was told to.
@@ -91,9 +93,10 @@ impl Server {
 impl Serve for Server {
     async fn serve(self, connection: impl Connection, drain: Drain) {
         let (client, pace) = (connection.client(), Arc::<Pace>::default());
-        let paced = Paced::new(connection, Arc::clone(&pace));
+        let paced = Paced::new(connection, Arc::clone(&pace), HEAD_LIMIT);
         let connected = Arc::new(Connected { server: self, client, pace, drain });
-        let answer = |request| Arc::clone(&connected).begin(request);
+        // The library keeps the room for it as long as the connection lasts: boxed, an idle one costs half as much.
+        let answer = |request| Box::pin(Arc::clone(&connected).begin(request));
         connected.server.run(paced, &connected.drain, answer).await;
     }
 }

@@ -11,14 +11,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// From the first byte of a head to its last; the first head of a connection is due from the start.
-const LIMIT: Duration = Duration::from_secs(10);
-/// How a connection in HTTP/2 begins. Its frames are no heads.
-const PREFACE: &[u8] = b"PRI";
+/// How a connection in HTTP/2 begins (RFC 9113 3.4). Its frames are no heads.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a connection and its requests know of each other.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// Requests so far.
     heads: AtomicUsize,
     /// Requests whose bodies are not at their end; the bytes that come are theirs.
@@ -27,17 +25,17 @@ pub(super) struct Pace {
 
 /// A request under way, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Running(Arc<Pace>);
+pub(crate) struct Running(Arc<Pace>);
 
 impl Pace {
     /// The head of a request has come.
-    pub(super) fn begin(self: &Arc<Self>) -> Running {
+    pub(crate) fn begin(self: &Arc<Self>) -> Running {
         self.heads.fetch_add(1, Ordering::Relaxed);
         self.run()
     }
 
     /// No head is due any more: what comes is another protocol.
-    pub(super) fn end(self: &Arc<Self>) {
+    pub(crate) fn end(self: &Arc<Self>) {
         std::mem::forget(self.run());
     }
 
@@ -53,12 +51,12 @@ impl Pace {
 
 impl Running {
     /// A second part of the same request.
-    pub(super) fn part(&self) -> Self {
+    pub(crate) fn part(&self) -> Self {
         self.0.run()
     }
 
     /// A body that the request is under way with.
-    pub(super) fn body<B>(self, body: B) -> RunningBody<B> {
+    pub(crate) fn body<B>(self, body: B) -> RunningBody<B> {
         RunningBody { body, _running: self }
     }
 }
@@ -71,7 +69,7 @@ impl Drop for Running {
 
 /// A body of a request that is under way with it.
 #[derive(Debug)]
-pub(super) struct RunningBody<B> {
+pub(crate) struct RunningBody<B> {
     body: B,
     _running: Running,
 }
@@ -93,11 +91,15 @@ impl<B: Body + Unpin> Body for RunningBody<B> {
     }
 }
 
-/// A connection that fails when a head takes too long.
+/// A connection that fails when a head takes too long: from its first byte to its last. The first head of a connection,
+/// or the preface of HTTP/2, is due from the start.
 #[derive(Debug)]
-pub(super) struct Paced<C> {
+pub(crate) struct Paced<C> {
     connection: C,
     pace: Arc<Pace>,
+    limit: Duration,
+    /// What is left of the preface, as long as the connection may be one in HTTP/2.
+    preface: Option<&'static [u8]>,
     /// Requests when last looked.
     heads: usize,
     /// Whether the next head is due.
@@ -107,8 +109,8 @@ pub(super) struct Paced<C> {
 }
 
 impl<C> Paced<C> {
-    pub(super) fn new(connection: C, pace: Arc<Pace>) -> Self {
-        Self { connection, pace, heads: 0, due: true, deadline: None }
+    pub(crate) fn new(connection: C, pace: Arc<Pace>, limit: Duration) -> Self {
+        Self { connection, pace, limit, preface: Some(PREFACE), heads: 0, due: true, deadline: None }
     }
 
     fn look(&mut self) {
@@ -121,17 +123,21 @@ impl<C> Paced<C> {
     }
 
     fn read(&mut self, bytes: &[u8]) {
-        if self.heads == 0 && bytes.starts_with(PREFACE) {
+        self.due |= !bytes.is_empty();
+        let Some(preface) = self.preface else { return };
+        let known = preface.len().min(bytes.len());
+        self.preface = preface.strip_prefix(&bytes[..known]);
+        if self.preface.is_some_and(<[u8]>::is_empty) {
+            self.preface = None;
             self.pace.end();
         }
-        self.due |= !bytes.is_empty();
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.due || self.pace.is_running() {
             return Poll::Pending;
         }
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(LIMIT)));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.limit)));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -187,7 +193,7 @@ mod tests {
     fn paced() -> (DuplexStream, Paced<DuplexStream>, Arc<Pace>) {
         let (client, server) = duplex(64);
         let pace = Arc::default();
-        (client, Paced::new(server, Arc::clone(&pace)), pace)
+        (client, Paced::new(server, Arc::clone(&pace), Duration::from_secs(10)), pace)
     }
 
     /// Whether the connection ends before it has more bytes.
@@ -236,8 +242,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn frames_of_http2_are_no_heads() {
         let (mut client, mut paced, _pace) = paced();
-        come(&mut client, &mut paced, b"PRI * HTTP/2.0\r\n\r\n").await;
-        come(&mut client, &mut paced, b"frames").await;
+        for part in [&PREFACE[..5], &PREFACE[5..], b"frames"] {
+            come(&mut client, &mut paced, part).await;
+        }
         assert!(!ends(&mut paced).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_preface_that_does_not_end_ends_the_connection() {
+        for begin in [&PREFACE[..5], b"PRIVATE"] {
+            let (mut client, mut paced, _pace) = paced();
+            come(&mut client, &mut paced, begin).await;
+            assert!(ends(&mut paced).await);
+        }
     }
 }
