@@ -1,0 +1,189 @@
+// Tests with the JavaScript SDK, over HTTP and gRPC. Prints a line for each.
+const { strict: assert } = require("assert");
+const { randomBytes } = require("crypto");
+const { CommunicationProtocolEnum, DaprClient, DaprServer, HttpMethod } = require("@dapr/dapr");
+
+const { APP_PORT, DAPR_HTTP_PORT, DAPR_GRPC_PORT } = process.env;
+const PATIENCE = 60_000;
+const log = { level: 1 };
+
+const client = (communicationProtocol, daprPort) =>
+  new DaprClient({ daprHost: "127.0.0.1", daprPort, communicationProtocol, logger: log });
+const http = client(CommunicationProtocolEnum.HTTP, DAPR_HTTP_PORT);
+const grpc = client(CommunicationProtocolEnum.GRPC, DAPR_GRPC_PORT);
+const server = new DaprServer({
+  serverHost: "127.0.0.1",
+  serverPort: APP_PORT,
+  clientOptions: { daprHost: "127.0.0.1", daprPort: DAPR_HTTP_PORT },
+  logger: log,
+});
+
+// What comes, for whoever waits for it.
+class Queue {
+  items = [];
+  waiting = [];
+
+  put(item) {
+    const taker = this.waiting.shift();
+    taker ? taker(item) : this.items.push(item);
+  }
+
+  take() {
+    if (this.items.length > 0) return Promise.resolve(this.items.shift());
+    return new Promise((resolve, reject) => {
+      const alarm = setTimeout(() => reject(new Error("nothing came")), PATIENCE);
+      this.waiting.push((item) => (clearTimeout(alarm), resolve(item)));
+    });
+  }
+
+  async until(wanted) {
+    for (;;) {
+      const item = await this.take();
+      if (wanted(item)) return item;
+    }
+  }
+}
+
+const [events, bulks, boxed, ticks] = [new Queue(), new Queue(), new Queue(), new Queue()];
+const say = (line) => console.log(line);
+
+async function serve() {
+  await server.pubsub.subscribe("pubsub", "events", async (event) => events.put(event));
+  await server.pubsub.subscribe("pubsub", "outbox", async (event) => boxed.put(event));
+  await server.pubsub.subscribeBulk("pubsub", "bulk", async (event) => bulks.put(event), { maxMessagesCount: 10 });
+  await server.binding.receive("ticks", async () => ticks.put(1));
+  await server.invoker.listen("shout", async (data) => ({ said: JSON.parse(data.body).text.toUpperCase() }), {
+    method: HttpMethod.POST,
+  });
+  await server.start();
+}
+
+const cases = {
+  async secrets() {
+    assert.deepEqual(await http.secret.get("secrets", "password"), { password: "sesame" });
+    const bulk = await http.secret.getBulk("secrets");
+    assert.equal(bulk["nested:inner"]["nested:inner"], "deep");
+    await assert.rejects(http.secret.get("nobody", "password"), /nobody/);
+  },
+
+  async state() {
+    for (const dapr of [http, grpc]) {
+      await dapr.state.save("store", [{ key: "one", value: { n: 1 } }]);
+      assert.deepEqual(await dapr.state.get("store", "one"), { n: 1 });
+      await dapr.state.transaction("store", [
+        { operation: "upsert", request: { key: "two", value: "second" } },
+        { operation: "delete", request: { key: "one" } },
+      ]);
+      const found = await dapr.state.getBulk("store", ["two"]);
+      assert.equal(found[0].data, "second");
+      // The one client throws, the other returns the error.
+      const refused = await dapr.state.save("store", [{ key: "two", value: 3, etag: "wrong" }]).catch((error) => ({ error }));
+      assert.match(String(refused.error), /etag mismatch/);
+      await dapr.state.delete("store", "two");
+    }
+  },
+
+  async state_query() {
+    const query = { filter: { EQ: { n: 1 } }, sort: [], page: { limit: 2 } };
+    await assert.rejects(http.state.query("store", query), /does not support querying/);
+  },
+
+  async configuration() {
+    const { items } = await grpc.configuration.get("configuration", ["color", "size"]);
+    assert.deepEqual([items.color.value, items.size.value], ["green", "large"]);
+    const changes = new Queue();
+    const stream = await grpc.configuration.subscribeWithKeys("configuration", ["color"], async ({ items }) =>
+      changes.put(items.color.value),
+    );
+    // The SDK does not tell when the subscription has begun.
+    let number = 0;
+    const changing = setInterval(() => say(`configure color blue-${number++}`), 200);
+    await changes.until((value) => value.startsWith("blue-")).finally(() => clearInterval(changing));
+    stream.stop();
+  },
+
+  async locks() {
+    for (const dapr of [http, grpc]) {
+      assert.ok((await dapr.lock.lock("locks", "thing", "me", 60)).success);
+      assert.ok(!(await dapr.lock.lock("locks", "thing", "you", 60)).success);
+      assert.equal((await dapr.lock.unlock("locks", "thing", "you")).status, 2);
+      assert.equal((await dapr.lock.unlock("locks", "thing", "me")).status, 0);
+    }
+  },
+
+  async cryptography() {
+    const plain = randomBytes(200_000);
+    const options = { componentName: "keys", keyName: "symmetric.json", keyWrapAlgorithm: "A256KW" };
+    const encrypted = await grpc.crypto.encrypt(plain, options);
+    assert.ok(!encrypted.includes(plain));
+    assert.ok(plain.equals(await grpc.crypto.decrypt(encrypted, { componentName: "keys" })));
+  },
+
+  async output_binding() {
+    await http.binding.send("files", "create", "content", { fileName: "a.txt" });
+    assert.match(JSON.stringify(await http.binding.send("files", "list", "", {})), /a.txt/);
+    await grpc.binding.send("files", "create", "content", { fileName: "b.txt" });
+    const { data } = await grpc.binding.send("files", "list", "", {});
+    assert.match(Buffer.from(data).toString(), /b.txt/);
+    await assert.rejects(http.binding.send("files", "nonsense", ""));
+  },
+
+  async input_binding() {
+    await ticks.take();
+  },
+
+  async publishing() {
+    for (const dapr of [http, grpc]) {
+      await dapr.pubsub.publish("pubsub", "events", { n: 1 });
+      assert.deepEqual(await events.take(), { n: 1 });
+    }
+  },
+
+  async bulk_publishing() {
+    for (const dapr of [http, grpc]) {
+      const { failedMessages } = await dapr.pubsub.publishBulk("pubsub", "events", ["a", "b", "c"]);
+      assert.equal(failedMessages.length, 0);
+      const came = [await events.take(), await events.take(), await events.take()];
+      assert.deepEqual(came.sort(), ["a", "b", "c"]);
+    }
+  },
+
+  async bulk_subscription() {
+    await http.pubsub.publishBulk("pubsub", "bulk", [{ n: 1 }, { n: 2 }]);
+    const came = [await bulks.take(), await bulks.take()];
+    assert.deepEqual(came.map((event) => event.n).sort(), [1, 2]);
+  },
+
+  async outbox() {
+    await http.state.transaction("boxed", [{ operation: "upsert", request: { key: "order", value: { n: 1 } } }]);
+    assert.deepEqual(await boxed.take(), { n: 1 });
+  },
+
+  async invocation() {
+    assert.deepEqual(await http.invoker.invoke("sdk", "shout", HttpMethod.POST, { text: "hello" }), { said: "HELLO" });
+  },
+
+  async metadata() {
+    await http.metadata.set("answer", "42");
+    const found = await http.metadata.get();
+    assert.equal(found.id, "sdk");
+    assert.equal(found.extended.answer, "42");
+  },
+};
+
+async function main() {
+  await serve();
+  for (const [name, check] of Object.entries(cases)) {
+    try {
+      await check();
+      say(`passed ${name}`);
+    } catch (error) {
+      console.error(error);
+      say(`failed ${name}: ${String(error).split("\n")[0]}`);
+    }
+  }
+  say("finished");
+  process.exit(0);
+}
+
+main();
