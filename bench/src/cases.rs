@@ -1,8 +1,12 @@
 //! What is measured under load.
 use crate::app::{self, SIZE};
 use crate::client::{Call, Client};
+use crate::connection::{Connection, publish};
+use crate::deliveries::Deliveries;
+use crate::grpc_client::{Grpc, echoed, invocation};
 use crate::load::Load;
-use crate::process::Daprd;
+use crate::process::{App, Daprd};
+use crate::{extremes, grpc_app};
 use bytes::Bytes;
 use foundation_drain::Drain;
 use http::{Method, StatusCode};
@@ -18,9 +22,17 @@ const DISCOVERY: Duration = Duration::from_secs(20);
 pub(crate) enum Case {
     /// 1 KiB to another app and 1 KiB back, through two sidecars.
     Invoke,
+    /// The same through the gRPC API.
+    InvokeGrpc,
+    /// The same by calls of the app's own gRPC service, which the sidecars pass on.
+    Proxy,
+    /// The same by messages of streams that stay open.
+    ProxyStream,
     Save,
     Get,
     Publish,
+    /// From the publisher to the app.
+    Deliver,
 }
 
 /// What a case came to; times in milliseconds, CPU in microseconds per request, memory in bytes.
@@ -33,69 +45,143 @@ pub(crate) struct Figures {
     pub(crate) memory: f64,
 }
 
+/// Sidecars at work, with what a case needs of them.
+struct World<'a> {
+    case: Case,
+    sidecars: Vec<Daprd>,
+    deliveries: Deliveries,
+    drain: &'a Drain,
+}
+
 impl Case {
-    pub(crate) const ALL: [Self; 4] = [Self::Invoke, Self::Save, Self::Get, Self::Publish];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Invoke,
+        Self::InvokeGrpc,
+        Self::Proxy,
+        Self::ProxyStream,
+        Self::Save,
+        Self::Get,
+        Self::Publish,
+        Self::Deliver,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Invoke => "invoke 1 KiB",
+            Self::InvokeGrpc => "gRPC invoke 1 KiB",
+            Self::Proxy => "gRPC proxy 1 KiB",
+            Self::ProxyStream => "gRPC proxy 1 KiB in streams",
             Self::Save => "state save",
             Self::Get => "state get",
             Self::Publish => "publish",
+            Self::Deliver => "publish to delivery",
         }
+    }
+
+    fn is_grpc(self) -> bool {
+        matches!(self, Self::InvokeGrpc | Self::Proxy | Self::ProxyStream)
+    }
+
+    fn calls_another(self) -> bool {
+        self.is_grpc() || self == Self::Invoke
     }
 
     fn call(self) -> Call {
         let (method, path, body, expect) = match self {
-            Self::Invoke => (Method::POST, "/v1.0/invoke/callee/method/echo", vec![b'x'; SIZE].into(), StatusCode::OK),
             Self::Save => (Method::POST, "/v1.0/state/store", entries(), StatusCode::NO_CONTENT),
             Self::Get => (Method::GET, "/v1.0/state/store/key", Bytes::new(), StatusCode::OK),
-            Self::Publish => (Method::POST, "/v1.0/publish/broker/topic", event(), StatusCode::NO_CONTENT),
+            Self::Publish | Self::Deliver => return publish(0),
+            _ => (Method::POST, "/v1.0/invoke/callee/method/echo", vec![b'x'; SIZE].into(), StatusCode::OK),
         };
         Call { method, path: path.to_owned(), body, expect }
     }
 }
 
+impl<'a> World<'a> {
+    async fn start(path: &Path, case: Case, drain: &'a Drain) -> anyhow::Result<Self> {
+        let deliveries = Deliveries::default();
+        let subscribed = (case == Case::Deliver).then(|| deliveries.clone());
+        let app = App::http(app::start(subscribed, drain).await?);
+        let mut sidecars = vec![Daprd::start(path, "caller", Some(app), drain).await?];
+        if case.calls_another() {
+            let app = if case.is_grpc() {
+                App::grpc(grpc_app::start(drain).await?)
+            } else {
+                App::http(app::start(None, drain).await?)
+            };
+            sidecars.push(Daprd::start(path, "callee", Some(app), drain).await?);
+        }
+        Ok(Self { case, sidecars, deliveries, drain })
+    }
+
+    async fn connect(&self) -> anyhow::Result<Connection> {
+        let Daprd { port, grpc_port, .. } = self.sidecars[0];
+        Ok(match self.case {
+            Case::InvokeGrpc => Connection::Invoke(Grpc::connect(grpc_port, self.drain).await?, invocation()),
+            Case::Proxy => Connection::Proxy(Grpc::connect(grpc_port, self.drain).await?, echoed()),
+            Case::ProxyStream => {
+                let stream = Grpc::connect(grpc_port, self.drain).await?.stream().await?;
+                Connection::Stream(Box::new(stream), echoed())
+            }
+            Case::Deliver => Connection::Deliver(Client::connect(port, self.drain).await?, self.deliveries.clone()),
+            case => Connection::Http(Client::connect(port, self.drain).await?, case.call()),
+        })
+    }
+
+    async fn load(&self, connections: usize, duration: Duration) -> anyhow::Result<Load> {
+        let mut all = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            all.push(self.connect().await?);
+        }
+        Load::run(all, duration).await
+    }
+
+    /// Saves the entry that is read, and waits until the other app is found, or the subscription works.
+    async fn prepare(&self) -> anyhow::Result<()> {
+        let mut client = Client::connect(self.sidecars[0].port, self.drain).await?;
+        client.send(&Case::Save.call()).await?;
+        let start = Instant::now();
+        loop {
+            let tried = async { self.connect().await?.once().await };
+            match tokio::time::timeout(Duration::from_secs(2), tried).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) if start.elapsed() > DISCOVERY => return Err(error),
+                Err(elapsed) if start.elapsed() > DISCOVERY => return Err(elapsed.into()),
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+}
+
 /// Measures one case with fresh sidecars.
 pub(crate) async fn run(path: &Path, case: Case, duration: Duration, drain: &Drain) -> anyhow::Result<Figures> {
-    let (caller, callee) = (app::start(drain).await?, app::start(drain).await?);
-    let sidecar = Daprd::start(path, "caller", Some(caller), drain).await?;
-    let mut sidecars = vec![sidecar];
-    if case == Case::Invoke {
-        sidecars.push(Daprd::start(path, "callee", Some(callee), drain).await?);
-    }
-    let port = sidecars[0].port;
-    prepare(port, case, drain).await?;
-    let call = case.call();
-    Load::run(port, &call, CONNECTIONS, WARM_UP, drain).await?;
-    let one = Load::run(port, &call, 1, duration, drain).await?;
-    let before = total(&sidecars, Daprd::cpu)?;
-    let many = Load::run(port, &call, CONNECTIONS, duration, drain).await?;
-    let cpu = (total(&sidecars, Daprd::cpu)? - before) * 1e6 / many.count() as f64;
+    let world = World::start(path, case, drain).await?;
+    world.prepare().await?;
+    world.load(CONNECTIONS, WARM_UP).await?;
+    let one = world.load(1, duration).await?;
+    let before = total(&world.sidecars, Daprd::cpu)?;
+    let many = world.load(CONNECTIONS, duration).await?;
+    let cpu = (total(&world.sidecars, Daprd::cpu)? - before) * 1e6 / many.count() as f64;
     let (p50, p99) = (one.percentile(50), one.percentile(99));
-    Ok(Figures { p50, p99, per_second: many.per_second(), cpu, memory: sidecars[0].memory()? })
+    Ok(Figures { p50, p99, per_second: many.per_second(), cpu, memory: world.sidecars[0].memory()? })
+}
+
+/// Measures what large bodies and many connections take, with fresh sidecars.
+pub(crate) async fn run_extreme(
+    path: &Path,
+    extreme: extremes::Extreme,
+    drain: &Drain,
+) -> anyhow::Result<Vec<extremes::Figure>> {
+    let world = World::start(path, Case::Invoke, drain).await?;
+    world.prepare().await?;
+    extremes::run(&world.sidecars, extreme, drain).await
 }
 
 fn total(sidecars: &[Daprd], of: impl Fn(&Daprd) -> anyhow::Result<f64>) -> anyhow::Result<f64> {
     sidecars.iter().map(of).sum()
 }
 
-/// Saves the entry that is read, and waits until the other app is found.
-async fn prepare(port: u16, case: Case, drain: &Drain) -> anyhow::Result<()> {
-    let mut client = Client::connect(port, drain).await?;
-    client.send(&Case::Save.call()).await?;
-    let (call, start) = (case.call(), Instant::now());
-    while case == Case::Invoke && client.status(&call).await? != call.expect && start.elapsed() < DISCOVERY {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    client.send(&call).await
-}
-
 fn entries() -> Bytes {
     let value = "x".repeat(SIZE);
     serde_json::json!([{"key": "key", "value": value}]).to_string().into()
-}
-
-fn event() -> Bytes {
-    serde_json::json!({"order": "x".repeat(SIZE)}).to_string().into()
 }

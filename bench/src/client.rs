@@ -1,9 +1,10 @@
 //! One kept-alive HTTP/1.1 connection to a sidecar.
+use crate::app::{Body, whole};
 use anyhow::bail;
 use bytes::Bytes;
 use foundation_drain::Drain;
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -17,8 +18,16 @@ pub(crate) struct Call {
     pub(crate) expect: StatusCode,
 }
 
+impl Call {
+    /// Asks whether the sidecar is ready.
+    pub(crate) fn health() -> Self {
+        let path = "/v1.0/healthz".to_owned();
+        Self { method: Method::GET, path, body: Bytes::new(), expect: StatusCode::NO_CONTENT }
+    }
+}
+
 /// A connection.
-pub(crate) struct Client(SendRequest<Full<Bytes>>);
+pub(crate) struct Client(SendRequest<Body>);
 
 impl Client {
     pub(crate) async fn connect(port: u16, drain: &Drain) -> anyhow::Result<Self> {
@@ -31,26 +40,37 @@ impl Client {
         Ok(Self(sender))
     }
 
-    /// Sends the request and reads the whole answer.
+    /// Sends the request and reads the whole answer, of which it keeps nothing.
     ///
     /// # Errors
     /// A broken connection, or an answer with another status than the expected one.
     pub(crate) async fn send(&mut self, call: &Call) -> anyhow::Result<()> {
-        let status = self.status(call).await?;
+        let status = self.exchange(&call.method, &call.path, whole(call.body.clone())).await?;
         if status != call.expect {
             bail!("{} {} was answered with {status}, not {}", call.method, call.path, call.expect);
         }
         Ok(())
     }
 
-    /// Sends the request and returns the status of the answer.
-    pub(crate) async fn status(&mut self, call: &Call) -> anyhow::Result<StatusCode> {
-        let request = Request::builder().method(call.method.clone()).uri(&call.path).header("host", "localhost");
-        let request = request.header("content-type", "application/json").body(Full::new(call.body.clone()))?;
+    /// The same with a body of unknown length, which is made while it is sent.
+    pub(crate) async fn send_streamed(&mut self, path: &str, body: Body) -> anyhow::Result<()> {
+        let status = self.exchange(&Method::POST, path, body).await?;
+        if status != StatusCode::OK {
+            bail!("a large body to {path} was answered with {status}");
+        }
+        Ok(())
+    }
+
+    async fn exchange(&mut self, method: &Method, path: &str, body: Body) -> anyhow::Result<StatusCode> {
+        let request = Request::builder().method(method.clone()).uri(path).header("host", "localhost");
+        let request = request.header("content-type", "application/json").body(body)?;
         self.0.ready().await?;
         let response = self.0.send_request(request).await?;
         let status = response.status();
-        response.into_body().collect().await?;
+        let mut body = response.into_body();
+        while let Some(frame) = body.frame().await {
+            frame?;
+        }
         Ok(status)
     }
 }

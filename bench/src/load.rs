@@ -1,6 +1,5 @@
-//! Closed-loop load: every connection sends the next request when the last one was answered.
-use crate::client::{Call, Client};
-use foundation_drain::Drain;
+//! Closed-loop load: every connection does the next thing when the last one was done.
+use crate::connection::Connection;
 use futures_util::future::try_join_all;
 use std::time::{Duration, Instant};
 
@@ -13,17 +12,10 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Sends `call` over so many connections for `duration`.
-    pub(crate) async fn run(
-        port: u16,
-        call: &Call,
-        connections: usize,
-        duration: Duration,
-        drain: &Drain,
-    ) -> anyhow::Result<Self> {
-        let clients = try_join_all((0..connections).map(|_| Client::connect(port, drain))).await?;
+    /// Keeps these connections busy for `duration`.
+    pub(crate) async fn run(connections: Vec<Connection>, duration: Duration) -> anyhow::Result<Self> {
         let start = Instant::now();
-        let all = try_join_all(clients.into_iter().map(|client| repeat(client, call, start + duration))).await?;
+        let all = try_join_all(connections.into_iter().map(|connection| repeat(connection, start + duration))).await?;
         let elapsed = start.elapsed();
         let mut latencies = all.concat();
         latencies.sort_unstable();
@@ -45,11 +37,11 @@ impl Load {
     }
 }
 
-async fn repeat(mut client: Client, call: &Call, end: Instant) -> anyhow::Result<Vec<u32>> {
+async fn repeat(mut connection: Connection, end: Instant) -> anyhow::Result<Vec<u32>> {
     let mut latencies = Vec::new();
     let mut sent = Instant::now();
     while sent < end {
-        client.send(call).await?;
+        connection.once().await?;
         let now = Instant::now();
         latencies.push(u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX));
         sent = now;

@@ -2,6 +2,11 @@
 mod app;
 mod cases;
 mod client;
+mod connection;
+mod deliveries;
+mod extremes;
+mod grpc_app;
+mod grpc_client;
 mod load;
 mod process;
 mod subject;
@@ -10,7 +15,9 @@ mod table;
 use anyhow::Context;
 use cases::{Case, Figures};
 use clap::Parser;
+use extremes::Extreme;
 use foundation_drain::Drain;
+use foundation_process::allow_many_open_files;
 use std::path::PathBuf;
 use std::time::Duration;
 use subject::Subject;
@@ -40,6 +47,7 @@ struct Options {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    allow_many_open_files();
     let drain = Drain::new();
     let mut subjects = vec![Subject::new(options.daprd.clone())];
     subjects.extend(options.vs.clone().map(Subject::new));
@@ -62,6 +70,12 @@ async fn measure(subject: &mut Subject, options: &Options, drain: &Drain) -> any
             .await
             .with_context(|| format!("measuring {}", case.name()))?;
         subject.add(case, figures);
+    }
+    for extreme in Extreme::ALL.into_iter().filter(|extreme| extreme.name().contains(&options.only)) {
+        let figures = cases::run_extreme(&subject.path, extreme, drain)
+            .await
+            .with_context(|| format!("measuring {}", extreme.name()))?;
+        subject.add_extremes(figures);
     }
     Ok(())
 }

@@ -1,9 +1,7 @@
 //! A daprd process with components in memory, and what the system says of it.
 use crate::client::{Call, Client};
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use foundation_drain::Drain;
-use http::{Method, StatusCode};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -15,10 +13,28 @@ const START: Duration = Duration::from_secs(30);
 const TICKS: f64 = 100.0;
 const COMPONENTS: [(&str, &str); 2] = [("store", "state.in-memory"), ("broker", "pubsub.in-memory")];
 
+/// An app behind a sidecar.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct App {
+    port: u16,
+    protocol: &'static str,
+}
+
+impl App {
+    pub(crate) fn http(port: u16) -> Self {
+        Self { port, protocol: "http" }
+    }
+
+    pub(crate) fn grpc(port: u16) -> Self {
+        Self { port, protocol: "grpc" }
+    }
+}
+
 /// A running sidecar; it is killed when dropped.
 pub(crate) struct Daprd {
     child: Child,
     pub(crate) port: u16,
+    pub(crate) grpc_port: u16,
     /// From the start of the process to its first answer that it is ready.
     pub(crate) start: Duration,
     _folder: TempDir,
@@ -26,34 +42,33 @@ pub(crate) struct Daprd {
 
 impl Daprd {
     /// Starts a sidecar for an app, or for none, and waits until it is ready.
-    pub(crate) async fn start(path: &Path, app_id: &str, app: Option<u16>, drain: &Drain) -> anyhow::Result<Self> {
+    pub(crate) async fn start(path: &Path, app_id: &str, app: Option<App>, drain: &Drain) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         for (name, kind) in COMPONENTS {
             std::fs::write(folder.path().join(format!("{name}.yaml")), component(name, kind))?;
         }
-        let port = free_port()?;
+        let (port, grpc_port) = (free_port()?, free_port()?);
         let mut command = Command::new(path);
         command.args(["--app-id", app_id, "--log-level", "error", "--dapr-listen-addresses", "127.0.0.1"]);
         command.args(["--dapr-internal-grpc-listen-address", "127.0.0.1", "--metrics-listen-address", "127.0.0.1"]);
-        command.args(["--dapr-http-port", &port.to_string(), "--dapr-grpc-port", &free_port()?.to_string()]);
+        command.args(["--dapr-http-port", &port.to_string(), "--dapr-grpc-port", &grpc_port.to_string()]);
         command.args(["--metrics-port", &free_port()?.to_string()]);
         command.args(["--dapr-internal-grpc-port", &free_port()?.to_string()]);
-        command.arg("--resources-path").arg(folder.path());
-        if let Some(app) = app {
-            command.args(["--app-port", &app.to_string()]);
+        command.args(["--max-body-size", "1Gi"]).arg("--resources-path").arg(folder.path());
+        if let Some(App { port, protocol }) = app {
+            command.args(["--app-port", &port.to_string(), "--app-protocol", protocol]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("starting {}", path.display()))?;
-        let mut daprd = Self { child, port, start: Duration::ZERO, _folder: folder };
+        let mut daprd = Self { child, port, grpc_port, start: Duration::ZERO, _folder: folder };
         daprd.wait_until_ready(started, drain).await?;
         daprd.start = started.elapsed();
         Ok(daprd)
     }
 
     async fn wait_until_ready(&mut self, started: Instant, drain: &Drain) -> anyhow::Result<()> {
-        let path = "/v1.0/healthz".to_owned();
-        let call = Call { method: Method::GET, path, body: Bytes::new(), expect: StatusCode::NO_CONTENT };
+        let call = Call::health();
         while started.elapsed() < START {
             if let Some(status) = self.child.try_wait()? {
                 bail!("daprd ended with {status} before it was ready");
@@ -78,8 +93,17 @@ impl Daprd {
 
     /// Resident memory in bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<f64> {
+        self.status("VmRSS:")
+    }
+
+    /// Resident memory in bytes when it was highest.
+    pub(crate) fn peak_memory(&self) -> anyhow::Result<f64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("reading /proc")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("reading /proc")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
     }
 }

@@ -1,7 +1,8 @@
 //! A binary under measurement, with the figures of all rounds.
 use crate::app;
 use crate::cases::{Case, Figures};
-use crate::process::Daprd;
+use crate::extremes::Figure;
+use crate::process::{App, Daprd};
 use foundation_drain::Drain;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,16 +19,18 @@ pub(crate) struct Subject {
     /// Bytes of resident memory without any load.
     pub(crate) idle: Vec<f64>,
     figures: Vec<(Case, Figures)>,
+    /// Of extremes, by row.
+    extremes: Vec<Figure>,
 }
 
 impl Subject {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, starts: Vec::new(), idle: Vec::new(), figures: Vec::new() }
+        Self { path, starts: Vec::new(), idle: Vec::new(), figures: Vec::new(), extremes: Vec::new() }
     }
 
     /// Starts a sidecar and lets it settle.
     pub(crate) async fn measure_start(&mut self, drain: &Drain) -> anyhow::Result<()> {
-        let daprd = Daprd::start(&self.path, "idle", Some(app::start(drain).await?), drain).await?;
+        let daprd = Daprd::start(&self.path, "idle", Some(App::http(app::start(None, drain).await?)), drain).await?;
         self.starts.push(daprd.start.as_secs_f64() * 1000.0);
         tokio::time::sleep(SETTLING).await;
         self.idle.push(daprd.memory()?);
@@ -36,6 +39,26 @@ impl Subject {
 
     pub(crate) fn add(&mut self, case: Case, figures: Figures) {
         self.figures.push((case, figures));
+    }
+
+    pub(crate) fn add_extremes(&mut self, figures: Vec<Figure>) {
+        self.extremes.extend(figures);
+    }
+
+    /// The rows of extremes that were measured, in order.
+    pub(crate) fn extreme_rows(&self) -> Vec<&'static str> {
+        let mut rows: Vec<&str> = Vec::new();
+        self.extremes.iter().for_each(|(row, _)| {
+            if !rows.contains(row) {
+                rows.push(row)
+            }
+        });
+        rows
+    }
+
+    /// The median of a row of extremes.
+    pub(crate) fn extreme(&self, row: &str) -> Option<f64> {
+        median(self.extremes.iter().filter(|(of, _)| *of == row).map(|(_, value)| *value))
     }
 
     /// The median of a figure of a case; none when the case was not measured.

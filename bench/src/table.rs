@@ -39,6 +39,9 @@ fn rows(subjects: &[Subject]) -> Vec<(String, Vec<Option<f64>>)> {
             rows.push((format!("{}: {name}", case.name()), each(&|subject| subject.median(case, figure))));
         }
     }
+    for row in subjects.first().map(Subject::extreme_rows).unwrap_or_default() {
+        rows.push((row.to_owned(), each(&|subject| subject.extreme(row))));
+    }
     rows.retain(|(_, values)| values.iter().any(Option::is_some));
     rows
 }
