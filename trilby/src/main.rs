@@ -11,10 +11,15 @@ struct Program {
     main: fn(&[String]) -> ExitCode,
 }
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 5] = [
     Program { name: "dapr", about: "the command line tool: run, list, stop and call apps", main: cli::main },
     Program { name: "daprd", about: "the sidecar that serves the building blocks to an app", main: sidecar::main },
     Program { name: "placement", about: "tells sidecars which of them hosts which actor", main: placement },
+    Program {
+        name: "scheduler",
+        about: "keeps jobs and reminders, and triggers them when they are due",
+        main: scheduler,
+    },
     Program { name: "sentry", about: "gives sidecars and the control plane their identities", main: sentry },
 ];
 
@@ -36,8 +41,18 @@ fn main() -> ExitCode {
 #[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
 fn placement(arguments: &[String]) -> ExitCode {
     let shows_state = std::env::var("DAPR_PLACEMENT_METADATA_ENABLED").is_ok_and(|text| text == "true" || text == "1");
-    let namespace = std::env::var("NAMESPACE").ok().filter(|name| !name.is_empty());
-    control_placement::main(arguments, shows_state, namespace.as_deref().unwrap_or("default"))
+    control_placement::main(arguments, shows_state, &namespace())
+}
+
+fn scheduler(arguments: &[String]) -> ExitCode {
+    control_scheduler::main(arguments, &namespace())
+}
+
+/// Of the control plane.
+#[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
+fn namespace() -> String {
+    let given = std::env::var("NAMESPACE").ok().filter(|name| !name.is_empty());
+    given.unwrap_or_else(|| "default".to_owned())
 }
 
 #[allow(clippy::disallowed_methods)] // Here the environment of this process is read.

@@ -61,6 +61,13 @@ pub mod workflows {
     package!(v1, "dapr.proto.workflows.v1");
 }
 
+/// The API of etcd, and what schedulers keep there.
+pub mod etcd {
+    package!(cron, "cron");
+    package!(etcdserverpb, "etcdserverpb");
+    package!(mvccpb, "mvccpb");
+}
+
 /// Google's error model for gRPC.
 pub mod google {
     package!(rpc, "google.rpc");

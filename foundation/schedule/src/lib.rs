@@ -2,15 +2,18 @@
 //!
 //! The grammar is that of Go's `robfig/cron`, of which Dapr's cron binding and scheduler use forks (components.md 1.3,
 //! protocols.md 3.3): seconds come first and may be left out, day of month and day of week are alternatives when both are
-//! restricted, `TZ=Europe/Rome ` may stand in front.
+//! restricted, `TZ=Europe/Rome ` may stand in front. [`point_in_time`] reads when something begins or ends.
 mod calendar;
 mod fields;
+mod moment;
 
 use calendar::Calendar;
 use foundation_metadata::duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use std::time::Duration;
+
+pub use moment::{NoMoment, point_in_time};
 
 /// When something happens again and again.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,16 +41,40 @@ pub enum Error {
     Delay(String),
     #[error("expected 5 to 6 fields, found {0}")]
     Fields(usize),
+    #[error("expected exactly 6 fields, found {found}: [{fields}]")]
+    NotSixFields { found: usize, fields: String },
     #[error("{reason}: {field}")]
     Field { field: String, reason: String },
 }
 
 impl Schedule {
-    /// Reads a schedule.
+    /// Reads a schedule of the cron binding.
     ///
     /// # Errors
     /// [`Error`]
     pub fn parse(text: &str) -> Result<Self, Error> {
+        let schedule = Self::read(text, |_| Ok(()))?;
+        if schedule == Self::Every(Duration::ZERO) {
+            return Err(Error::Delay(text.to_owned()));
+        }
+        Ok(schedule)
+    }
+
+    /// Reads a schedule of a job: there the second is never left out, and a delay may be zero.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub fn parse_job(text: &str) -> Result<Self, Error> {
+        Self::read(text, |fields| match fields.split_whitespace().count() {
+            6 => Ok(()),
+            found => {
+                let fields = fields.split_whitespace().collect::<Vec<_>>().join(" ");
+                Err(Error::NotSixFields { found, fields })
+            }
+        })
+    }
+
+    fn read(text: &str, check: impl FnOnce(&str) -> Result<(), Error>) -> Result<Self, Error> {
         let (zone, text) = zone(text)?;
         if let Some(delay) = text.strip_prefix("@every ") {
             return Self::every(delay, text, zone.is_some());
@@ -57,6 +84,7 @@ impl Schedule {
             Some(name) => described(name).ok_or_else(|| Error::Descriptor(text.to_owned()))?,
             None => text,
         };
+        check(fields)?;
         Calendar::parse(fields, zone).map(Box::new).map(Self::Calendar)
     }
 
@@ -72,7 +100,7 @@ impl Schedule {
         if has_zone {
             return Err(Error::TimeZoneOfDelay(text.to_owned()));
         }
-        let delay = duration::parse(delay).filter(|delay| !delay.is_zero());
+        let delay = Some(delay).filter(|delay| !delay.starts_with('-')).and_then(duration::parse);
         delay.map(Self::Every).ok_or_else(|| Error::Delay(text.to_owned()))
     }
 }

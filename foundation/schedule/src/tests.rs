@@ -93,7 +93,41 @@ fn what_is_no_schedule_is_refused() {
     }
 }
 
+#[test]
+fn jobs_name_the_second_and_may_have_no_delay() {
+    let refusal = |text| Schedule::parse_job(text).unwrap_err().to_string();
+    assert_eq!(refusal("* * *  * *"), "expected exactly 6 fields, found 5: [* * * * *]");
+    assert_eq!(refusal("1h"), "expected exactly 6 fields, found 1: [1h]");
+    assert_eq!(Schedule::parse_job("@every 0s"), Ok(Schedule::Every(Duration::ZERO)));
+    assert!(Schedule::parse_job("@every -1s").is_err() && Schedule::parse("@every 0s").is_err());
+    assert!(Schedule::parse_job("@daily").is_ok() && Schedule::parse_job("CRON_TZ=UTC 0 0 6 * * *").is_ok());
+}
+
+#[test]
+fn a_point_in_time_is_named_or_counted_from_another() {
+    let start: Timestamp = "2024-01-30T00:00:00Z".parse().unwrap();
+    for (text, expected) in [
+        ("2025-06-01T12:00:00.5+02:00", "2025-06-01T10:00:00.5Z"),
+        ("1h30m", "2024-01-30T01:30:00Z"),
+        ("P1M", "2024-02-29T00:00:00Z"),
+        ("P1Y2W3D", "2025-02-16T00:00:00Z"),
+        ("P1DT1M", "2024-01-31T00:01:00Z"),
+        ("R0/PT1S", "2024-01-30T00:00:01Z"),
+    ] {
+        assert_eq!(point_in_time(text, start), Ok(expected.parse().unwrap()), "{text}");
+    }
+    for text in ["tomorrow", "", "P", "PT1X", "PT1.5S", "1D"] {
+        assert_eq!(point_in_time(text, start), Err(NoMoment::Unknown), "{text}");
+    }
+    assert_eq!(point_in_time("R2/PT1S", start), Err(NoMoment::Repeats));
+}
+
 proptest! {
+    #[test]
+    fn any_text_is_a_point_in_time_or_refused(text in "[RPTYMWDHS0-9/.:+-]{0,24}|\\PC{0,12}") {
+        point_in_time(&text, "2024-01-01T00:00:00Z".parse().unwrap()).ok();
+    }
+
     #[test]
     fn any_text_is_a_schedule_or_refused(text in "[-0-9*/,?@ a-zA-Z=_]{0,24}") {
         if let Ok(schedule) = Schedule::parse(&text) {

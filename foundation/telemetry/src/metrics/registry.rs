@@ -104,6 +104,14 @@ impl Registry {
         Ok(Gauge::new(self.vector(name, help, labels, Vec::new())?, self.limit))
     }
 
+    /// A value under a name of another program's, which dashboards read.
+    ///
+    /// # Errors
+    /// A name that is taken.
+    pub fn foreign_gauge(&self, name: &str, help: &'static str) -> Result<Gauge, MetricsError> {
+        Ok(Gauge::new(self.named_vector(name.to_owned(), help, &[], Vec::new())?, self.limit))
+    }
+
     /// A histogram of latencies in milliseconds.
     ///
     /// # Errors
@@ -198,7 +206,16 @@ impl Registry {
         labels: &'static [&'static str],
         buckets: Vec<f64>,
     ) -> Result<Vector<M>, MetricsError> {
-        let name = format!("{PREFIX}_{name}");
+        self.named_vector(format!("{PREFIX}_{name}"), help, labels, buckets)
+    }
+
+    fn named_vector<M: Instrument>(
+        &self,
+        name: String,
+        help: &'static str,
+        labels: &'static [&'static str],
+        buckets: Vec<f64>,
+    ) -> Result<Vector<M>, MetricsError> {
         let rules = self.rules.of(&name);
         let (fixed, limit) = (self.fixed.clone(), self.limit);
         let vector = Vector::new(Description { name: name.clone(), help, labels, fixed, rules, buckets, limit })?;

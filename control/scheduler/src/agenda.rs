@@ -1,0 +1,243 @@
+//! The one queue of what is due. It knows names and times only: what a job holds stays in the store until it is due.
+use crate::plan::Progress;
+use jiff::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// The jobs of this scheduler by the time of their next attempt.
+#[derive(Default)]
+pub(crate) struct Agenda {
+    entries: HashMap<Arc<str>, Entry>,
+    queue: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Due, and nobody is there to take them.
+    staged: BTreeSet<Arc<str>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Of the job in the store.
+    revision: i64,
+    /// Of the next attempt, or of the present one.
+    at: Timestamp,
+    progress: Progress,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Staged,
+    /// On its way, or its outcome is being written.
+    Running,
+}
+
+/// A job whose time has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) name: Arc<str>,
+    pub(crate) revision: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) progress: Progress,
+}
+
+impl Agenda {
+    /// A job as it is from now on, in place of an older one of the name.
+    pub(crate) fn put(&mut self, name: &str, revision: i64, progress: Progress, at: Timestamp) {
+        self.remove(name);
+        let name: Arc<str> = name.into();
+        self.queue.insert((at, Arc::clone(&name)));
+        self.entries.insert(name, Entry { revision, at, progress, stage: Stage::Waiting });
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Some((name, entry)) = self.entries.remove_entry(name) {
+            self.leave(name, &entry);
+        }
+    }
+
+    /// Removes a job if it is still the one of a revision.
+    pub(crate) fn remove_old(&mut self, name: &str, revision: i64) {
+        if self.is_current(name, revision) {
+            self.remove(name);
+        }
+    }
+
+    pub(crate) fn is_current(&self, name: &str, revision: i64) -> bool {
+        self.entries.get(name).is_some_and(|entry| entry.revision == revision)
+    }
+
+    /// The next job whose time has come. It stays out of the queue until something is said of it.
+    pub(crate) fn due(&mut self, now: Timestamp) -> Option<Due> {
+        if self.next_at()? > now {
+            return None;
+        }
+        let (at, name) = self.queue.pop_first()?;
+        let entry = self.entries.get_mut(&name)?;
+        entry.stage = Stage::Running;
+        Some(Due { revision: entry.revision, progress: entry.progress, name, at })
+    }
+
+    /// When the next job is due.
+    pub(crate) fn next_at(&self) -> Option<Timestamp> {
+        self.queue.first().map(|(at, _)| *at)
+    }
+
+    /// How many are due that nobody takes.
+    pub(crate) fn staged(&self) -> usize {
+        self.staged.len()
+    }
+
+    /// The next attempt at a job of a revision, unless there is another one of the name.
+    pub(crate) fn requeue(&mut self, name: &str, revision: i64, progress: Progress, at: Timestamp) {
+        let found = self.entries.get_key_value(name).map(|(name, entry)| (Arc::clone(name), *entry));
+        let Some((name, entry)) = found.filter(|(_, entry)| entry.revision == revision) else { return };
+        self.leave(Arc::clone(&name), &entry);
+        self.queue.insert((at, Arc::clone(&name)));
+        self.entries.insert(name, Entry { revision, at, progress, stage: Stage::Waiting });
+    }
+
+    /// Nobody is there to take a job.
+    pub(crate) fn stage(&mut self, name: &str, revision: i64) {
+        let Some((name, _)) = self.entries.get_key_value(name) else { return };
+        let name = Arc::clone(name);
+        let Some(entry) = self.entries.get_mut(&name) else { return };
+        if entry.revision == revision && entry.stage == Stage::Running {
+            entry.stage = Stage::Staged;
+            self.staged.insert(name);
+        }
+    }
+
+    /// Somebody takes jobs whose names start so: what was staged is due again.
+    pub(crate) fn deliverable(&mut self, prefix: &str) {
+        let first = Bound::Included(prefix);
+        let from = self.staged.range::<str, _>((first, Bound::Unbounded));
+        let names: Vec<Arc<str>> = from.take_while(|name| name.starts_with(prefix)).cloned().collect();
+        for name in names {
+            self.staged.remove(&name);
+            if let Some(entry) = self.entries.get_mut(&name) {
+                entry.stage = Stage::Waiting;
+                self.queue.insert((entry.at, name));
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn leave(&mut self, name: Arc<str>, entry: &Entry) {
+        match entry.stage {
+            Stage::Waiting => drop(self.queue.remove(&(entry.at, name))),
+            Stage::Staged => drop(self.staged.remove(&name)),
+            Stage::Running => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn names(agenda: &mut Agenda, now: i64) -> Vec<String> {
+        std::iter::from_fn(|| agenda.due(time(now))).map(|due| due.name.to_string()).collect()
+    }
+
+    fn agenda(jobs: &[(&str, i64)]) -> Agenda {
+        let mut agenda = Agenda::default();
+        jobs.iter()
+            .zip(1..)
+            .for_each(|((name, at), revision)| agenda.put(name, revision, Progress::default(), time(*at)));
+        agenda
+    }
+
+    #[test]
+    fn jobs_come_in_the_order_of_their_times_and_none_early() {
+        let mut agenda = agenda(&[("b", 3), ("a", 2), ("c", 9)]);
+        assert_eq!(names(&mut agenda, 1), Vec::<String>::new());
+        assert_eq!(names(&mut agenda, 8), ["a", "b"]);
+        assert_eq!(agenda.next_at(), Some(time(9)));
+    }
+
+    #[test]
+    fn a_job_that_is_replaced_or_deleted_is_not_due() {
+        let mut agenda = agenda(&[("a", 1), ("b", 1)]);
+        agenda.put("a", 7, Progress::default(), time(5));
+        agenda.remove("b");
+        assert_eq!(names(&mut agenda, 4), Vec::<String>::new());
+        // What is said of the old one does not count.
+        agenda.requeue("a", 1, Progress::default(), time(0));
+        agenda.remove_old("a", 1);
+        assert_eq!(names(&mut agenda, 5), ["a"]);
+    }
+
+    #[test]
+    fn staged_jobs_wait_for_somebody_who_takes_them() {
+        let mut agenda = agenda(&[("x||a", 1), ("y||a", 1)]);
+        for due in std::iter::from_fn(|| agenda.due(time(1))).collect::<Vec<_>>() {
+            agenda.stage(&due.name, due.revision);
+        }
+        assert_eq!(agenda.staged(), 2);
+        agenda.deliverable("y||");
+        assert_eq!(names(&mut agenda, 1), ["y||a"]);
+        agenda.remove("x||a");
+        assert_eq!((agenda.staged(), agenda.len()), (0, 1));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(u8, i64),
+        Remove(u8),
+        Requeue(u8, i64),
+        Stage(u8),
+        Deliverable,
+        Due(i64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0..5u8, 0..20i64).prop_map(|(name, at)| Step::Put(name, at)),
+            (0..5u8).prop_map(Step::Remove),
+            (0..5u8, 0..20i64).prop_map(|(name, at)| Step::Requeue(name, at)),
+            (0..5u8).prop_map(Step::Stage),
+            Just(Step::Deliverable),
+            (0..20i64).prop_map(Step::Due),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn each_job_is_in_one_place(steps in proptest::collection::vec(step(), 0..60)) {
+            let (mut agenda, mut revisions) = (Agenda::default(), HashMap::new());
+            for (step, revision) in steps.into_iter().zip(1..) {
+                match step {
+                    Step::Put(name, at) => {
+                        agenda.put(&name.to_string(), revision, Progress::default(), time(at));
+                        revisions.insert(name, revision);
+                    }
+                    Step::Remove(name) => agenda.remove(&name.to_string()),
+                    Step::Requeue(name, at) => {
+                        let revision = revisions.get(&name).copied().unwrap_or_default();
+                        agenda.requeue(&name.to_string(), revision, Progress::default(), time(at));
+                    }
+                    Step::Stage(name) => agenda.stage(&name.to_string(), revisions.get(&name).copied().unwrap_or_default()),
+                    Step::Deliverable => agenda.deliverable(""),
+                    Step::Due(now) => {
+                        if let Some(due) = agenda.due(time(now)) {
+                            prop_assert!(due.at <= time(now));
+                        }
+                    }
+                }
+                let of = |stage: Stage| agenda.entries.values().filter(|entry| entry.stage == stage).count();
+                prop_assert_eq!(agenda.queue.len(), of(Stage::Waiting));
+                prop_assert_eq!(agenda.staged.len(), of(Stage::Staged));
+                prop_assert!(agenda.queue.iter().all(|(at, name)| agenda.entries[name].at == *at));
+            }
+        }
+    }
+}

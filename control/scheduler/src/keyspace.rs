@@ -1,0 +1,227 @@
+//! Where things lie in etcd, and the requests about them (protocols.md 3.4).
+use bytes::Bytes;
+use foundation_etcd::{Client, Error, Watching, prefix_end};
+use prost::Message;
+use std::collections::VecDeque;
+use wire::etcd::cron::{Counter, StoredJob};
+use wire::etcd::etcdserverpb::compare::{CompareTarget, TargetUnion};
+use wire::etcd::etcdserverpb::request_op::Request;
+use wire::etcd::etcdserverpb::{Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest};
+use wire::etcd::mvccpb::KeyValue;
+
+const JOBS: &str = "dapr/jobs/";
+const COUNTERS: &str = "dapr/counters/";
+const LEADERSHIP: &str = "dapr/leadership";
+/// Records of one request.
+const PAGE: i64 = 1000;
+
+/// The records of the schedulers.
+#[derive(Clone)]
+pub(crate) struct Keyspace {
+    client: Client,
+}
+
+impl Keyspace {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A job, and the revision that it was written at.
+    pub(crate) async fn job(&self, name: &str) -> Result<Option<KeyValue>, Error> {
+        self.get(job_key(name)).await
+    }
+
+    pub(crate) async fn put_job(&self, name: &str, job: &StoredJob) -> Result<(), Error> {
+        let put = put(job_key(name), job.encode_to_vec().into(), 0);
+        self.client.txn(TxnRequest { success: vec![put], ..TxnRequest::default() }).await.map(drop)
+    }
+
+    /// Returns whether the job was written: there was none of the name.
+    pub(crate) async fn put_new_job(&self, name: &str, job: &StoredJob) -> Result<bool, Error> {
+        let key = job_key(name);
+        let compare = vec![is_created_at(key.clone(), 0)];
+        let success = vec![put(key, job.encode_to_vec().into(), 0)];
+        let done = self.client.txn(TxnRequest { compare, success, failure: Vec::new() }).await?;
+        Ok(done.succeeded)
+    }
+
+    pub(crate) async fn delete_job(&self, name: &str) -> Result<(), Error> {
+        let success = vec![delete(job_key(name), Bytes::new()), delete(counter_key(name), Bytes::new())];
+        self.client.txn(TxnRequest { success, ..TxnRequest::default() }).await.map(drop)
+    }
+
+    /// Deletes all jobs whose names start so.
+    pub(crate) async fn delete_jobs(&self, prefix: &str) -> Result<(), Error> {
+        let all = |key: Bytes| delete(key.clone(), prefix_end(&key));
+        let success = vec![all(job_key(prefix)), all(counter_key(prefix))];
+        self.client.txn(TxnRequest { success, ..TxnRequest::default() }).await.map(drop)
+    }
+
+    /// All jobs whose names start so, by name, as they were at one moment.
+    pub(crate) fn jobs(&self, prefix: &str) -> Pages {
+        Pages::new(self.client.clone(), &format!("{JOBS}{prefix}"), JOBS.len(), 0)
+    }
+
+    /// All counters as they were at a revision.
+    pub(crate) fn counters(&self, revision: i64) -> Pages {
+        Pages::new(self.client.clone(), COUNTERS, COUNTERS.len(), revision)
+    }
+
+    /// Changes of jobs from a revision on.
+    pub(crate) async fn watch_jobs(&self, first: i64) -> Result<Watching, Error> {
+        self.client.watch(JOBS, first).await
+    }
+
+    /// Notes how far a job is. Returns false when it is not the one of that revision any more.
+    pub(crate) async fn put_counter(&self, name: &str, revision: i64, counter: &Counter) -> Result<bool, Error> {
+        let compare = vec![is_modified_at(job_key(name), revision)];
+        let success = vec![put(counter_key(name), counter.encode_to_vec().into(), 0)];
+        let done = self.client.txn(TxnRequest { compare, success, failure: Vec::new() }).await?;
+        Ok(done.succeeded)
+    }
+
+    /// Deletes a job that is done, if it is still the one of that revision, and its counter unless that is another job's.
+    pub(crate) async fn finish_job(&self, name: &str, revision: i64) -> Result<(), Error> {
+        let counter = || delete(counter_key(name), Bytes::new());
+        let orphan = TxnRequest {
+            compare: vec![is_created_at(job_key(name), 0)],
+            success: vec![counter()],
+            failure: Vec::new(),
+        };
+        let transaction = TxnRequest {
+            compare: vec![is_modified_at(job_key(name), revision)],
+            success: vec![counter(), delete(job_key(name), Bytes::new())],
+            failure: vec![RequestOp { request: Some(Request::RequestTxn(orphan)) }],
+        };
+        self.client.txn(transaction).await.map(drop)
+    }
+
+    /// All schedulers that say they are there, and the revision of that.
+    pub(crate) async fn leaders(&self) -> Result<(Vec<KeyValue>, i64), Error> {
+        let key = Bytes::from_static(LEADERSHIP.as_bytes());
+        let request = RangeRequest { range_end: prefix_end(&key), key, ..RangeRequest::default() };
+        let found = self.client.range(request).await?;
+        Ok((found.kvs, found.header.map_or(0, |header| header.revision)))
+    }
+
+    pub(crate) async fn watch_leaders(&self, first: i64) -> Result<Watching, Error> {
+        self.client.watch(LEADERSHIP, first).await
+    }
+
+    /// Writes what a scheduler says of itself, if what is there is as known: nothing, or an older word. Returns whether it was.
+    pub(crate) async fn put_leader(
+        &self,
+        id: &str,
+        known: Option<Bytes>,
+        value: Bytes,
+        lease: i64,
+    ) -> Result<bool, Error> {
+        let key = leader_key(id);
+        let compare = match known {
+            None => is_created_at(key.clone(), 0),
+            Some(known) => Compare {
+                target: CompareTarget::Value.into(),
+                key: key.clone(),
+                target_union: Some(TargetUnion::Value(known)),
+                ..Compare::default()
+            },
+        };
+        let success = vec![put(key, value, lease)];
+        let done = self.client.txn(TxnRequest { compare: vec![compare], success, failure: Vec::new() }).await?;
+        Ok(done.succeeded)
+    }
+
+    async fn get(&self, key: Bytes) -> Result<Option<KeyValue>, Error> {
+        let mut found = self.client.range(RangeRequest { key, ..RangeRequest::default() }).await?;
+        Ok(found.kvs.pop())
+    }
+}
+
+/// The name of a job from its key.
+pub(crate) fn job_name(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key).ok()?.strip_prefix(JOBS)
+}
+
+pub(crate) fn leader_key(id: &str) -> Bytes {
+    format!("{LEADERSHIP}/{id}").into()
+}
+
+fn job_key(name: &str) -> Bytes {
+    format!("{JOBS}{name}").into()
+}
+
+fn counter_key(name: &str) -> Bytes {
+    format!("{COUNTERS}{name}").into()
+}
+
+fn put(key: Bytes, value: Bytes, lease: i64) -> RequestOp {
+    RequestOp { request: Some(Request::RequestPut(PutRequest { key, value, lease, ..PutRequest::default() })) }
+}
+
+fn delete(key: Bytes, range_end: Bytes) -> RequestOp {
+    RequestOp { request: Some(Request::RequestDeleteRange(DeleteRangeRequest { key, range_end, prev_kv: false })) }
+}
+
+/// Revision 0: the key is not there.
+fn is_created_at(key: Bytes, revision: i64) -> Compare {
+    let target_union = Some(TargetUnion::CreateRevision(revision));
+    Compare { target: CompareTarget::Create.into(), key, target_union, ..Compare::default() }
+}
+
+fn is_modified_at(key: Bytes, revision: i64) -> Compare {
+    let target_union = Some(TargetUnion::ModRevision(revision));
+    Compare { target: CompareTarget::Mod.into(), key, target_union, ..Compare::default() }
+}
+
+/// Records of a prefix, page by page, all as they were at one revision.
+pub(crate) struct Pages {
+    client: Client,
+    next: Option<Bytes>,
+    range_end: Bytes,
+    /// Of the part of a key before the name.
+    length: usize,
+    revision: i64,
+    read: VecDeque<KeyValue>,
+}
+
+impl Pages {
+    fn new(client: Client, prefix: &str, length: usize, revision: i64) -> Self {
+        let key = Bytes::copy_from_slice(prefix.as_bytes());
+        let range_end = prefix_end(&key);
+        Self { client, next: Some(key), range_end, length, revision, read: VecDeque::new() }
+    }
+
+    /// Of the records; 0 before the first of them was read.
+    pub(crate) fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// The next record and its name.
+    pub(crate) async fn next(&mut self) -> Result<Option<(String, KeyValue)>, Error> {
+        while self.read.is_empty() {
+            let Some(key) = self.next.take() else { return Ok(None) };
+            self.read_page(key).await?;
+        }
+        let found = self.read.pop_front();
+        Ok(found.map(|kv| (String::from_utf8_lossy(&kv.key[self.length.min(kv.key.len())..]).into_owned(), kv)))
+    }
+
+    async fn read_page(&mut self, key: Bytes) -> Result<(), Error> {
+        let (range_end, revision) = (self.range_end.clone(), self.revision);
+        let page = self
+            .client
+            .range(RangeRequest { key, range_end, revision, limit: PAGE, ..RangeRequest::default() })
+            .await?;
+        if self.revision == 0 {
+            self.revision = page.header.map_or(0, |header| header.revision);
+        }
+        let last = page.kvs.last().filter(|_| page.more);
+        self.next = last.map(|last| [&last.key[..], &[0]].concat().into());
+        self.read = page.kvs.into();
+        Ok(())
+    }
+}

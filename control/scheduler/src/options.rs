@@ -1,0 +1,250 @@
+//! The command line of the scheduler (surface.md 4.2).
+mod table;
+
+use foundation_flags::{Flags, Misuse};
+use foundation_process::{COMMON, Common};
+use std::path::PathBuf;
+use table::FLAGS;
+
+const STANDALONE: &str = "standalone";
+const KUBERNETES: &str = "kubernetes";
+/// Decimal and binary units of a quota, and what they stand for.
+const UNITS: [(&str, f64); 13] = [
+    ("", 1.0),
+    ("k", 1e3),
+    ("M", 1e6),
+    ("G", 1e9),
+    ("T", 1e12),
+    ("P", 1e15),
+    ("E", 1e18),
+    ("Ki", 1024.0),
+    ("Mi", 1_048_576.0),
+    ("Gi", 1_073_741_824.0),
+    ("Ti", 1_099_511_627_776.0),
+    ("Pi", 1_125_899_906_842_624.0),
+    ("Ei", 1_152_921_504_606_846_976.0),
+];
+
+/// What the scheduler is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub common: Common,
+    pub port: u16,
+    pub address: String,
+    /// Where sidecars reach this scheduler; none is found out.
+    pub broadcast: Option<String>,
+    pub id: String,
+    /// Jobs that are read at once.
+    pub workers: usize,
+    pub store: Store,
+    /// None lets every sidecar in.
+    pub mtls: Option<Mtls>,
+}
+
+/// Where jobs are kept.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// In a file of this process, which serves etcd's API on a port.
+    Embedded(Embedded),
+    /// In an etcd elsewhere.
+    External { endpoints: Vec<String>, username: String, password: String },
+}
+
+/// The store of this process.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    pub folder: PathBuf,
+    pub address: String,
+    pub port: u16,
+    /// In bytes.
+    pub quota: u64,
+    pub most_operations: usize,
+    /// How many revisions of the past can be read.
+    pub revisions: i64,
+    /// Bytes to be gained before the file is made smaller.
+    pub defragmentation: u64,
+}
+
+/// Where the identity of this process comes from.
+#[derive(Clone, Debug)]
+pub struct Mtls {
+    pub trust_domain: String,
+    pub anchors: PathBuf,
+    pub sentry_address: String,
+    /// Of the control plane.
+    pub namespace: String,
+}
+
+/// Why there are no options.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    #[error("invalid value for --{name}: {reason}")]
+    Value { name: &'static str, reason: &'static str },
+    #[error("cannot use --{0} with --etcd-embed")]
+    WithEmbedded(&'static str),
+    #[error("must specify --etcd-client-endpoints when not using embedded etcd")]
+    NoEndpoints,
+    #[error("scheduler ID: {0} is not found in initial cluster")]
+    NotInCluster(String),
+    #[error(
+        "--etcd-initial-cluster names {0} schedulers: the embedded store is one of a single scheduler; let several share an etcd \
+         with --etcd-embed=false --etcd-client-endpoints"
+    )]
+    Several(usize),
+    #[error("kubeconfig flag is only valid in --mode=kubernetes")]
+    Kubeconfig,
+}
+
+impl Options {
+    /// Reads a command line (without the name of the program). `namespace` is that of the control plane.
+    ///
+    /// # Errors
+    /// [`Invalid`].
+    pub fn read(arguments: &[String], namespace: &str) -> Result<Self, Invalid> {
+        let flags = Flags::parse(&[FLAGS, COMMON], arguments)?;
+        let is_kubernetes = match flags.text("mode") {
+            STANDALONE => false,
+            KUBERNETES => true,
+            _ => return Err(value("mode", "it must be standalone or kubernetes")),
+        };
+        if flags.is_given("kubeconfig") && !is_kubernetes {
+            return Err(Invalid::Kubeconfig);
+        }
+        let workers = usize::try_from(flags.int("workers")).ok().filter(|workers| *workers > 0);
+        Ok(Self {
+            common: Common::read(&flags),
+            port: port(&flags, "port")?,
+            address: flags.text("listen-address").to_owned(),
+            broadcast: flags
+                .is_given("override-broadcast-host-port")
+                .then(|| flags.text("override-broadcast-host-port").to_owned()),
+            id: flags.text("id").to_owned(),
+            workers: workers.ok_or_else(|| value("workers", "it must be at least 1"))?,
+            store: store(&flags, namespace, is_kubernetes)?,
+            mtls: (flags.bool("tls-enabled") || is_kubernetes).then(|| mtls(&flags, namespace)),
+        })
+    }
+}
+
+/// How to use the command line.
+pub fn usage() -> String {
+    foundation_flags::usage("scheduler", &[FLAGS, COMMON])
+}
+
+fn store(flags: &Flags, namespace: &str, is_kubernetes: bool) -> Result<Store, Invalid> {
+    let (endpoints, text) = (flags.list("etcd-client-endpoints"), |name| flags.text(name).to_owned());
+    if flags.bool("etcd-embed") {
+        let external = ["etcd-client-endpoints", "etcd-client-username", "etcd-client-password"];
+        if let Some(name) = external.into_iter().find(|name| !flags.text(name).is_empty()) {
+            return Err(Invalid::WithEmbedded(name));
+        }
+        return embedded(flags, namespace, is_kubernetes).map(Store::Embedded);
+    }
+    if endpoints.is_empty() {
+        return Err(Invalid::NoEndpoints);
+    }
+    Ok(Store::External { endpoints, username: text("etcd-client-username"), password: text("etcd-client-password") })
+}
+
+fn embedded(flags: &Flags, namespace: &str, is_kubernetes: bool) -> Result<Embedded, Invalid> {
+    let (id, cluster) = (flags.text("id"), flags.list("etcd-initial-cluster"));
+    let is_own = |member: &String| member.split_once('=').is_some_and(|(name, _)| name == id);
+    if !cluster.is_empty() && !cluster.iter().any(is_own) {
+        return Err(Invalid::NotInCluster(id.to_owned()));
+    }
+    if cluster.len() > 1 {
+        return Err(Invalid::Several(cluster.len()));
+    }
+    let folder = PathBuf::from(flags.text("etcd-data-dir"));
+    Ok(Embedded {
+        folder: if is_kubernetes { folder } else { folder.join(format!("{namespace}-{id}")) },
+        address: flags.text("etcd-client-listen-address").to_owned(),
+        port: port(flags, "etcd-client-port")?,
+        quota: quota(flags.text("etcd-space-quota"))?,
+        most_operations: usize::try_from(flags.int("etcd-max-txn-ops")).unwrap_or_default().max(16),
+        revisions: flags.text("etcd-compaction-retention").parse().unwrap_or(i64::MAX),
+        defragmentation: whole_megabytes(flags.int("etcd-experimental-bootstrap-defrag-threshold-megabytes")),
+    })
+}
+
+fn mtls(flags: &Flags, namespace: &str) -> Mtls {
+    let given = Some(flags.text("sentry-address")).filter(|address| !address.is_empty()).map(str::to_owned);
+    Mtls {
+        trust_domain: flags.text("trust-domain").to_owned(),
+        anchors: flags.text("trust-anchors-file").into(),
+        sentry_address: given.unwrap_or_else(|| format!("dapr-sentry.{namespace}.svc:443")),
+        namespace: namespace.to_owned(),
+    }
+}
+
+fn port(flags: &Flags, name: &'static str) -> Result<u16, Invalid> {
+    u16::try_from(flags.int(name)).map_err(|_| value(name, "it must be 0 to 65535"))
+}
+
+/// Bytes of a quantity of Kubernetes.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // More than there can be is as much as there can be.
+fn quota(text: &str) -> Result<u64, Invalid> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
+    let bytes = number.parse::<f64>().ok().zip(factor).map(|(number, factor)| number * factor);
+    bytes.map(|bytes| bytes as u64).ok_or_else(|| value("etcd-space-quota", "it must be a size such as 8Gi"))
+}
+
+fn whole_megabytes(megabytes: i64) -> u64 {
+    u64::try_from(megabytes).unwrap_or_default().saturating_mul(1 << 20)
+}
+
+fn value(name: &'static str, reason: &'static str) -> Invalid {
+    Invalid::Value { name, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str]) -> Result<Options, String> {
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Options::read(&arguments, "default").map_err(|invalid| invalid.to_string())
+    }
+
+    #[test]
+    fn flags_are_those_of_dapr() {
+        let cluster = "--etcd-initial-cluster=x=http://127.0.0.1:1";
+        let options =
+            read(&["--id=x", cluster, "--etcd-data-dir", "/tmp/a", "--etcd-space-quota=16Mi", "--tls-enabled"])
+                .unwrap();
+        let Store::Embedded(embedded) = options.store else { panic!("an embedded store") };
+        assert_eq!((embedded.folder, embedded.quota, embedded.port), ("/tmp/a/default-x".into(), 16 << 20, 2379));
+        assert_eq!(options.mtls.unwrap().sentry_address, "dapr-sentry.default.svc:443");
+        assert_eq!((options.port, options.workers, options.broadcast), (50006, 2048, None));
+    }
+
+    #[test]
+    fn quotas_are_quantities() {
+        assert_eq!((quota("8E"), quota("512"), quota("1.5Ki")), (Ok(8_000_000_000_000_000_000), Ok(512), Ok(1536)));
+        assert!(quota("lots").is_err() && quota("1X").is_err() && quota("").is_err());
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        let endpoints = "--etcd-client-endpoints=localhost:1";
+        for (arguments, reason) in [
+            (&[endpoints][..], "cannot use --etcd-client-endpoints with --etcd-embed"),
+            (&["--etcd-client-username=x"], "cannot use --etcd-client-username with --etcd-embed"),
+            (&["--etcd-client-password=x"], "cannot use --etcd-client-password with --etcd-embed"),
+            (&["--etcd-embed=false"], "must specify --etcd-client-endpoints when not using embedded etcd"),
+            (&["--id=x", "--etcd-initial-cluster=y=http://y:1"], "scheduler ID: x is not found in initial cluster"),
+            (&["--workers=0"], "invalid value for --workers: it must be at least 1"),
+            (&["--kubeconfig=x"], "kubeconfig flag is only valid in --mode=kubernetes"),
+        ] {
+            assert_eq!(read(arguments).unwrap_err(), reason);
+        }
+        assert!(read(&["--etcd-embed=false", endpoints]).is_ok());
+        assert!(
+            read(&["--id=a", "--etcd-initial-cluster=a=http://x:1,b=http://y:1"]).unwrap_err().contains("2 schedulers")
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! When a job is due, and what follows from each attempt (protocols.md 3.3).
+use foundation_schedule::Schedule;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The part of a job that decides about its triggers.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) begin: Begin,
+    /// None: it is due once.
+    pub(crate) schedule: Option<Arc<Schedule>>,
+    pub(crate) expiration: Option<Timestamp>,
+    pub(crate) repeats: Option<u32>,
+    pub(crate) policy: Policy,
+}
+
+/// Where a job begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Begin {
+    /// The schedule counts from here.
+    Start(Timestamp),
+    /// The first trigger.
+    Due(Timestamp),
+}
+
+/// What a failure leads to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Policy {
+    Drop,
+    Retry {
+        pause: Duration,
+        /// None is without end.
+        most: Option<u32>,
+    },
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Ticks that are done.
+    pub(crate) count: u32,
+    /// The last of them.
+    pub(crate) last: Option<Timestamp>,
+    /// Failed attempts at the present one.
+    pub(crate) attempts: u32,
+}
+
+impl Plan {
+    /// The tick that is next; none when the job is done.
+    pub(crate) fn next(&self, progress: &Progress) -> Option<Timestamp> {
+        if self.repeats.is_some_and(|repeats| progress.count >= repeats) {
+            return None;
+        }
+        let tick = self.tick(progress)?;
+        let is_over = self.expiration.is_some_and(|expiration| tick > expiration);
+        (!is_over).then_some(tick)
+    }
+
+    /// The present tick is done. Returns the next one.
+    pub(crate) fn succeed(&self, progress: &mut Progress) -> Option<Timestamp> {
+        progress.last = self.tick(progress).or(progress.last);
+        progress.count = progress.count.saturating_add(1);
+        progress.attempts = 0;
+        self.next(progress)
+    }
+
+    /// An attempt at a time has failed. Returns when the next one is due.
+    pub(crate) fn fail(&self, progress: &mut Progress, at: Timestamp) -> Option<Timestamp> {
+        progress.attempts = progress.attempts.saturating_add(1);
+        match self.policy {
+            Policy::Retry { pause, most } if most.is_none_or(|most| progress.attempts <= most) => {
+                Some(at.checked_add(pause).unwrap_or(Timestamp::MAX))
+            }
+            // The schedule goes on from the tick, not from the last attempt at it.
+            Policy::Retry { .. } | Policy::Drop => self.succeed(progress),
+        }
+    }
+
+    fn tick(&self, progress: &Progress) -> Option<Timestamp> {
+        let Some(schedule) = &self.schedule else {
+            return (progress.count == 0).then_some(self.begin.time());
+        };
+        match (progress.last, self.begin) {
+            (Some(last), _) => schedule.next(last),
+            (None, Begin::Due(due)) => Some(due),
+            (None, Begin::Start(start)) => schedule.next(start),
+        }
+    }
+}
+
+impl Begin {
+    fn time(self) -> Timestamp {
+        match self {
+            Self::Start(time) | Self::Due(time) => time,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn every(seconds: u64, begin: Begin) -> Plan {
+        let schedule = Some(Arc::new(Schedule::Every(Duration::from_secs(seconds))));
+        let policy = Policy::Retry { pause: Duration::from_secs(1), most: Some(3) };
+        Plan { begin, schedule, expiration: None, repeats: None, policy }
+    }
+
+    /// The ticks when each attempt succeeds.
+    fn ticks(plan: &Plan) -> Vec<i64> {
+        let mut progress = Progress::default();
+        let first = plan.next(&progress);
+        let following = std::iter::successors(first, |_| plan.succeed(&mut progress));
+        following.take(4).map(Timestamp::as_second).collect()
+    }
+
+    #[test]
+    fn the_due_time_is_the_first_tick_and_the_start_is_none() {
+        assert_eq!(ticks(&every(10, Begin::Due(time(5)))), [5, 15, 25, 35]);
+        assert_eq!(ticks(&every(10, Begin::Start(time(5)))), [15, 25, 35, 45]);
+        assert_eq!(ticks(&Plan { schedule: None, ..every(0, Begin::Due(time(5))) }), [5]);
+        assert_eq!(ticks(&every(0, Begin::Due(time(5)))), [5, 5, 5, 5]);
+    }
+
+    #[test]
+    fn repeats_and_expiration_end_a_job() {
+        let plan = every(10, Begin::Start(time(0)));
+        assert_eq!(ticks(&Plan { repeats: Some(2), ..plan.clone() }), [10, 20]);
+        // A tick at the expiration itself is still due.
+        assert_eq!(ticks(&Plan { expiration: Some(time(20)), ..plan.clone() }), [10, 20]);
+        assert_eq!(ticks(&Plan { expiration: Some(time(19)), ..plan }), [10]);
+    }
+
+    #[test]
+    fn a_failed_tick_is_tried_again_and_then_given_up() {
+        let (plan, mut progress) = (every(60, Begin::Due(time(0))), Progress::default());
+        let attempts: Vec<_> =
+            std::iter::successors(plan.next(&progress), |at| plan.fail(&mut progress, *at)).take(6).collect();
+        assert_eq!(attempts, [0, 1, 2, 3, 60, 61].map(time));
+        assert_eq!(progress, Progress { count: 1, last: Some(time(0)), attempts: 2 });
+        assert_eq!(plan.succeed(&mut progress), Some(time(120)));
+    }
+
+    #[test]
+    fn policies_differ_in_their_patience() {
+        let plan = Plan { policy: Policy::Drop, ..every(60, Begin::Due(time(0))) };
+        assert_eq!(plan.fail(&mut Progress::default(), time(0)), Some(time(60)));
+        let plan = Plan { policy: Policy::Retry { pause: Duration::ZERO, most: None }, ..plan };
+        let mut progress = Progress { attempts: 1000, ..Progress::default() };
+        assert_eq!(plan.fail(&mut progress, time(7)), Some(time(7)));
+        let once = Plan { schedule: None, policy: Policy::Drop, ..plan };
+        assert_eq!(once.fail(&mut Progress::default(), time(0)), None);
+    }
+}

@@ -1,0 +1,257 @@
+//! The sidecars that are connected, and the triggers that are on their way to them (protocols.md 3.5).
+mod gates;
+mod streams;
+#[cfg(test)]
+mod tests;
+
+use crate::metrics::{Metrics, Target};
+use crate::names;
+use gates::{Gates, Key, Limits};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use streams::{Outbox, Stream, Streams};
+use tokio::sync::{Notify, oneshot};
+use tonic::Status;
+use wire::scheduler::v1::job_target_metadata::Type;
+use wire::scheduler::v1::{JobMetadata, JobTargetType, WatchJobsRequestInitial, WatchJobsResponse};
+
+/// What has become of a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Success,
+    Failed,
+    /// Nobody is there to take it, or they have gone before they said anything.
+    Undeliverable,
+    /// Those who take it have too much to do.
+    Busy,
+}
+
+/// A trigger that waits for its outcome.
+pub(crate) struct Trigger {
+    pub(crate) message: WatchJobsResponse,
+    reply: oneshot::Sender<Outcome>,
+}
+
+pub(crate) type StreamId = u64;
+
+/// Hands triggers to sidecars. Clones share the same ones.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Prefixes of jobs that can be delivered since somebody has asked.
+    connected: Mutex<HashSet<String>>,
+    changed: Notify,
+    metrics: Metrics,
+}
+
+#[derive(Default)]
+struct State {
+    streams: Streams,
+    gates: Gates,
+}
+
+impl Pool {
+    pub(crate) fn new(metrics: Metrics) -> Self {
+        let (connected, changed) = (Mutex::default(), Notify::new());
+        Self { shared: Arc::new(Shared { state: Mutex::default(), connected, changed, metrics }) }
+    }
+
+    /// A sidecar has connected: from now on it gets triggers through its outbox.
+    pub(crate) fn connect(&self, initial: &WatchJobsRequestInitial, outbox: Outbox) -> StreamId {
+        let (mut stream, namespace) = (Stream::new(outbox), &initial.namespace);
+        let mut prefixes = Vec::new();
+        if accepts(initial, JobTargetType::Job) {
+            stream.targets.push(Recipient::App(namespace.clone(), initial.app_id.clone()));
+            prefixes.push(names::of_app(namespace, &initial.app_id));
+        }
+        if accepts(initial, JobTargetType::ActorReminder) {
+            for actor_type in &initial.actor_types {
+                stream.targets.push(Recipient::Type(namespace.clone(), actor_type.clone()));
+                prefixes.push(names::of_actor_type(namespace, actor_type));
+            }
+        }
+        let mut state = self.state();
+        let id = state.streams.add(stream);
+        let orphaned = state.gates.join(id, Limits::of(namespace, &initial.concurrency_limits));
+        drop(state);
+        finish(orphaned, Outcome::Undeliverable);
+        self.shared.metrics.connected(1);
+        self.shared.connected.lock().unwrap_or_else(PoisonError::into_inner).extend(prefixes);
+        self.shared.changed.notify_one();
+        id
+    }
+
+    /// A sidecar is gone. What it has not answered has not been delivered.
+    pub(crate) fn disconnect(&self, stream: StreamId) {
+        let mut state = self.state();
+        let Some(gone) = state.streams.remove(stream) else { return };
+        let orphaned = state.gates.leave(stream);
+        let mut lost = Vec::with_capacity(gone.inflight.len());
+        for flight in gone.inflight.into_values() {
+            self.release(&mut state, &flight.gates);
+            lost.push(flight.reply);
+        }
+        drop(state);
+        self.shared.metrics.connected(-1);
+        for reply in lost {
+            reply.send(Outcome::Undeliverable).ok();
+        }
+        finish(orphaned, Outcome::Undeliverable);
+    }
+
+    /// A sidecar tells what has become of a trigger.
+    ///
+    /// # Errors
+    /// A trigger that it has not got.
+    pub(crate) fn acknowledge(&self, stream: StreamId, id: u64, outcome: Outcome) -> Result<(), Status> {
+        let mut state = self.state();
+        let flight = state.streams.take(stream, id);
+        let flight = flight.ok_or_else(|| Status::unknown("received unknown trigger response from stream"))?;
+        self.release(&mut state, &flight.gates);
+        drop(state);
+        flight.reply.send(outcome).ok();
+        Ok(())
+    }
+
+    /// Hands a trigger to one of those who take it.
+    pub(crate) fn deliver(&self, message: WatchJobsResponse) -> oneshot::Receiver<Outcome> {
+        let (reply, outcome) = oneshot::channel();
+        let trigger = Trigger { message, reply };
+        let mut state = self.state();
+        let refused = self.admit(&mut state, trigger);
+        drop(state);
+        if let Some((trigger, outcome)) = refused {
+            trigger.reply.send(outcome).ok();
+        }
+        outcome
+    }
+
+    /// Whether somebody takes the triggers of somebody's jobs.
+    pub(crate) fn has_recipient(&self, metadata: &JobMetadata) -> bool {
+        Recipient::of(metadata).is_some_and(|recipient| self.state().streams.has(&recipient))
+    }
+
+    /// How many schedulers there are, and which of them this one is: it hands out its share of what may run at once.
+    pub(crate) fn set_share(&self, count: usize, index: usize) {
+        let mut state = self.state();
+        let keys = state.gates.set_share(count, index);
+        self.admit_waiting(&mut state, &keys);
+    }
+
+    /// Waits for sidecars to connect; returns what the names of their jobs start with.
+    pub(crate) async fn connected(&self) -> Vec<String> {
+        loop {
+            let changed = self.shared.changed.notified();
+            let prefixes = std::mem::take(&mut *self.shared.connected.lock().unwrap_or_else(PoisonError::into_inner));
+            if !prefixes.is_empty() {
+                return prefixes.into_iter().collect();
+            }
+            changed.await;
+        }
+    }
+
+    fn admit(&self, state: &mut State, trigger: Trigger) -> Option<(Trigger, Outcome)> {
+        let Some(recipient) = trigger.message.metadata.as_ref().and_then(Recipient::of) else {
+            return Some((trigger, Outcome::Undeliverable));
+        };
+        if !state.streams.has(&recipient) {
+            return Some((trigger, Outcome::Undeliverable));
+        }
+        let gates = state.gates.of(trigger.message.metadata.as_ref());
+        match state.gates.enter(&gates) {
+            Ok(()) => self.send(state, &recipient, trigger, &gates).map(|trigger| (trigger, Outcome::Busy)),
+            Err(full) => {
+                self.shared.metrics.throttled(&full.name);
+                let refused = state.gates.wait(&gates, trigger);
+                self.show(state, &gates);
+                refused.map(|trigger| (trigger, Outcome::Failed))
+            }
+        }
+    }
+
+    /// Sends a trigger that holds its gates; gives both back when all recipients are busy.
+    fn send(&self, state: &mut State, recipient: &Recipient, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
+        let refused = state.streams.send(recipient, trigger, gates);
+        if refused.is_some() {
+            state.gates.exit(gates);
+        }
+        self.show(state, gates);
+        refused
+    }
+
+    fn release(&self, state: &mut State, gates: &[Key]) {
+        state.gates.exit(gates);
+        self.admit_waiting(state, gates);
+    }
+
+    /// Lets those in who wait at gates, as far as there is room.
+    fn admit_waiting(&self, state: &mut State, gates: &[Key]) {
+        for key in gates {
+            let mut tries = state.gates.waiting(key);
+            while tries > 0 && state.gates.has_room(key) {
+                tries -= 1;
+                let Some(trigger) = state.gates.first(key) else { break };
+                if let Some((trigger, outcome)) = self.admit(state, trigger) {
+                    trigger.reply.send(outcome).ok();
+                }
+            }
+        }
+        self.show(state, gates);
+    }
+
+    fn show(&self, state: &State, gates: &[Key]) {
+        for key in gates {
+            let (inside, waiting) = state.gates.counts(key);
+            self.shared.metrics.gate(&key.name, inside, waiting);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who takes a trigger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Recipient {
+    /// Namespace and app.
+    App(String, String),
+    /// Namespace and actor type.
+    Type(String, String),
+}
+
+impl Recipient {
+    fn of(metadata: &JobMetadata) -> Option<Self> {
+        let namespace = metadata.namespace.clone();
+        match metadata.target.as_ref()?.r#type.as_ref()? {
+            Type::Job(_) => Some(Self::App(namespace, metadata.app_id.clone())),
+            Type::Actor(actor) => Some(Self::Type(namespace, actor.r#type.clone())),
+        }
+    }
+}
+
+/// An empty list accepts all.
+fn accepts(initial: &WatchJobsRequestInitial, wanted: JobTargetType) -> bool {
+    initial.accept_job_types.is_empty() || initial.accept_job_types().any(|accepted| accepted == wanted)
+}
+
+fn finish(triggers: Vec<Trigger>, outcome: Outcome) {
+    for trigger in triggers {
+        trigger.reply.send(outcome).ok();
+    }
+}
+
+/// The kind of a job, for metrics.
+pub(crate) fn target(metadata: Option<&JobMetadata>) -> Target {
+    match metadata.and_then(|metadata| metadata.target.as_ref()?.r#type.as_ref()) {
+        Some(Type::Job(_)) => Target::Job,
+        Some(Type::Actor(_)) => Target::Actor,
+        None => Target::Unknown,
+    }
+}
+
+type ByRecipient = HashMap<Recipient, streams::Turns>;

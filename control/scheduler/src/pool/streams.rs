@@ -1,0 +1,99 @@
+//! Streams of sidecars: who takes what, and what each has not answered yet.
+use super::gates::Key;
+use super::{ByRecipient, Outcome, Recipient, StreamId, Trigger};
+use std::collections::HashMap;
+use tokio::sync::{mpsc, oneshot};
+use tonic::Status;
+use wire::scheduler::v1::WatchJobsResponse;
+
+pub(crate) type Outbox = mpsc::Sender<Result<WatchJobsResponse, Status>>;
+
+/// One stream.
+pub(super) struct Stream {
+    outbox: Outbox,
+    pub(super) targets: Vec<Recipient>,
+    pub(super) inflight: HashMap<u64, Flight>,
+    /// Of the last trigger; they are numbered from 1.
+    last: u64,
+}
+
+/// A trigger that has been sent.
+pub(super) struct Flight {
+    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) gates: Vec<Key>,
+}
+
+/// Streams that take the same triggers, in turns.
+#[derive(Default)]
+pub(super) struct Turns {
+    streams: Vec<StreamId>,
+    next: usize,
+}
+
+#[derive(Default)]
+pub(super) struct Streams {
+    streams: HashMap<StreamId, Stream>,
+    by_recipient: ByRecipient,
+    next: StreamId,
+}
+
+impl Stream {
+    pub(super) fn new(outbox: Outbox) -> Self {
+        Self { outbox, targets: Vec::new(), inflight: HashMap::new(), last: 0 }
+    }
+
+    /// Gives the trigger back when the stream has too much to do, or is gone.
+    fn send(&mut self, mut trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
+        let Ok(place) = self.outbox.try_reserve() else { return Some(trigger) };
+        self.last += 1;
+        trigger.message.id = self.last;
+        place.send(Ok(trigger.message));
+        self.inflight.insert(self.last, Flight { reply: trigger.reply, gates: gates.to_vec() });
+        None
+    }
+}
+
+impl Streams {
+    pub(super) fn add(&mut self, stream: Stream) -> StreamId {
+        let id = self.next;
+        self.next += 1;
+        for target in &stream.targets {
+            self.by_recipient.entry(target.clone()).or_default().streams.push(id);
+        }
+        self.streams.insert(id, stream);
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: StreamId) -> Option<Stream> {
+        let gone = self.streams.remove(&id)?;
+        for target in &gone.targets {
+            let Some(turns) = self.by_recipient.get_mut(target) else { continue };
+            turns.streams.retain(|other| *other != id);
+            if turns.streams.is_empty() {
+                self.by_recipient.remove(target);
+            }
+        }
+        Some(gone)
+    }
+
+    pub(super) fn has(&self, recipient: &Recipient) -> bool {
+        self.by_recipient.contains_key(recipient)
+    }
+
+    pub(super) fn take(&mut self, stream: StreamId, id: u64) -> Option<Flight> {
+        self.streams.get_mut(&stream)?.inflight.remove(&id)
+    }
+
+    /// Sends a trigger on the next stream in turn that has room; gives it back when none has.
+    pub(super) fn send(&mut self, recipient: &Recipient, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
+        let Some(turns) = self.by_recipient.get_mut(recipient) else { return Some(trigger) };
+        let mut unsent = trigger;
+        for _ in 0..turns.streams.len() {
+            let id = turns.streams[turns.next % turns.streams.len()];
+            turns.next = turns.next.wrapping_add(1);
+            let Some(stream) = self.streams.get_mut(&id) else { continue };
+            unsent = stream.send(unsent, gates)?;
+        }
+        Some(unsent)
+    }
+}

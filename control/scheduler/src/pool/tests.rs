@@ -1,0 +1,134 @@
+//! Triggers and who gets them.
+use super::*;
+use foundation_telemetry::Registry;
+use tokio::sync::mpsc;
+use wire::scheduler::v1::concurrency_limit::Target as LimitTarget;
+use wire::scheduler::v1::{ConcurrencyLimit, ConcurrencyLimitActor, JobTargetMetadata, TargetActorReminder, TargetJob};
+
+type Inbox = mpsc::Receiver<Result<WatchJobsResponse, Status>>;
+
+fn pool() -> Pool {
+    Pool::new(Metrics::new(&Registry::new().unwrap()).unwrap())
+}
+
+fn connect(pool: &Pool, limits: &[(Option<&str>, i32)]) -> (StreamId, Inbox) {
+    connect_with_room(pool, limits, 16)
+}
+
+fn connect_with_room(pool: &Pool, limits: &[(Option<&str>, i32)], room: usize) -> (StreamId, Inbox) {
+    let (outbox, inbox) = mpsc::channel(room);
+    let limit = |(name, most): &(Option<&str>, i32)| ConcurrencyLimit {
+        max_concurrent: *most,
+        name: name.map(str::to_owned),
+        target: Some(LimitTarget::Actor(ConcurrencyLimitActor { r#type: "type".into() })),
+    };
+    let initial = WatchJobsRequestInitial {
+        app_id: "app".into(),
+        namespace: "ns".into(),
+        actor_types: vec!["type".into()],
+        concurrency_limits: limits.iter().map(limit).collect(),
+        ..WatchJobsRequestInitial::default()
+    };
+    (pool.connect(&initial, outbox), inbox)
+}
+
+fn job(name: &str) -> WatchJobsResponse {
+    trigger(name, Type::Job(TargetJob {}), None)
+}
+
+fn reminder(name: &str, key: Option<&str>) -> WatchJobsResponse {
+    trigger(name, Type::Actor(TargetActorReminder { id: "id".into(), r#type: "type".into() }), key)
+}
+
+fn trigger(name: &str, r#type: Type, key: Option<&str>) -> WatchJobsResponse {
+    let target = Some(JobTargetMetadata { r#type: Some(r#type) });
+    let concurrency_key = key.map(str::to_owned);
+    let metadata = JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, concurrency_key };
+    WatchJobsResponse { name: name.into(), metadata: Some(metadata), ..WatchJobsResponse::default() }
+}
+
+/// Names and ids of what has come.
+fn read(inbox: &mut Inbox) -> Vec<(String, u64)> {
+    std::iter::from_fn(|| inbox.try_recv().ok()).map(|message| message.map(|it| (it.name, it.id)).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn without_a_sidecar_nothing_can_be_delivered() {
+    let pool = pool();
+    assert_eq!(pool.deliver(job("a")).await, Ok(Outcome::Undeliverable));
+    let (id, _inbox) = connect(&pool, &[]);
+    assert_eq!(pool.connected().await.len(), 2);
+    assert!(pool.has_recipient(&job("a").metadata.unwrap()));
+    pool.disconnect(id);
+    assert!(!pool.has_recipient(&job("a").metadata.unwrap()));
+}
+
+#[tokio::test]
+async fn streams_take_turns_and_answer_for_what_they_got() {
+    let pool = pool();
+    let (first, mut first_inbox) = connect(&pool, &[]);
+    let (_second, mut second_inbox) = connect(&pool, &[]);
+    let outcomes: Vec<_> = ["a", "b", "c"].into_iter().map(|name| pool.deliver(job(name))).collect();
+    assert_eq!(read(&mut first_inbox), [("a".to_owned(), 1), ("c".to_owned(), 2)]);
+    assert_eq!(read(&mut second_inbox), [("b".to_owned(), 1)]);
+    pool.acknowledge(first, 2, Outcome::Failed).unwrap();
+    assert!(pool.acknowledge(first, 2, Outcome::Failed).is_err());
+    pool.disconnect(first);
+    let [a, _, c] = <[_; 3]>::try_from(outcomes).unwrap();
+    assert_eq!((a.await, c.await), (Ok(Outcome::Undeliverable), Ok(Outcome::Failed)));
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_read_is_passed_over() {
+    let pool = pool();
+    let (_deaf, _unread) = connect_with_room(&pool, &[], 1);
+    let (_first, mut inbox) = connect(&pool, &[]);
+    let outcomes: Vec<_> = (0..5).map(|name| pool.deliver(job(&name.to_string()))).collect();
+    assert_eq!(read(&mut inbox).len(), 4);
+    drop(outcomes);
+    let pool = self::pool();
+    let (_deaf, _unread) = connect_with_room(&pool, &[], 1);
+    let _sent = pool.deliver(job("a"));
+    assert_eq!(pool.deliver(job("b")).await, Ok(Outcome::Busy));
+}
+
+#[tokio::test]
+async fn limits_let_so_many_in_and_the_rest_wait() {
+    let pool = pool();
+    let (stream, mut inbox) = connect(&pool, &[(None, 2)]);
+    let _outcomes: Vec<_> = ["a", "b", "c", "d"].map(|name| pool.deliver(reminder(name, None))).into();
+    let _free = pool.deliver(job("free"));
+    assert_eq!(read(&mut inbox).len(), 3);
+    pool.acknowledge(stream, 1, Outcome::Failed).unwrap();
+    assert_eq!(read(&mut inbox), [("c".to_owned(), 4)]);
+    pool.set_share(2, 0);
+    pool.acknowledge(stream, 2, Outcome::Success).unwrap();
+    assert_eq!(read(&mut inbox), []);
+    pool.set_share(1, 0);
+    assert_eq!(read(&mut inbox), [("d".to_owned(), 5)]);
+}
+
+#[tokio::test]
+async fn a_name_has_a_limit_of_its_own() {
+    let pool = pool();
+    let (stream, mut inbox) = connect(&pool, &[(None, 3), (Some("slow"), 1)]);
+    let _outcomes: Vec<_> = [("a", "slow"), ("b", "slow"), ("c", "other")]
+        .map(|(name, key)| pool.deliver(reminder(name, Some(key))))
+        .into();
+    assert_eq!(read(&mut inbox), [("a".to_owned(), 1), ("c".to_owned(), 2)]);
+    pool.acknowledge(stream, 1, Outcome::Success).unwrap();
+    assert_eq!(read(&mut inbox), [("b".to_owned(), 3)]);
+}
+
+#[tokio::test]
+async fn what_waits_at_a_limit_is_undelivered_when_its_last_stream_goes() {
+    let pool = pool();
+    let (stream, _inbox) = connect(&pool, &[(None, 1)]);
+    let [running, waiting] = ["a", "b"].map(|name| pool.deliver(reminder(name, None)));
+    pool.disconnect(stream);
+    assert_eq!((running.await, waiting.await), (Ok(Outcome::Undeliverable), Ok(Outcome::Undeliverable)));
+    let (stream, mut inbox) = connect(&pool, &[(None, 1)]);
+    let _again = pool.deliver(reminder("a", None));
+    assert_eq!(read(&mut inbox).len(), 1);
+    pool.acknowledge(stream, 1, Outcome::Success).unwrap();
+}

@@ -1,0 +1,119 @@
+//! The process around the service.
+use crate::clock::{Clock, System};
+use crate::engine::{self, Parts};
+use crate::identity::{self, Authorization};
+use crate::keyspace::Keyspace;
+use crate::leadership;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::pool::Pool;
+use crate::service::Service;
+use crate::{broadcast, storage};
+use anyhow::Context as _;
+use axum::Router;
+use foundation_drain::Drain;
+use foundation_identity::{Acceptor, ClientAuth, incoming};
+use foundation_process::{Context, listen};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::transport::Server;
+use wire::scheduler::v1::scheduler_server::SchedulerServer;
+
+const SCOPE: &str = "dapr.scheduler";
+/// Pause between pings of a silent sidecar, and how long it may take to answer (Dapr 1.18).
+const KEEPALIVE: Duration = Duration::from_secs(3);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Starts the scheduler in a process; it has no routes of its own for the health server.
+///
+/// # Errors
+/// A port that is taken, and a store that cannot be opened.
+pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Result<Router> {
+    let identity = match &options.mtls {
+        Some(mtls) => Some(identity::start(mtls, &context.drain).await.context("cannot get an identity")?),
+        None => None,
+    };
+    let metrics = Metrics::new(&context.metrics)?;
+    // The store ends after all that writes to it, but before the process.
+    let keyspace = Keyspace::new(storage::open(options, &metrics, &context.drain).await?);
+    let service = serve_jobs(options, keyspace, metrics, context)?;
+    let listener = listen::tcp(&options.address, options.port).await;
+    let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
+    tracing::info!(target: SCOPE, "Dapr Scheduler listening on: {}", listener.local_addr()?);
+    let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
+    serve(service, listener, acceptor, &context.drain);
+    context.ready.set(true);
+    Ok(Router::new())
+}
+
+fn serve_jobs(options: &Options, keyspace: Keyspace, metrics: Metrics, context: &Context) -> anyhow::Result<Service> {
+    let address = broadcast::address(options)
+        .context("cannot find the address of this host; set --override-broadcast-host-port")?;
+    let (pool, clock): (_, Arc<dyn Clock>) = (Pool::new(metrics.clone()), Arc::new(System));
+    let drain = &context.drain;
+    let agreed = leadership::start(keyspace.clone(), options.id.clone(), address.clone(), drain);
+    follow_shares(agreed.clone(), pool.clone(), address, drain);
+    let parts = Parts {
+        keyspace: keyspace.clone(),
+        pool: pool.clone(),
+        metrics: metrics.clone(),
+        clock: Arc::clone(&clock),
+        workers: options.workers,
+    };
+    announce_workers(&options.id, options.workers);
+    let is_running = engine::start(parts, agreed.clone(), drain);
+    let authorization = Authorization { is_enabled: options.mtls.is_some(), metrics: metrics.clone() };
+    Ok(Service { keyspace, pool, metrics, clock, authorization, agreed, is_running, drain: drain.clone() })
+}
+
+/// Tells the pool its part of what may run at once, in the order of addresses.
+fn follow_shares(mut agreed: watch::Receiver<Option<leadership::Elected>>, pool: Pool, address: String, drain: &Drain) {
+    drain.spawn_until_stopped(async move {
+        loop {
+            if let Some(elected) = agreed.borrow_and_update().clone() {
+                pool.set_share(elected.total, elected.place(&address));
+            }
+            if agreed.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// The line that Dapr's job library writes to the standard error, for those who read it there.
+fn announce_workers(id: &str, workers: usize) {
+    let id = serde_json::Value::from(id);
+    let line = format!(
+        "{{\"level\":\"info\",\"logger\":\"diagrid-cron.queue\",\"msg\":\"Starting queue with workers\",\"id\":{id},\"count\":{workers}}}\n"
+    );
+    std::io::stderr().write_all(line.as_bytes()).ok();
+}
+
+fn serve(service: Service, listener: TcpListener, acceptor: Option<Acceptor>, drain: &Drain) {
+    let service =
+        SchedulerServer::new(service).max_decoding_message_size(usize::MAX).max_encoding_message_size(usize::MAX);
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(service);
+    let stopping = drain.clone();
+    drain.spawn(async move {
+        let stopped = stopping.token().cancelled_owned();
+        let served = match acceptor {
+            Some(acceptor) => {
+                let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
+                let connections = ReceiverStream::new(incoming(listener, acceptor, &stopping, refused));
+                server.serve_with_incoming_shutdown(connections, stopped).await
+            }
+            None => server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await,
+        };
+        if let Err(error) = served {
+            tracing::error!(target: SCOPE, "scheduler failed: {error}");
+            stopping.stop();
+        }
+    });
+}

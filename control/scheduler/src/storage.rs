@@ -1,0 +1,88 @@
+//! Where jobs are kept: a file of this process behind etcd's API, or an etcd elsewhere.
+use crate::metrics::Metrics;
+use crate::options::{Embedded, Options, Store as Choice};
+use anyhow::Context as _;
+use foundation_drain::Drain;
+use foundation_etcd::{Client, Remote, RemoteSettings, Settings, Store, serve};
+use foundation_process::listen;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+const SCOPE: &str = "dapr.scheduler.server.etcd";
+/// The folder of the file, and the one in which Dapr's own embedded etcd keeps its own.
+const FOLDER: &str = "trilby-1";
+const DAPRS: &str = "dapr-0.1";
+/// Events of the past that can be watched, in bytes.
+const HISTORY: u64 = 16 << 20;
+/// How often sizes are looked at, and after how many looks the file may be made smaller.
+const LOOK: Duration = Duration::from_secs(5);
+const LOOKS: u64 = 120;
+
+/// Opens the store, or gets ready to talk to one.
+///
+/// # Errors
+/// A file that cannot be used, a port that is taken, endpoints that are none.
+pub(crate) async fn open(options: &Options, metrics: &Metrics, drain: &Drain) -> anyhow::Result<Client> {
+    match &options.store {
+        Choice::Embedded(embedded) => {
+            let store = open_embedded(embedded, drain).await?;
+            let listener = listen::tcp(&embedded.address, embedded.port).await;
+            let listener = listener.with_context(|| {
+                format!("cannot listen on {}:{}; check --etcd-client-port", embedded.address, embedded.port)
+            })?;
+            serve(store.clone(), &options.id, listener, drain);
+            drain.spawn_until_stopped(look_after(store.clone(), metrics.clone(), embedded.defragmentation));
+            Ok(Client::Embedded(store))
+        }
+        Choice::External { endpoints, username, password } => {
+            let settings =
+                RemoteSettings { endpoints: endpoints.clone(), username: username.clone(), password: password.clone() };
+            Ok(Client::Remote(Remote::new(settings)?))
+        }
+    }
+}
+
+async fn open_embedded(embedded: &Embedded, drain: &Drain) -> anyhow::Result<Store> {
+    warn_of_other(&embedded.folder);
+    let folder = embedded.folder.join(FOLDER);
+    let settings = Settings {
+        folder: folder.clone(),
+        quota: embedded.quota,
+        most_operations: embedded.most_operations,
+        history_bytes: HISTORY,
+        history_revisions: embedded.revisions,
+    };
+    let opened = Store::open(settings, drain).await;
+    opened.with_context(|| format!("cannot open the store in {}; check --etcd-data-dir", folder.display()))
+}
+
+/// The files of Dapr's scheduler are of another kind.
+fn warn_of_other(folder: &Path) {
+    let other = folder.join(DAPRS);
+    if other.exists() {
+        tracing::warn!(
+            target: SCOPE,
+            "jobs that Dapr's scheduler has left in {} are not read; export them there and import them here",
+            other.display()
+        );
+    }
+}
+
+/// Shows sizes, and gives space back to the disk when half of the file is of no use.
+async fn look_after(store: Store, metrics: Metrics, threshold: u64) {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut count = 0_u64;
+    loop {
+        looks.tick().await;
+        let sizes = store.sizes();
+        metrics.store(sizes);
+        count += 1;
+        let unused = sizes.file.saturating_sub(sizes.in_use);
+        if count.is_multiple_of(LOOKS) && sizes.file >= 2 * sizes.in_use && unused >= threshold {
+            tracing::info!(target: SCOPE, "defragmenting: {} of {} bytes are in use", sizes.in_use, sizes.file);
+            store.defragment().await.ok();
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! What Dapr's scheduler stores and refuses, and jobs on their way.
+mod vectors;

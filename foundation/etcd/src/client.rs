@@ -1,0 +1,131 @@
+//! A client of the API, whoever serves it.
+use crate::remote::RemoteWatch;
+use crate::{Changes, Error, Remote, Store, Watcher, prefix_end};
+use bytes::Bytes;
+use tonic::Code;
+use wire::etcd::etcdserverpb::{
+    RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchCreateRequest, WatchResponse,
+};
+
+/// Reads and writes records, of the store in this process or of servers elsewhere.
+#[derive(Clone)]
+pub enum Client {
+    Embedded(Store),
+    Remote(Remote),
+}
+
+impl Client {
+    /// Reads records; the count is that of what was read.
+    ///
+    /// # Errors
+    /// What is refused, and what cannot be reached.
+    pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        match self {
+            Self::Embedded(store) => store.page(request).await,
+            Self::Remote(remote) => remote.range(request).await,
+        }
+    }
+
+    /// Carries out a transaction.
+    ///
+    /// # Errors
+    /// What is refused, and what cannot be reached: then it may have been carried out.
+    pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
+        match self {
+            Self::Embedded(store) => store.txn(request).await,
+            Self::Remote(remote) => remote.txn(request).await,
+        }
+    }
+
+    /// Watches all keys with a prefix from a revision on.
+    ///
+    /// # Errors
+    /// What cannot be reached.
+    pub async fn watch(&self, prefix: &str, first: i64) -> Result<Watching, Error> {
+        let (key, range_end) = (Bytes::copy_from_slice(prefix.as_bytes()), prefix_end(prefix.as_bytes()));
+        match self {
+            Self::Embedded(store) => Ok(Watching::Embedded(store.watch(&key, &range_end, first)?)),
+            Self::Remote(remote) => {
+                let create = WatchCreateRequest {
+                    key,
+                    range_end,
+                    start_revision: first,
+                    progress_notify: true,
+                    ..Default::default()
+                };
+                Ok(Watching::Remote(RemoteWatching(remote.watch(create).await?)))
+            }
+        }
+    }
+
+    /// Grants a lease of some seconds; returns its id.
+    ///
+    /// # Errors
+    /// What cannot be reached.
+    pub async fn lease_grant(&self, seconds: i64) -> Result<i64, Error> {
+        match self {
+            Self::Embedded(store) => store.lease_grant(0, seconds).map(|(id, _)| id),
+            Self::Remote(remote) => remote.lease_grant(seconds).await,
+        }
+    }
+
+    /// Renews a lease. None: it is gone.
+    ///
+    /// # Errors
+    /// What cannot be reached.
+    pub async fn lease_renew(&self, id: i64) -> Result<Option<i64>, Error> {
+        match self {
+            Self::Embedded(store) => Ok(store.lease_renew(id)),
+            Self::Remote(remote) => remote.lease_renew(id).await,
+        }
+    }
+
+    /// Ends a lease.
+    ///
+    /// # Errors
+    /// A lease that is gone, and what cannot be reached.
+    pub async fn lease_revoke(&self, id: i64) -> Result<(), Error> {
+        match self {
+            Self::Embedded(store) => store.lease_revoke(id).await.map(drop),
+            Self::Remote(remote) => remote.lease_revoke(id).await,
+        }
+    }
+}
+
+/// A watch that has begun.
+pub enum Watching {
+    Embedded(Watcher),
+    Remote(RemoteWatching),
+}
+
+/// The watch of a server elsewhere.
+pub struct RemoteWatching(RemoteWatch);
+
+impl Watching {
+    /// Waits for the next changes.
+    ///
+    /// # Errors
+    /// The watch has ended; [`Error::Compacted`] when it must begin with the records as they are now.
+    pub async fn next(&mut self) -> Result<Changes, Error> {
+        match self {
+            Self::Embedded(watcher) => watcher.next().await,
+            Self::Remote(RemoteWatching(watch)) => loop {
+                let changes = changes(watch.next().await?)?;
+                if !changes.events.is_empty() {
+                    return Ok(changes);
+                }
+            },
+        }
+    }
+}
+
+fn changes(answer: WatchResponse) -> Result<Changes, Error> {
+    if answer.compact_revision != 0 {
+        return Err(Error::Compacted);
+    }
+    if answer.canceled {
+        return Err(Error::Remote { code: Code::Cancelled, message: answer.cancel_reason });
+    }
+    let revision = answer.header.map_or(0, |header| header.revision);
+    Ok(Changes { events: answer.events, revision })
+}

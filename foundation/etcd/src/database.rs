@@ -1,0 +1,221 @@
+//! The file: records by key, the keys that go with a lease, and a few numbers.
+use crate::Error;
+use redb::{Builder, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+pub(crate) type Bytestring = &'static [u8];
+
+pub(crate) const RECORDS: TableDefinition<'_, Bytestring, Bytestring> = TableDefinition::new("records");
+/// Leases by key.
+pub(crate) const LEASED: TableDefinition<'_, Bytestring, i64> = TableDefinition::new("leased");
+const NUMBERS: TableDefinition<'_, &str, i64> = TableDefinition::new("numbers");
+
+const NAME: &str = "store.redb";
+const COPY: &str = "store.redb.copy";
+/// Of how the tables are written.
+const FORMAT: i64 = 1;
+/// The library's own default is a gigabyte; the system caches the file as well.
+const CACHE: usize = 8 << 20;
+/// How long readers may keep a file that is to be opened again, in pauses.
+const PATIENCE: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(20);
+/// What etcd begins to count from.
+const FIRST_REVISION: i64 = 1;
+
+/// The numbers that go with the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    pub(crate) revision: i64,
+    /// Space that records take, in bytes.
+    pub(crate) size: u64,
+    /// Whether the quota has been reached and nobody has said that there is space again.
+    pub(crate) no_space: bool,
+    pub(crate) cluster: u64,
+    pub(crate) member: u64,
+}
+
+/// An open file. It is opened anew after a failure.
+pub(crate) struct Database {
+    folder: PathBuf,
+    open: RwLock<Option<Arc<redb::Database>>>,
+}
+
+/// The records as a commit has left them.
+pub(crate) struct Snapshot {
+    pub(crate) records: ReadOnlyTable<Bytestring, Bytestring>,
+    pub(crate) leased: ReadOnlyTable<Bytestring, i64>,
+    pub(crate) revision: i64,
+}
+
+impl Database {
+    /// Opens the file in a folder, or makes it.
+    pub(crate) fn open(folder: &Path) -> Result<(Self, Numbers), Error> {
+        let unusable = |error: std::io::Error| {
+            Error::Storage(format!("cannot use the folder {}: {error}; check --etcd-data-dir", folder.display()))
+        };
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+        let opened = builder().create(folder.join(NAME)).map_err(Error::storage)?;
+        sync(folder).map_err(unusable)?;
+        let numbers = begin(&opened)?;
+        Ok((Self { folder: folder.to_owned(), open: RwLock::new(Some(Arc::new(opened))) }, numbers))
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
+        let reading = self.current()?.begin_read().map_err(Error::storage)?;
+        Ok(Snapshot {
+            revision: number(&reading, "revision")?,
+            records: reading.open_table(RECORDS).map_err(Error::storage)?,
+            leased: reading.open_table(LEASED).map_err(Error::storage)?,
+        })
+    }
+
+    pub(crate) fn current(&self) -> Result<Arc<redb::Database>, Error> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.clone().ok_or_else(|| Error::Storage("the database file is being opened again".to_owned()))
+    }
+
+    /// Of the file, in bytes.
+    pub(crate) fn length(&self) -> u64 {
+        std::fs::metadata(self.folder.join(NAME)).map_or(0, |file| file.len())
+    }
+
+    /// Opens the file again after a failure. What was committed is there.
+    pub(crate) fn reopen(&self) -> Result<Numbers, Error> {
+        self.close()?;
+        let opened = builder().create(self.folder.join(NAME)).map_err(Error::storage)?;
+        let numbers = numbers(&opened)?;
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(opened));
+        Ok(numbers)
+    }
+
+    /// Waits for the readers to be done, then closes the file.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        let old = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(old) = old else { return Ok(()) };
+        for _ in 0..PATIENCE {
+            if Arc::strong_count(&old) == 1 {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(old);
+        Err(Error::Storage("the database file is still being read".to_owned()))
+    }
+
+    /// Writes the records to a new file that takes the place of the old one. Nothing may be written meanwhile.
+    pub(crate) fn defragment(&self) -> Result<(), Error> {
+        let (file, copy) = (self.folder.join(NAME), self.folder.join(COPY));
+        let written = self.copy_to(&copy);
+        let failed = |error: std::io::Error| Error::Storage(format!("cannot write {}: {error}", file.display()));
+        match written.and_then(|copied| std::fs::rename(&copy, &file).map_err(failed).map(|()| copied)) {
+            Ok(copied) => {
+                sync(&self.folder).map_err(failed)?;
+                *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(copied));
+                Ok(())
+            }
+            Err(error) => {
+                std::fs::remove_file(&copy).ok();
+                Err(error)
+            }
+        }
+    }
+
+    fn copy_to(&self, path: &Path) -> Result<redb::Database, Error> {
+        std::fs::remove_file(path).ok();
+        let source = self.snapshot()?;
+        let copied = builder().create(path).map_err(Error::storage)?;
+        let numbers = numbers(&*self.current()?)?;
+        let mut writing = copied.begin_write().map_err(Error::storage)?;
+        writing.set_durability(Durability::Immediate).map_err(Error::storage)?;
+        {
+            let mut records = writing.open_table(RECORDS).map_err(Error::storage)?;
+            for row in source.records.iter().map_err(Error::storage)? {
+                let (key, record) = row.map_err(Error::storage)?;
+                records.insert(key.value(), record.value()).map_err(Error::storage)?;
+            }
+            let mut leased = writing.open_table(LEASED).map_err(Error::storage)?;
+            for row in source.leased.iter().map_err(Error::storage)? {
+                let (key, lease) = row.map_err(Error::storage)?;
+                leased.insert(key.value(), lease.value()).map_err(Error::storage)?;
+            }
+        }
+        numbers.write(&writing)?;
+        writing.commit().map_err(Error::storage)?;
+        Ok(copied)
+    }
+}
+
+impl Numbers {
+    pub(crate) fn write(&self, writing: &redb::WriteTransaction) -> Result<(), Error> {
+        let mut table = writing.open_table(NUMBERS).map_err(Error::storage)?;
+        let rows = [
+            ("format", FORMAT),
+            ("revision", self.revision),
+            ("size", self.size.cast_signed()),
+            ("no space", self.no_space.into()),
+            ("cluster", self.cluster.cast_signed()),
+            ("member", self.member.cast_signed()),
+        ];
+        for (name, number) in rows {
+            table.insert(name, number).map_err(Error::storage)?;
+        }
+        Ok(())
+    }
+
+    fn new() -> Self {
+        let (cluster, member) = (rand::random(), rand::random());
+        Self { revision: FIRST_REVISION, size: 0, no_space: false, cluster, member }
+    }
+}
+
+/// The numbers of a file; a new one gets its tables.
+fn begin(database: &redb::Database) -> Result<Numbers, Error> {
+    let writing = database.begin_write().map_err(Error::storage)?;
+    let is_new = {
+        let table = writing.open_table(NUMBERS).map_err(Error::storage)?;
+        writing.open_table(RECORDS).map_err(Error::storage)?;
+        writing.open_table(LEASED).map_err(Error::storage)?;
+        table.get("format").map_err(Error::storage)?.is_none()
+    };
+    if is_new {
+        Numbers::new().write(&writing)?;
+    }
+    writing.commit().map_err(Error::storage)?;
+    numbers(database)
+}
+
+fn numbers(database: &redb::Database) -> Result<Numbers, Error> {
+    let reading = database.begin_read().map_err(Error::storage)?;
+    let format = number(&reading, "format")?;
+    if format != FORMAT {
+        let reason =
+            format!("the database file has format {format}, this program reads {FORMAT}: use the one that wrote it");
+        return Err(Error::Storage(reason));
+    }
+    Ok(Numbers {
+        revision: number(&reading, "revision")?,
+        size: number(&reading, "size")?.cast_unsigned(),
+        no_space: number(&reading, "no space")? != 0,
+        cluster: number(&reading, "cluster")?.cast_unsigned(),
+        member: number(&reading, "member")?.cast_unsigned(),
+    })
+}
+
+fn number(reading: &ReadTransaction, name: &str) -> Result<i64, Error> {
+    let table = reading.open_table(NUMBERS).map_err(Error::storage)?;
+    Ok(table.get(name).map_err(Error::storage)?.map_or(0, |number| number.value()))
+}
+
+fn builder() -> Builder {
+    let mut builder = redb::Database::builder();
+    builder.set_cache_size(CACHE);
+    builder
+}
+
+/// A new name in a folder lasts once the folder is written.
+fn sync(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,171 @@
+//! What has happened lately, for those who watch and those who read the past.
+//!
+//! It is kept in memory up to a bound: a watch that falls behind further than that begins anew, as after a compaction.
+use crate::Error;
+use crate::keys::Keys;
+use crate::record::space;
+use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
+use wire::etcd::mvccpb::{Event, KeyValue};
+
+/// Events that one look gives at most.
+const MOST_EVENTS: usize = 1024;
+
+/// Events in the order of their revisions.
+pub(crate) struct History {
+    events: VecDeque<Event>,
+    bytes: u64,
+    /// The last revision.
+    revision: i64,
+    /// The last revision of which events are gone.
+    forgotten: i64,
+    limits: Limits,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) bytes: u64,
+    pub(crate) revisions: i64,
+}
+
+/// Events of interest, and where to go on.
+pub(crate) struct Look {
+    pub(crate) events: Vec<Event>,
+    /// The first revision that was not looked at.
+    pub(crate) next: i64,
+}
+
+impl History {
+    pub(crate) fn new(revision: i64, limits: Limits) -> Self {
+        Self { events: VecDeque::new(), bytes: 0, revision, forgotten: revision, limits }
+    }
+
+    pub(crate) fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// The first revision that can be watched.
+    pub(crate) fn first(&self) -> i64 {
+        self.forgotten + 1
+    }
+
+    pub(crate) fn add(&mut self, events: Vec<Event>, revision: i64) {
+        self.bytes += events.iter().map(size).sum::<u64>();
+        self.events.extend(events);
+        self.revision = revision;
+        self.forget_before(revision - self.limits.revisions);
+        while self.bytes > self.limits.bytes && self.forgotten < self.revision {
+            let oldest = self.events.front().map_or(self.revision, revision_of);
+            self.forget_before(oldest + 1);
+        }
+    }
+
+    /// Keeps nothing from before a revision.
+    pub(crate) fn forget_before(&mut self, revision: i64) {
+        while let Some(event) = self.events.pop_front_if(|event| revision_of(event) < revision) {
+            self.bytes -= size(&event);
+        }
+        self.forgotten = self.forgotten.max((revision - 1).min(self.revision));
+    }
+
+    /// Begins anew at a revision: what led to it is unknown.
+    pub(crate) fn restart(&mut self, revision: i64) {
+        *self = Self::new(revision, self.limits);
+    }
+
+    /// What has happened to keys from a revision on, up to a bound.
+    pub(crate) fn since(&self, first: i64, keys: &Keys) -> Result<Look, Error> {
+        if first <= self.forgotten {
+            return Err(Error::Compacted);
+        }
+        let (mut events, mut next) = (Vec::new(), self.revision + 1);
+        let start = self.events.partition_point(|event| revision_of(event) < first);
+        for event in self.events.range(start..) {
+            // Those of one revision stay together.
+            if events.len() >= MOST_EVENTS && events.last().is_some_and(|last| revision_of(last) < revision_of(event)) {
+                next = revision_of(event);
+                break;
+            }
+            if keys.has(key_of(event)) {
+                events.push(event.clone());
+            }
+        }
+        Ok(Look { events, next: next.max(first) })
+    }
+
+    /// What keys were at a revision that have changed since, up to another one.
+    pub(crate) fn undo(&self, at: i64, up_to: i64, keys: &Keys) -> Result<BTreeMap<Bytes, Option<KeyValue>>, Error> {
+        if at < self.forgotten {
+            return Err(Error::Compacted);
+        }
+        let mut before = BTreeMap::new();
+        let start = self.events.partition_point(|event| revision_of(event) <= at);
+        for event in self.events.range(start..).take_while(|event| revision_of(event) <= up_to) {
+            if let Some(kv) = event.kv.as_ref().filter(|kv| keys.has(&kv.key)) {
+                before.entry(kv.key.clone()).or_insert_with(|| event.prev_kv.clone());
+            }
+        }
+        Ok(before)
+    }
+}
+
+pub(crate) fn revision_of(event: &Event) -> i64 {
+    event.kv.as_ref().map_or(0, |kv| kv.mod_revision)
+}
+
+fn key_of(event: &Event) -> &[u8] {
+    event.kv.as_ref().map_or(&[][..], |kv| &kv.key)
+}
+
+fn size(event: &Event) -> u64 {
+    let of = |kv: &Option<KeyValue>| kv.as_ref().map_or(0, |kv| space(&kv.key, &kv.value));
+    of(&event.kv) + of(&event.prev_kv)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(key: &'static str, revision: i64) -> Event {
+        let kv = |mod_revision| KeyValue { key: key.into(), mod_revision, ..KeyValue::default() };
+        Event { r#type: 0, kv: Some(kv(revision)), prev_kv: (revision > 2).then(|| kv(revision - 1)) }
+    }
+
+    fn history(limits: Limits) -> History {
+        let mut history = History::new(1, limits);
+        (2..=6).for_each(|revision| history.add(vec![event("a", revision), event("b", revision)], revision));
+        history
+    }
+
+    fn keys(key: &'static str) -> Keys {
+        Keys::of(&key.into(), &Bytes::new()).unwrap()
+    }
+
+    const WIDE: Limits = Limits { bytes: 1 << 20, revisions: 100 };
+
+    #[test]
+    fn a_watch_sees_each_event_of_its_keys_once() {
+        let look = history(WIDE).since(4, &keys("b")).unwrap();
+        assert_eq!(look.events, [event("b", 4), event("b", 5), event("b", 6)]);
+        assert_eq!(look.next, 7);
+        assert_eq!(history(WIDE).since(9, &keys("b")).unwrap().next, 9);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_said_to_be() {
+        for limits in [Limits { bytes: 600, ..WIDE }, Limits { revisions: 1, ..WIDE }] {
+            let history = history(limits);
+            assert!(history.first() > 2 && history.first() <= 6, "{}", history.first());
+            assert_eq!(history.since(2, &keys("a")).err(), Some(Error::Compacted));
+            assert!(history.since(history.first(), &keys("a")).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_past_is_the_present_without_what_came_since() {
+        let before = history(WIDE).undo(3, 5, &keys("a")).unwrap();
+        assert_eq!(before.get(&b"a"[..]).unwrap().as_ref().unwrap().mod_revision, 3);
+        assert!(history(WIDE).undo(6, 6, &keys("a")).unwrap().is_empty());
+    }
+}

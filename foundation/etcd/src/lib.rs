@@ -1,0 +1,35 @@
+//! The API of etcd, version 3: a client, and a store that serves it out of one file.
+//!
+//! The scheduler is a client of this API. Where no etcd is at hand, [`Store`] is one of a single node: records in a crash-safe file,
+//! writes of many callers committed together, watches, leases, a quota. [`Client`] is either of the two. Contract: suite.md 1.3,
+//! protocols.md 3.4.
+mod authentication;
+mod client;
+mod database;
+mod error;
+mod execution;
+mod history;
+mod keys;
+mod leases;
+mod quota;
+mod read;
+mod record;
+mod remote;
+mod request;
+mod serve;
+mod status;
+mod store;
+mod watcher;
+mod writer;
+
+pub use client::{Client, Watching};
+pub use error::Error;
+pub use keys::prefix_end;
+pub use remote::{Remote, RemoteSettings};
+pub use serve::serve;
+pub use status::Sizes;
+pub use store::{Settings, Store};
+pub use watcher::{Changes, Watcher};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,324 @@
+//! The store of a single node, behind the messages of etcd's API.
+use crate::database::{Database, Numbers};
+use crate::execution::Execution;
+use crate::history::{History, Limits};
+use crate::keys::Keys;
+use crate::leases::Leases;
+use crate::quota::Quota;
+use crate::read::{self, Past};
+use crate::request::check;
+use crate::watcher::{Watcher, history};
+use crate::writer::{Command, Reply, Shared, start};
+use crate::{Error, Sizes};
+use bytes::Bytes;
+use foundation_drain::Drain;
+use redb::ReadableTable;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
+use wire::etcd::etcdserverpb::request_op::Request;
+use wire::etcd::etcdserverpb::response_op::Response;
+use wire::etcd::etcdserverpb::{
+    DeleteRangeRequest, DeleteRangeResponse, LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest,
+    RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse,
+};
+
+/// Records that are read at once; more are read on a thread of their own.
+const FEW: i64 = 64;
+/// The one term of a store that elects nobody.
+const TERM: u64 = 1;
+/// How long the last writes may take when the store ends.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(4);
+
+/// How a store is run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub folder: PathBuf,
+    /// In bytes of keys and values.
+    pub quota: u64,
+    /// Operations of one transaction.
+    pub most_operations: usize,
+    /// How much of the past can be read and watched: bytes of events, and revisions.
+    pub history_bytes: u64,
+    pub history_revisions: i64,
+}
+
+/// A store. Clones are the same one.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    most_operations: usize,
+}
+
+impl Store {
+    /// Opens the store. Keys that went with a lease are gone.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be used.
+    pub async fn open(settings: Settings, drain: &Drain) -> Result<Self, Error> {
+        let folder = settings.folder.clone();
+        let opened = spawn_blocking(move || {
+            let (database, numbers) = Database::open(&folder)?;
+            let numbers = without_leases(&database, numbers)?;
+            Ok::<_, Error>((database, numbers))
+        });
+        let (database, numbers) = opened.await.map_err(|_| Error::Stopped)??;
+        let limits = Limits { bytes: settings.history_bytes, revisions: settings.history_revisions };
+        let history = Mutex::new(History::new(numbers.revision, limits));
+        let numbers = watch::Sender::new(numbers);
+        let shared = Arc::new(Shared { database, history, leases: Leases::default(), numbers });
+        let commands = start(Arc::clone(&shared), Quota(settings.quota))?;
+        let store = Self { shared, commands, most_operations: settings.most_operations };
+        store.clone().watch_over(drain);
+        Ok(store)
+    }
+
+    fn watch_over(self, drain: &Drain) {
+        let stopping = drain.clone();
+        drain.spawn(async move {
+            loop {
+                tokio::select! {
+                    id = self.shared.leases.expired() => drop(self.lease_revoke(id).await),
+                    () = stopping.stopped() => break,
+                }
+            }
+            tokio::time::timeout(FAREWELL, self.ask(Command::Stop)).await.ok();
+        });
+    }
+
+    /// Reads records.
+    ///
+    /// # Errors
+    /// A range without a key, a revision that is gone or not there yet, a file that cannot be read.
+    pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.read(request, true).await
+    }
+
+    /// Reads records; `count` is that of the records that were read, if there is a limit.
+    ///
+    /// # Errors
+    /// As [`Store::range`].
+    pub async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.read(request, false).await
+    }
+
+    async fn read(&self, request: RangeRequest, counts: bool) -> Result<RangeResponse, Error> {
+        let is_small = request.range_end.is_empty() || (!counts && (1..=FEW).contains(&request.limit));
+        if is_small && request.revision <= 0 {
+            return self.read_now(&request, counts);
+        }
+        let store = self.clone();
+        spawn_blocking(move || store.read_now(&request, counts)).await.map_err(|_| Error::Stopped)?
+    }
+
+    fn read_now(&self, request: &RangeRequest, counts: bool) -> Result<RangeResponse, Error> {
+        let snapshot = self.shared.database.snapshot()?;
+        let past = self.past(request, snapshot.revision)?;
+        let mut response = read::range(&snapshot.records, request, past, counts)?;
+        response.header = Some(self.header(snapshot.revision));
+        Ok(response)
+    }
+
+    fn past(&self, request: &RangeRequest, revision: i64) -> Result<Past, Error> {
+        if request.revision <= 0 || request.revision == revision {
+            return Ok(Past::new());
+        }
+        if request.revision > revision {
+            return Err(Error::FutureRevision);
+        }
+        let keys = Keys::of(&request.key, &request.range_end)?;
+        loop {
+            // A commit can be read a moment before it is in the history.
+            let history = history(&self.shared);
+            if history.revision() >= revision {
+                return history.undo(request.revision, revision, &keys);
+            }
+            drop(history);
+            std::thread::yield_now();
+        }
+    }
+
+    /// Carries out a transaction.
+    ///
+    /// # Errors
+    /// What etcd refuses, and a file that cannot be written.
+    pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
+        check(&request, self.most_operations)?;
+        let (mut response, revision) = self.ask(|reply| Command::Transact(request, reply)).await?;
+        let header = self.header(revision);
+        response.responses.iter_mut().filter_map(|response| response.response.as_mut()).for_each(|response| {
+            match response {
+                Response::ResponseRange(range) => range.header = Some(header),
+                Response::ResponsePut(put) => put.header = Some(header),
+                Response::ResponseDeleteRange(delete) => delete.header = Some(header),
+                Response::ResponseTxn(inner) => inner.header = Some(header),
+            }
+        });
+        response.header = Some(header);
+        Ok(response)
+    }
+
+    /// Writes a record.
+    ///
+    /// # Errors
+    /// As [`Store::txn`].
+    pub async fn put(&self, request: PutRequest) -> Result<PutResponse, Error> {
+        match self.alone(Request::RequestPut(request)).await? {
+            Some(Response::ResponsePut(response)) => Ok(response),
+            _ => Err(Error::Stopped),
+        }
+    }
+
+    /// Deletes records.
+    ///
+    /// # Errors
+    /// As [`Store::txn`].
+    pub async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse, Error> {
+        match self.alone(Request::RequestDeleteRange(request)).await? {
+            Some(Response::ResponseDeleteRange(response)) => Ok(response),
+            _ => Err(Error::Stopped),
+        }
+    }
+
+    async fn alone(&self, request: Request) -> Result<Option<Response>, Error> {
+        let operation = RequestOp { request: Some(request) };
+        let transaction = TxnRequest { success: vec![operation], ..TxnRequest::default() };
+        let mut response = self.txn(transaction).await?;
+        Ok(response.responses.pop().and_then(|response| response.response))
+    }
+
+    /// Forgets what was before a revision.
+    ///
+    /// # Errors
+    /// A revision that is forgotten already, or not there yet.
+    pub fn compact(&self, revision: i64) -> Result<ResponseHeader, Error> {
+        let mut history = history(&self.shared);
+        if revision > history.revision() {
+            return Err(Error::FutureRevision);
+        }
+        if revision < history.first() - 1 {
+            return Err(Error::Compacted);
+        }
+        history.forget_before(revision + 1);
+        let now = history.revision();
+        drop(history);
+        Ok(self.header(now))
+    }
+
+    /// Watches keys from a revision on; 0 is from now on.
+    ///
+    /// # Errors
+    /// No key.
+    pub fn watch(&self, key: &Bytes, range_end: &Bytes, first: i64) -> Result<Watcher, Error> {
+        Ok(Watcher::new(&self.shared, Keys::of(key, range_end)?, first))
+    }
+
+    /// Grants a lease; id 0 takes any. Returns the id and the seconds.
+    ///
+    /// # Errors
+    /// An id that is taken, and a time that is too long.
+    pub fn lease_grant(&self, id: i64, seconds: i64) -> Result<(i64, i64), Error> {
+        self.shared.leases.grant(id, seconds)
+    }
+
+    /// Renews a lease; returns its seconds, none when it is gone.
+    pub fn lease_renew(&self, id: i64) -> Option<i64> {
+        self.shared.leases.renew(id)
+    }
+
+    /// Ends a lease, and deletes what goes with it.
+    ///
+    /// # Errors
+    /// No such lease, and a file that cannot be written.
+    pub async fn lease_revoke(&self, id: i64) -> Result<ResponseHeader, Error> {
+        let ((), revision) = self.ask(|reply| Command::EndLease(id, reply)).await?;
+        Ok(self.header(revision))
+    }
+
+    /// The leases there are.
+    pub fn leases(&self) -> Vec<i64> {
+        self.shared.leases.ids()
+    }
+
+    /// What is left of a lease, and its keys if they are wanted.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn lease_left(&self, id: i64, keys: bool) -> Result<LeaseTimeToLiveResponse, Error> {
+        let header = Some(self.now());
+        let Some(left) = self.shared.leases.left(id) else {
+            return Ok(LeaseTimeToLiveResponse { header, id, ttl: -1, ..LeaseTimeToLiveResponse::default() });
+        };
+        let keys = if keys { self.leased(id)? } else { Vec::new() };
+        Ok(LeaseTimeToLiveResponse { header, id, ttl: left.remaining, granted_ttl: left.granted, keys })
+    }
+
+    fn leased(&self, id: i64) -> Result<Vec<Bytes>, Error> {
+        let (snapshot, mut keys) = (self.shared.database.snapshot()?, Vec::new());
+        for row in snapshot.leased.iter().map_err(Error::storage)? {
+            let (key, lease) = row.map_err(Error::storage)?;
+            if lease.value() == id {
+                keys.push(Bytes::copy_from_slice(key.value()));
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Whether the quota has been reached, and nobody has put the alarm out since.
+    pub fn has_alarm(&self) -> bool {
+        self.shared.numbers.borrow().no_space
+    }
+
+    /// Puts the alarm out.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub async fn end_alarm(&self) -> Result<ResponseHeader, Error> {
+        let ((), revision) = self.ask(Command::EndAlarm).await?;
+        Ok(self.header(revision))
+    }
+
+    /// Makes the file as small as it can be. Writes wait meanwhile.
+    ///
+    /// # Errors
+    /// No space for the new file, which exists beside the old one for a while.
+    pub async fn defragment(&self) -> Result<ResponseHeader, Error> {
+        let ((), revision) = self.ask(Command::Defragment).await?;
+        Ok(self.header(revision))
+    }
+
+    pub fn sizes(&self) -> Sizes {
+        Sizes { file: self.shared.database.length(), in_use: self.shared.numbers.borrow().size }
+    }
+
+    /// The header of an answer that is given now.
+    pub fn now(&self) -> ResponseHeader {
+        self.header(self.shared.numbers.borrow().revision)
+    }
+
+    fn header(&self, revision: i64) -> ResponseHeader {
+        let Numbers { cluster, member, .. } = *self.shared.numbers.borrow();
+        ResponseHeader { cluster_id: cluster, member_id: member, revision, raft_term: TERM }
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<(T, i64), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Error::Stopped)?;
+        answer.await.map_err(|_| Error::Stopped)?
+    }
+}
+
+/// Deletes what went with leases: their holders have lost their connection.
+fn without_leases(database: &Database, numbers: Numbers) -> Result<Numbers, Error> {
+    let opened = database.current()?;
+    let writing = opened.begin_write().map_err(Error::storage)?;
+    let mut execution = Execution::new(&writing, numbers, Quota(u64::MAX))?;
+    execution.end_lease(None)?;
+    let after = execution.numbers;
+    drop(execution);
+    after.write(&writing)?;
+    writing.commit().map_err(Error::storage)?;
+    Ok(after)
+}
