@@ -12,6 +12,7 @@ mod invocation;
 mod malformed;
 mod pressure;
 mod reload;
+mod scheduler;
 mod sentry;
 mod sidecar;
 mod sockets;

@@ -15,6 +15,7 @@ use foundation_drain::Drain;
 use redb::ReadableTable;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use wire::etcd::etcdserverpb::request_op::Request;
@@ -28,8 +29,9 @@ use wire::etcd::etcdserverpb::{
 const FEW: i64 = 64;
 /// The one term of a store that elects nobody.
 const TERM: u64 = 1;
-/// How long the last writes may take when the store ends.
-const FAREWELL: std::time::Duration = std::time::Duration::from_secs(4);
+/// How long others may go on when the store is to end, and how often they are looked at.
+const FAREWELL: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How a store is run.
 #[derive(Clone, Debug)]
@@ -84,8 +86,17 @@ impl Store {
                     () = stopping.stopped() => break,
                 }
             }
+            // Others may have to write what they have begun. A file that is closed need not be checked when it is opened.
+            tokio::time::timeout(FAREWELL, self.alone_left()).await.ok();
             tokio::time::timeout(FAREWELL, self.ask(Command::Stop)).await.ok();
         });
+    }
+
+    /// Waits until nobody else can write.
+    async fn alone_left(&self) {
+        while self.commands.strong_count() > 1 {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Reads records.
@@ -165,7 +176,7 @@ impl Store {
     /// # Errors
     /// As [`Store::txn`].
     pub async fn put(&self, request: PutRequest) -> Result<PutResponse, Error> {
-        match self.alone(Request::RequestPut(request)).await? {
+        match self.single(Request::RequestPut(request)).await? {
             Some(Response::ResponsePut(response)) => Ok(response),
             _ => Err(Error::Stopped),
         }
@@ -176,13 +187,13 @@ impl Store {
     /// # Errors
     /// As [`Store::txn`].
     pub async fn delete_range(&self, request: DeleteRangeRequest) -> Result<DeleteRangeResponse, Error> {
-        match self.alone(Request::RequestDeleteRange(request)).await? {
+        match self.single(Request::RequestDeleteRange(request)).await? {
             Some(Response::ResponseDeleteRange(response)) => Ok(response),
             _ => Err(Error::Stopped),
         }
     }
 
-    async fn alone(&self, request: Request) -> Result<Option<Response>, Error> {
+    async fn single(&self, request: Request) -> Result<Option<Response>, Error> {
         let operation = RequestOp { request: Some(request) };
         let transaction = TxnRequest { success: vec![operation], ..TxnRequest::default() };
         let mut response = self.txn(transaction).await?;

@@ -54,9 +54,9 @@ impl World {
 
     /// The same store after its process has ended.
     async fn again(self) -> Self {
-        assert!(self.drain.close(PATIENCE).await);
-        let Self { store, folder, .. } = self;
+        let Self { store, drain, folder } = self;
         drop(store);
+        assert!(drain.close(PATIENCE).await);
         let drain = Drain::new();
         loop {
             // The thread that wrote may still hold the file.

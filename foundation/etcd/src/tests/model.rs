@@ -87,8 +87,8 @@ async fn run(steps: Vec<Step>) {
                 }
             }
             Step::Restart => {
-                assert!(drain.close(PATIENCE).await);
                 drop(store);
+                assert!(drain.close(PATIENCE).await);
                 drain = Drain::new();
                 store = loop {
                     if let Ok(store) = Store::open(settings(folder.path()), &drain).await {

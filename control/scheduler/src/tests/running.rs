@@ -1,0 +1,160 @@
+//! Jobs from the store to a sidecar and back.
+use super::world::{World, every, once};
+use crate::pool::Outcome::{Failed, Success};
+use proptest::prelude::*;
+use wire::scheduler::v1::Job;
+
+#[tokio::test]
+async fn a_job_is_triggered_when_it_is_due_and_is_gone_when_it_is_done() {
+    let world = World::new().await;
+    let mut sidecar = world.connect();
+    world.schedule("a", once("10s")).await;
+    world.pass(9);
+    // Another job shows that this one has not been triggered.
+    world.schedule("now", once("0s")).await;
+    assert_eq!(sidecar.answer(Success).await, "now");
+    world.pass(1);
+    assert_eq!(sidecar.answer(Success).await, "a");
+    world.until_count("a", None).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_where_jobs_were() {
+    let mut world = World::new().await;
+    let mut sidecar = world.connect();
+    world.schedule("a", Job { repeats: Some(3), ..every(10) }).await;
+    for count in [1, 2] {
+        world.pass(10);
+        assert_eq!(sidecar.answer(Success).await, "a");
+        world.until_count("a", Some(count)).await;
+    }
+    world.restart().await;
+    let mut sidecar = world.connect();
+    world.pass(10);
+    assert_eq!(sidecar.answer(Success).await, "a");
+    world.until_count("a", None).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_was_not_answered_comes_again() {
+    let mut world = World::new().await;
+    let mut sidecar = world.connect();
+    world.schedule("a", once("0s")).await;
+    assert_eq!(sidecar.next().await.name, "a");
+    world.restart().await;
+    let mut sidecar = world.connect();
+    assert_eq!(sidecar.next().await.name, "a");
+    world.pool.disconnect(sidecar.id);
+    let mut sidecar = world.connect();
+    assert_eq!(sidecar.answer(Success).await, "a");
+    world.until_count("a", None).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn jobs_wait_for_a_sidecar_and_deleted_ones_do_not_come() {
+    let world = World::new().await;
+    for name in ["a", "b"] {
+        world.schedule(name, once("0s")).await;
+    }
+    world.delete("a").await;
+    world.schedule("c", once("0s")).await;
+    let mut sidecar = world.connect();
+    let mut names = [sidecar.answer(Success).await, sidecar.answer(Success).await];
+    names.sort();
+    assert_eq!(names, ["b", "c"]);
+    world.until_count("c", None).await;
+    assert!(sidecar.is_idle());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_failed_job_is_tried_again_until_it_is_given_up() {
+    let world = World::new().await;
+    let mut sidecar = world.connect();
+    world.schedule("a", once("0s")).await;
+    for _ in 0..3 {
+        assert_eq!(sidecar.answer(Failed).await, "a");
+        world.pass(1);
+    }
+    assert_eq!(sidecar.answer(Failed).await, "a");
+    world.until_count("a", None).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_replaced_follows_its_new_schedule() {
+    let world = World::new().await;
+    let mut sidecar = world.connect();
+    world.schedule("a", every(10)).await;
+    world.pass(10);
+    assert_eq!(sidecar.next().await.name, "a");
+    world.schedule("a", once("5s")).await;
+    world.pool.acknowledge(sidecar.id, 1, Success).unwrap();
+    world.pass(5);
+    assert_eq!(sidecar.answer(Success).await, "a");
+    world.until_count("a", None).await;
+    world.end().await;
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Tick,
+    Fail,
+    Restart,
+    Reconnect,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![4 => Just(Step::Tick), 2 => Just(Step::Fail), 1 => Just(Step::Restart), 1 => Just(Step::Reconnect)]
+}
+
+/// Each tick comes at its time, none is lost, and none comes again once it is done.
+async fn count_ticks(steps: Vec<Step>) {
+    const TICKS: u32 = 3;
+    let mut world = World::new().await;
+    let mut sidecar = world.connect();
+    world.schedule("a", Job { repeats: Some(TICKS), ..every(60) }).await;
+    let (mut done, mut failures) = (0, 0);
+    world.pass(60);
+    for step in steps.into_iter().chain([const { Step::Tick }; TICKS as usize]) {
+        if done == TICKS {
+            break;
+        }
+        match step {
+            Step::Fail if failures < 3 => {
+                assert_eq!(sidecar.answer(Failed).await, "a");
+                failures += 1;
+                world.pass(1);
+            }
+            Step::Restart => {
+                world.restart().await;
+                sidecar = world.connect();
+            }
+            Step::Reconnect => {
+                world.pool.disconnect(sidecar.id);
+                sidecar = world.connect();
+            }
+            Step::Tick | Step::Fail => {
+                assert_eq!(sidecar.answer(Success).await, "a");
+                (done, failures) = (done + 1, 0);
+                world.until_count("a", (done < TICKS).then_some(done)).await;
+                assert!(sidecar.is_idle());
+                let late = world.now() % 60;
+                world.pass(60 - late);
+            }
+        }
+    }
+    assert_eq!(done, TICKS);
+    world.end().await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn ticks_are_counted_through_failures_and_restarts(steps in proptest::collection::vec(step(), 0..12)) {
+        tokio::runtime::Runtime::new().unwrap().block_on(count_ticks(steps));
+    }
+}

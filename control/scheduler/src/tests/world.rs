@@ -1,0 +1,191 @@
+//! A scheduler without its process: a store in a folder, a clock that stands still until it is set, sidecars that are channels.
+use crate::clock::Clock;
+use crate::engine::{self, Parts};
+use crate::keyspace::Keyspace;
+use crate::leadership;
+use crate::metrics::Metrics;
+use crate::names::of_job;
+use crate::pool::{Outcome, Pool, StreamId};
+use foundation_drain::Drain;
+use foundation_etcd::{Client, Settings, Store};
+use foundation_telemetry::Registry;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::{mpsc, watch};
+use tonic::Status;
+use wire::etcd::cron::Counter;
+use wire::etcd::etcdserverpb::RangeRequest;
+use wire::scheduler::v1::job_target_metadata::Type;
+use wire::scheduler::v1::{Job, JobMetadata, JobTargetMetadata, TargetJob, WatchJobsRequestInitial, WatchJobsResponse};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A clock that is set by hand.
+pub(super) struct Hand(watch::Sender<Timestamp>);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        *self.0.borrow()
+    }
+
+    fn until(&self, time: Option<Timestamp>) -> BoxFuture<'static, ()> {
+        let mut hand = self.0.subscribe();
+        async move {
+            match time {
+                Some(time) => drop(hand.wait_for(|now| *now >= time).await),
+                None => std::future::pending().await,
+            }
+        }
+        .boxed()
+    }
+}
+
+pub(super) struct World {
+    pub(super) store: Store,
+    pub(super) pool: Pool,
+    keyspace: Keyspace,
+    clock: Arc<Hand>,
+    store_drain: Drain,
+    drain: Drain,
+    _folder: TempDir,
+}
+
+/// A sidecar that takes the jobs of the app.
+pub(super) struct Sidecar {
+    pub(super) id: StreamId,
+    inbox: mpsc::Receiver<Result<WatchJobsResponse, Status>>,
+    pool: Pool,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let (folder, store_drain) = (tempfile::tempdir().unwrap(), Drain::new());
+        let settings = Settings {
+            folder: folder.path().to_owned(),
+            quota: u64::MAX,
+            most_operations: 128,
+            history_bytes: 1 << 20,
+            history_revisions: 1000,
+        };
+        let store = Store::open(settings, &store_drain).await.unwrap();
+        let keyspace = Keyspace::new(Client::Embedded(store.clone()));
+        let clock = Arc::new(Hand(watch::Sender::new(Timestamp::UNIX_EPOCH)));
+        let pool = Pool::new(metrics());
+        let mut world = Self { store, pool, keyspace, clock, store_drain, drain: Drain::new(), _folder: folder };
+        world.start().await;
+        world
+    }
+
+    /// Runs jobs anew with the same store, as after the end of the process.
+    pub(super) async fn restart(&mut self) {
+        assert!(self.drain.close(PATIENCE).await);
+        self.pool = Pool::new(metrics());
+        self.drain = Drain::new();
+        self.start().await;
+    }
+
+    async fn start(&mut self) {
+        let agreed = leadership::start(self.keyspace.clone(), "one".into(), "one:1".into(), &self.drain);
+        let parts = Parts {
+            keyspace: self.keyspace.clone(),
+            pool: self.pool.clone(),
+            metrics: metrics(),
+            clock: self.clock.clone(),
+            workers: 8,
+        };
+        let mut running = engine::start(parts, agreed, &self.drain);
+        tokio::time::timeout(PATIENCE, running.wait_for(|running| *running)).await.unwrap().unwrap();
+    }
+
+    pub(super) fn connect(&self) -> Sidecar {
+        let (outbox, inbox) = mpsc::channel(64);
+        let initial = WatchJobsRequestInitial { app_id: "app".into(), namespace: "ns".into(), ..Default::default() };
+        Sidecar { id: self.pool.connect(&initial, outbox), inbox, pool: self.pool.clone() }
+    }
+
+    pub(super) async fn schedule(&self, name: &str, job: Job) {
+        let stored = crate::job::stored(job, &metadata(), self.clock.now(), rand::random()).unwrap();
+        self.keyspace.put_job(&full(name), &stored).await.unwrap();
+    }
+
+    pub(super) async fn delete(&self, name: &str) {
+        self.keyspace.delete_job(&full(name)).await.unwrap();
+    }
+
+    /// Sets the clock forward, when the engine has seen all that was written.
+    pub(super) fn pass(&self, seconds: i64) {
+        self.clock.0.send_modify(|now| *now += SignedDuration::from_secs(seconds));
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.clock.now().as_second()
+    }
+
+    /// Waits until a job is done, or so many of its ticks are.
+    pub(super) async fn until_count(&self, name: &str, count: Option<u32>) {
+        let mut watcher = self.store.watch(&vec![0].into(), &vec![0].into(), 0).unwrap();
+        while self.count(name).await != count {
+            tokio::time::timeout(PATIENCE, watcher.next()).await.unwrap().unwrap();
+        }
+    }
+
+    /// The ticks of a job that are done; none when there is no job.
+    async fn count(&self, name: &str) -> Option<u32> {
+        self.keyspace.job(&full(name)).await.unwrap()?;
+        let key = format!("dapr/counters/{}", full(name)).into();
+        let found = self.store.range(RangeRequest { key, ..RangeRequest::default() }).await.unwrap().kvs;
+        Some(found.first().map_or(0, |kv| Counter::decode(&kv.value[..]).unwrap().count))
+    }
+
+    pub(super) async fn end(self) {
+        let Self { store, pool, keyspace, store_drain, drain, _folder: folder, .. } = self;
+        assert!(drain.close(PATIENCE).await);
+        drop((store, pool, keyspace));
+        assert!(store_drain.close(PATIENCE).await);
+        drop(folder);
+    }
+}
+
+impl Sidecar {
+    /// The next trigger.
+    pub(super) async fn next(&mut self) -> WatchJobsResponse {
+        tokio::time::timeout(PATIENCE, self.inbox.recv()).await.unwrap().unwrap().unwrap()
+    }
+
+    /// Answers the next trigger, whose name it is.
+    pub(super) async fn answer(&mut self, outcome: Outcome) -> String {
+        let trigger = self.next().await;
+        self.pool.acknowledge(self.id, trigger.id, outcome).unwrap();
+        trigger.name
+    }
+
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.inbox.try_recv().is_err()
+    }
+}
+
+pub(super) fn every(seconds: u32) -> Job {
+    Job { schedule: Some(format!("@every {seconds}s")), ..Job::default() }
+}
+
+pub(super) fn once(due: &str) -> Job {
+    Job { due_time: Some(due.to_owned()), ..Job::default() }
+}
+
+fn metrics() -> Metrics {
+    Metrics::new(&Registry::new().unwrap()).unwrap()
+}
+
+fn metadata() -> JobMetadata {
+    let target = Some(JobTargetMetadata { r#type: Some(Type::Job(TargetJob {})) });
+    JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, concurrency_key: None }
+}
+
+fn full(name: &str) -> String {
+    of_job(&metadata(), name).unwrap()
+}

@@ -1,0 +1,168 @@
+//! A scheduler that is killed while jobs come in and go out.
+use crate::client::over_tcp;
+use crate::sidecar::{binary, free_port};
+use crate::wait::until;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use std::collections::HashSet;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint};
+use wire::scheduler::v1::job_target_metadata::Type;
+use wire::scheduler::v1::scheduler_client::SchedulerClient;
+use wire::scheduler::v1::watch_jobs_request::WatchJobRequestType;
+use wire::scheduler::v1::{
+    Job, JobMetadata, JobTargetMetadata, ListJobsRequest, ScheduleJobRequest, TargetJob, WatchJobsRequest,
+    WatchJobsRequestInitial, WatchJobsRequestResult,
+};
+
+const CALLERS: usize = 16;
+/// Acknowledged jobs after which the scheduler is killed.
+const ENOUGH: [usize; 3] = [40, 150, 400];
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running scheduler; it is killed when dropped.
+struct Scheduler {
+    child: Child,
+    folder: TempDir,
+    ports: [u16; 4],
+}
+
+impl Scheduler {
+    async fn start() -> Self {
+        let (folder, ports) = (tempfile::tempdir().unwrap(), [0; 4].map(|_| free_port()));
+        let scheduler = Self { child: spawn(&folder, ports), folder, ports };
+        scheduler.ready().await;
+        scheduler
+    }
+
+    async fn restart(&mut self) {
+        self.kill();
+        self.child = spawn(&self.folder, self.ports);
+        self.ready().await;
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+
+    async fn ready(&self) {
+        let health = self.ports[1];
+        let is_ready = async || {
+            let answer = over_tcp(health, Method::GET, "/healthz", Bytes::new()).await;
+            answer.is_ok_and(|(status, _)| status == StatusCode::OK)
+        };
+        until("the scheduler is ready", is_ready).await;
+    }
+
+    fn client(&self) -> SchedulerClient<Channel> {
+        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.ports[0])).unwrap();
+        SchedulerClient::new(endpoint.timeout(PATIENCE).connect_lazy())
+    }
+
+    async fn names(&self) -> HashSet<String> {
+        let list = ListJobsRequest { metadata: Some(metadata()) };
+        let jobs = self.client().list_jobs(list).await.unwrap().into_inner().jobs;
+        jobs.into_iter().map(|job| job.name).collect()
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(folder: &TempDir, ports: [u16; 4]) -> Child {
+    let mut command = Command::new(binary());
+    command.args(["scheduler", "--listen-address=127.0.0.1", "--etcd-client-listen-address=127.0.0.1"]);
+    command.arg("--etcd-data-dir").arg(folder.path());
+    let names = ["port", "healthz-port", "metrics-port", "etcd-client-port"];
+    command.args(names.iter().zip(ports).map(|(name, port)| format!("--{name}={port}")));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn metadata() -> JobMetadata {
+    let target = Some(JobTargetMetadata { r#type: Some(Type::Job(TargetJob {})) });
+    JobMetadata { app_id: "app".into(), namespace: "default".into(), target, concurrency_key: None }
+}
+
+fn job(name: &str, due: &str) -> ScheduleJobRequest {
+    let job = Job { due_time: Some(due.to_owned()), ..Job::default() };
+    ScheduleJobRequest { name: name.to_owned(), job: Some(job), metadata: Some(metadata()), overwrite: true }
+}
+
+/// Schedules jobs from many callers until the scheduler is gone; tells of each that is acknowledged.
+fn schedule(client: &SchedulerClient<Channel>, round: usize) -> (JoinSet<()>, mpsc::Receiver<String>) {
+    let (acknowledged, received) = mpsc::channel(CALLERS);
+    let mut callers = JoinSet::new();
+    for caller in 0..CALLERS {
+        let (mut client, acknowledged) = (client.clone(), acknowledged.clone());
+        callers.spawn(async move {
+            for number in 0.. {
+                let name = format!("{round}-{caller}-{number}");
+                if client.schedule_job(job(&name, "1000h")).await.is_err() || acknowledged.send(name).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    (callers, received)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledged_job_survives_kill_9() {
+    let mut scheduler = Scheduler::start().await;
+    let mut acknowledged = HashSet::new();
+    for (round, enough) in ENOUGH.into_iter().enumerate() {
+        let (mut callers, mut received) = schedule(&scheduler.client(), round);
+        for _ in 0..enough {
+            acknowledged.insert(received.recv().await.unwrap());
+        }
+        scheduler.kill();
+        while let Some(name) = received.recv().await {
+            acknowledged.insert(name);
+        }
+        while callers.join_next().await.is_some() {}
+        scheduler.restart().await;
+        let lost: Vec<_> = acknowledged.difference(&scheduler.names().await).cloned().collect();
+        assert!(lost.is_empty(), "round {round}: {lost:?}");
+    }
+}
+
+/// Takes triggers until so many jobs have come, and answers for each; returns their names.
+async fn take(scheduler: &Scheduler, count: usize) -> HashSet<String> {
+    let (requests, sent) = mpsc::channel(64);
+    let initial = WatchJobsRequestInitial { app_id: "app".into(), namespace: "default".into(), ..Default::default() };
+    let first = WatchJobRequestType::Initial(initial);
+    requests.send(WatchJobsRequest { watch_job_request_type: Some(first) }).await.unwrap();
+    let mut client = scheduler.client();
+    let mut triggers = client.watch_jobs(ReceiverStream::new(sent)).await.unwrap().into_inner();
+    let mut names = HashSet::new();
+    while names.len() < count {
+        let trigger = tokio::time::timeout(PATIENCE, triggers.message()).await.unwrap().unwrap().unwrap();
+        names.insert(trigger.name);
+        let result = WatchJobRequestType::Result(WatchJobsRequestResult { id: trigger.id, status: 0 });
+        requests.send(WatchJobsRequest { watch_job_request_type: Some(result) }).await.unwrap();
+    }
+    until("all jobs are done", async || scheduler.names().await.is_empty()).await;
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_due_while_nobody_was_there_is_triggered_later() {
+    let mut scheduler = Scheduler::start().await;
+    let names: HashSet<_> = (0..50).map(|number| number.to_string()).collect();
+    for name in &names {
+        scheduler.client().schedule_job(job(name, "0s")).await.unwrap();
+    }
+    scheduler.restart().await;
+    assert_eq!(take(&scheduler, names.len()).await, names);
+    scheduler.restart().await;
+    assert!(scheduler.names().await.is_empty());
+}
