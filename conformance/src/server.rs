@@ -1,6 +1,7 @@
 //! Real servers for tests: started on a free port of the loopback address with their data in a folder of their own.
 #![allow(clippy::expect_used, clippy::panic)] // A server that does not start ends its test.
 mod mariadb;
+mod mosquitto;
 mod postgres;
 mod rabbitmq;
 mod redis;
@@ -89,6 +90,17 @@ impl Server {
     pub async fn rabbitmq() -> Self {
         let (folder, port) = (folder(), free_port());
         let program = rabbitmq::prepare(port, &text(&folder)).await;
+        Self::begin(program, port, folder).await
+    }
+
+    /// Starts a Mosquitto server that keeps its sessions when it is ended. `TRILBY_TEST_MOSQUITTO` names another program
+    /// than `mosquitto`.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn mosquitto() -> Self {
+        let (folder, port) = (folder(), free_port());
+        let program = mosquitto::program(port, &text(&folder));
         Self::begin(program, port, folder).await
     }
 

@@ -18,6 +18,7 @@ async fn broker() {
         redelivers: false,
         keeps: false,
         carries_metadata: true,
+        pattern: ("wild*", "wild.cat"),
     };
     pubsub::run(&subject).await;
 }

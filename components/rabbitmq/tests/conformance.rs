@@ -30,6 +30,7 @@ async fn broker() {
         redelivers: true,
         keeps: false,
         carries_metadata: false,
+        pattern: ("", ""),
     };
     conformance::pubsub::run(&subject).await;
     dead_letters(at).await;
@@ -41,8 +42,12 @@ async fn broker() {
 #[ignore = "needs rabbitmq: run ./test components"]
 async fn crash_points() {
     let open = |at: SocketAddr, app: &str| ready(open(at, app, &[]));
-    let subject =
-        conformance::pubsub::crash::Subject { open: Box::new(open), server: Server::rabbitmq().await, keeps: false };
+    let subject = conformance::pubsub::crash::Subject {
+        open: Box::new(open),
+        server: Server::rabbitmq().await,
+        keeps: false,
+        shared: true,
+    };
     conformance::pubsub::crash::run(&subject).await;
 }
 

@@ -97,5 +97,13 @@ fn subject(path: PathBuf, concurrency_mode: ConcurrencyMode) -> Subject {
         Box::pin(async move { Arc::new(SqliteBroker::open(metadata).await.unwrap()) as Arc<dyn Broker> }) as _
     };
     let ordered = concurrency_mode == ConcurrencyMode::Single;
-    Subject { open: Box::new(open), ordered, shared: true, redelivers: true, keeps: true, carries_metadata: true }
+    Subject {
+        open: Box::new(open),
+        ordered,
+        shared: true,
+        redelivers: true,
+        keeps: true,
+        carries_metadata: true,
+        pattern: ("", ""),
+    }
 }

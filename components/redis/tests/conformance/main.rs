@@ -41,6 +41,7 @@ async fn broker() {
         redelivers: true,
         keeps: true,
         carries_metadata: true,
+        pattern: ("", ""),
     };
     conformance::pubsub::run(&subject).await;
 }
@@ -49,8 +50,12 @@ async fn broker() {
 #[ignore = "needs redis-server: run ./test components"]
 async fn crash_points() {
     let open = |at: SocketAddr, app: &str| ready(streams(at, app));
-    let subject =
-        conformance::pubsub::crash::Subject { open: Box::new(open), server: Server::redis().await, keeps: true };
+    let subject = conformance::pubsub::crash::Subject {
+        open: Box::new(open),
+        server: Server::redis().await,
+        keeps: true,
+        shared: true,
+    };
     conformance::pubsub::crash::run(&subject).await;
 }
 
