@@ -2,7 +2,7 @@
 use crate::Origin;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use http::header::{CONNECTION, HeaderName};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
@@ -69,6 +69,8 @@ pub(crate) fn request_to_grpc(headers: HeaderMap, origin: Origin) -> HeaderMap {
 
 fn grpc_entry(name: &HeaderName, value: HeaderValue, origin: Origin) -> Option<(HeaderName, HeaderValue)> {
     match origin {
+        // The length of the caller's message is not that of the one which the app gets.
+        Origin::Grpc if name == CONTENT_LENGTH => None,
         Origin::Grpc => Some((name.clone(), value)),
         Origin::Http if is_permanent(name) => Some((HeaderName::try_from(format!("dapr-{name}")).ok()?, value)),
         // HTTP knows no binary values: what the caller wrote is the value.
@@ -264,7 +266,7 @@ mod tests {
             }
             for origin in [Origin::Http, Origin::Grpc] {
                 let grpc = request_to_grpc(headers.clone(), origin);
-                for gone in ["connection", "te", "upgrade", "host", "grpc-timeout", "grpc-status"] {
+                for gone in ["connection", "te", "upgrade", "host", "grpc-timeout", "grpc-status", "content-length"] {
                     prop_assert!(!grpc.contains_key(gone), "{gone}");
                 }
             }
