@@ -3,6 +3,7 @@ import json
 import os
 import queue
 import threading
+import time
 import traceback
 import warnings
 
@@ -161,10 +162,10 @@ def streaming_over_a_restart(dapr):
 
     publisher = threading.Thread(target=publish)
     # The stream ends with the sidecar, and the SDK opens another one.
-    while stream.next_message() is not None:
+    while next_or_none(stream) is not None:
         pass
     publisher.start()
-    while (message := stream.next_message()) is None:
+    while (message := next_or_none(stream)) is None:
         pass
     came.set()
     publisher.join()
@@ -189,6 +190,15 @@ def metadata(dapr):
     found = dapr.get_metadata()
     assert found.application_id == "sdk" and found.extended_metadata["answer"] == "42"
     assert {"store", "pubsub", "model"} <= {component.name for component in found.registered_components}
+
+
+def next_or_none(stream):
+    """The next message; none when the stream had to be opened again, which the SDK tries once."""
+    try:
+        return stream.next_message()
+    except Exception:
+        time.sleep(0.1)
+        return None
 
 
 CASES = [
