@@ -1,15 +1,20 @@
 //! What has happened lately, for those who watch and those who read the past.
 //!
-//! It is kept in memory up to a bound: a watch that falls behind further than that begins anew, as after a compaction.
+//! It is kept in memory up to a bound, and a little longer for watches that have not seen it. One that falls behind further begins
+//! anew, as after a compaction.
 use crate::Error;
 use crate::keys::Keys;
 use crate::record::space;
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 use wire::etcd::mvccpb::{Event, KeyValue};
 
 /// Events that one look gives at most.
 const MOST_EVENTS: usize = 1024;
+/// How many times the bound is kept for watches that are behind.
+const UNSEEN: u64 = 16;
 
 /// Events in the order of their revisions.
 pub(crate) struct History {
@@ -20,6 +25,8 @@ pub(crate) struct History {
     /// The last revision of which events are gone.
     forgotten: i64,
     limits: Limits,
+    /// The first revisions that watches have not seen.
+    unseen: Vec<Weak<AtomicI64>>,
 }
 
 /// How much is kept.
@@ -38,7 +45,7 @@ pub(crate) struct Look {
 
 impl History {
     pub(crate) fn new(revision: i64, limits: Limits) -> Self {
-        Self { events: VecDeque::new(), bytes: 0, revision, forgotten: revision, limits }
+        Self { events: VecDeque::new(), bytes: 0, revision, forgotten: revision, limits, unseen: Vec::new() }
     }
 
     pub(crate) fn revision(&self) -> i64 {
@@ -55,10 +62,28 @@ impl History {
         self.events.extend(events);
         self.revision = revision;
         self.forget_before(revision - self.limits.revisions);
-        while self.bytes > self.limits.bytes && self.forgotten < self.revision {
+        let unseen = self.first_unseen();
+        while self.forgotten < self.revision {
             let oldest = self.events.front().map_or(self.revision, revision_of);
+            let bound = if oldest < unseen { self.limits.bytes } else { self.limits.bytes.saturating_mul(UNSEEN) };
+            if self.bytes <= bound {
+                break;
+            }
             self.forget_before(oldest + 1);
         }
+    }
+
+    /// A watch begins at a revision; it says in the number how far it is, and is forgotten with it.
+    pub(crate) fn register(&mut self, first: i64) -> Arc<AtomicI64> {
+        let position = Arc::new(AtomicI64::new(first));
+        self.unseen.push(Arc::downgrade(&position));
+        position
+    }
+
+    fn first_unseen(&mut self) -> i64 {
+        self.unseen.retain(|watch| watch.strong_count() > 0);
+        let positions = self.unseen.iter().filter_map(Weak::upgrade);
+        positions.map(|position| position.load(Ordering::Relaxed)).min().unwrap_or(i64::MAX)
     }
 
     /// Keeps nothing from before a revision.
@@ -71,7 +96,8 @@ impl History {
 
     /// Begins anew at a revision: what led to it is unknown.
     pub(crate) fn restart(&mut self, revision: i64) {
-        *self = Self::new(revision, self.limits);
+        let unseen = std::mem::take(&mut self.unseen);
+        *self = Self { unseen, ..Self::new(revision, self.limits) };
     }
 
     /// What has happened to keys from a revision on, up to a bound.
@@ -160,6 +186,19 @@ mod tests {
             assert_eq!(history.since(2, &keys("a")).err(), Some(Error::Compacted));
             assert!(history.since(history.first(), &keys("a")).is_ok());
         }
+    }
+
+    #[test]
+    fn what_a_watch_has_not_seen_is_kept_longer() {
+        let mut history = History::new(1, Limits { bytes: 600, ..WIDE });
+        let position = history.register(2);
+        (2..=9).for_each(|revision| history.add(vec![event("a", revision)], revision));
+        assert_eq!(history.since(2, &keys("a")).unwrap().events.len(), 8);
+        position.store(10, Ordering::Relaxed);
+        history.add(vec![event("a", 10)], 10);
+        assert_eq!(history.since(2, &keys("a")).err(), Some(Error::Compacted));
+        (11..=200).for_each(|revision| history.add(vec![event("a", revision)], revision));
+        assert_eq!(history.since(10, &keys("a")).err(), Some(Error::Compacted));
     }
 
     #[test]

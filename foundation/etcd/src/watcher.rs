@@ -4,6 +4,7 @@ use crate::database::Numbers;
 use crate::history::{History, Look};
 use crate::keys::Keys;
 use crate::writer::Shared;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use wire::etcd::mvccpb::Event;
@@ -21,6 +22,8 @@ pub struct Watcher {
     shared: Arc<Shared>,
     keys: Keys,
     next: i64,
+    /// The same, for the history to see.
+    position: Arc<AtomicI64>,
     committed: watch::Receiver<Numbers>,
 }
 
@@ -28,8 +31,11 @@ impl Watcher {
     /// From a revision on; 0 is from now on.
     pub(crate) fn new(shared: &Arc<Shared>, keys: Keys, first: i64) -> Self {
         let committed = shared.numbers.subscribe();
-        let next = if first > 0 { first } else { history(shared).revision() + 1 };
-        Self { shared: Arc::clone(shared), keys, next, committed }
+        let mut history = history(shared);
+        let next = if first > 0 { first } else { history.revision() + 1 };
+        let position = history.register(next);
+        drop(history);
+        Self { shared: Arc::clone(shared), keys, next, position, committed }
     }
 
     /// Waits for the next changes.
@@ -42,6 +48,7 @@ impl Watcher {
             let look = history(&self.shared).since(self.next, &self.keys);
             let Look { events, next } = look?;
             self.next = next;
+            self.position.store(next, Ordering::Relaxed);
             if !events.is_empty() {
                 return Ok(Changes { events, revision: next - 1 });
             }
