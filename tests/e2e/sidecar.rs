@@ -4,8 +4,10 @@ use crate::wait::until;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 /// How a sidecar is started.
@@ -212,9 +214,18 @@ fn spawn(program: &[String], arguments: &[String], environment: &[(String, Strin
     command.env("DAPR_HOST_IP", "127.0.0.1").spawn().unwrap()
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on and no other test was given. It is outside the range of outgoing connections, of which some
+/// tests have thousands, so that it stays free until it is listened on.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    const PORTS: Range<u32> = 10_000..32_000;
+    loop {
+        let turn = std::process::id().wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(PORTS.start + turn % (PORTS.end - PORTS.start)).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The binary under test.
