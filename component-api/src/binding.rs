@@ -1,4 +1,6 @@
 //! Bindings: events that come in from a system, and operations that go out to it.
+pub mod sql;
+
 use crate::pubsub::Subscription;
 use crate::{Error, Metadata, Result};
 use async_trait::async_trait;

@@ -26,7 +26,7 @@ pub use on_demand::{OnDemand, Serial};
 pub use outage::Outage;
 pub use registry::{Config, Descriptor, Factory, Lookup, Registry, Status, Table, unknown_type};
 pub use schema::merged_schema;
-pub use task::Task;
+pub use task::{Ending, Task};
 
 /// Request metadata: names as the caller wrote them, looked up without regard to case by [`metadata_value`].
 pub type Metadata = std::collections::BTreeMap<String, String>;

@@ -1,5 +1,7 @@
 //! A background task of a component, ended by dropping its owner.
+use crate::{Kind, Result};
 use std::future::Future;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,31 @@ impl Task {
         })
     }
 
+    /// Removes what has expired, by `clean`, in every interval; an interval of zero is never. A server that is away is none of
+    /// its business.
+    pub fn cleaning<F, Fut>(interval: Duration, clean: F) -> Option<Self>
+    where
+        F: Fn() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send,
+    {
+        if interval.is_zero() {
+            return None;
+        }
+        Some(Self::spawn(|_| async move {
+            let mut times = tokio::time::interval(interval);
+            times.tick().await;
+            loop {
+                times.tick().await;
+                match clean().await {
+                    Err(error) if error.kind() != Kind::Unavailable => {
+                        tracing::warn!(target: "dapr.contrib", "expired entries stay for now: {error}");
+                    }
+                    _ => {}
+                }
+            }
+        }))
+    }
+
     /// Whether the task has come to its end.
     pub fn is_finished(&self) -> bool {
         self.handle.as_ref().is_none_or(JoinHandle::is_finished)
@@ -54,5 +81,27 @@ impl Drop for Task {
         if let Some(handle) = self.handle.take() {
             handle.abort();
         }
+    }
+}
+
+/// Tells of the end of a subscription, or of the whole component that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    pub subscription: CancellationToken,
+    pub component: CancellationToken,
+}
+
+impl Ending {
+    /// Waits for it.
+    pub async fn comes(&self) {
+        tokio::select! {
+            () = self.subscription.cancelled() => {}
+            () = self.component.cancelled() => {}
+        }
+    }
+
+    /// Whether it has come.
+    pub fn has_come(&self) -> bool {
+        self.subscription.is_cancelled() || self.component.is_cancelled()
     }
 }

@@ -32,7 +32,7 @@ async fn read_frame(connection: &mut TcpStream) -> Frame {
     Frame { kind: head[3], flags: head[4], stream: u32::from_be_bytes(stream.try_into().unwrap()), payload }
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     frame.put_uint(payload.len() as u64, 3);
     frame.extend([kind, flags]);

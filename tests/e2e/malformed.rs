@@ -1,6 +1,6 @@
 //! Bytes that are no requests, on all ports: the connection may end, the process and others go on.
+use crate::http2::frame;
 use crate::sidecar::{Setup, Sidecar};
-use bytes::BufMut;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,15 +15,6 @@ const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::new();
-    frame.put_uint(payload.len() as u64, 3);
-    frame.extend([kind, flags]);
-    frame.put_u32(stream);
-    frame.extend(payload);
-    frame
-}
 
 /// Writes the bytes and says no more; reads until the other side has had enough, or for long enough to have seen them.
 async fn send(port: u16, bytes: &[u8]) {

@@ -1,16 +1,11 @@
 //! Times and durations of timers and reminders: Go's durations, ISO 8601 with repetitions, RFC 3339 (protocols.md 2.7).
 use foundation_metadata::duration;
-use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
-use std::time::Duration;
+use jiff::Timestamp;
 
 /// How often and how long after each other something happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Period {
-    years: i32,
-    months: i32,
-    days: i32,
-    time: Duration,
+    pause: foundation_schedule::Period,
     /// None is without end.
     repeats: Option<u32>,
 }
@@ -24,7 +19,7 @@ impl Period {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let simple = || duration::parse(text).map(|time| Self { time, ..Self::default() });
+        let simple = || duration::parse(text).map(|time| Self { pause: time.into(), repeats: None });
         let period = iso_8601(text).or_else(simple);
         match period.ok_or_else(|| format!("parse error: unsupported duration format: {text}"))? {
             Self { repeats: Some(0), .. } => Err("has zero repetitions".to_owned()),
@@ -35,18 +30,12 @@ impl Period {
     /// One time less. Returns whether it shall happen again.
     pub(crate) fn count(&mut self) -> bool {
         self.repeats = self.repeats.map(|repeats| repeats.saturating_sub(1));
-        self.repeats != Some(0) && !self.is_none()
+        self.repeats != Some(0) && !self.pause.is_zero()
     }
 
     /// The time after the given one; none beyond the end of the calendar.
     pub(crate) fn after(&self, time: Timestamp) -> Option<Timestamp> {
-        let date = Span::new().try_years(self.years).ok()?.try_months(self.months).ok()?.try_days(self.days).ok()?;
-        let later = time.to_zoned(TimeZone::UTC).checked_add(date).ok()?;
-        later.timestamp().checked_add(self.time).ok()
-    }
-
-    fn is_none(&self) -> bool {
-        *self == Self { repeats: self.repeats, ..Self::default() }
+        self.pause.after(time)
     }
 }
 
@@ -77,42 +66,11 @@ fn iso_8601(text: &str) -> Option<Period> {
         }
         None => (None, text),
     };
-    let mut period = Period { repeats, ..Period::default() };
-    if rest.is_empty() && repeats.is_some() {
-        return Some(period);
-    }
-    let rest = rest.strip_prefix('P').filter(|rest| !rest.is_empty())?;
-    let (date, time) = rest.split_once('T').unwrap_or((rest, ""));
-    for (number, unit) in parts(date)? {
-        match unit {
-            'Y' => period.years = number,
-            'M' => period.months = number,
-            'W' => period.days = period.days.checked_add(number.checked_mul(7)?)?,
-            'D' => period.days = period.days.checked_add(number)?,
-            _ => return None,
-        }
-    }
-    for (number, unit) in parts(time)? {
-        let seconds = match unit {
-            'H' => 3600,
-            'M' => 60,
-            'S' => 1,
-            _ => return None,
-        };
-        period.time = period.time.checked_add(Duration::from_secs(u64::try_from(number).ok()? * seconds))?;
-    }
-    Some(period)
-}
-
-/// Numbers with the letters that follow them.
-fn parts(mut text: &str) -> Option<Vec<(i32, char)>> {
-    let mut parts = Vec::new();
-    while let Some(end) = text.find(|letter: char| !letter.is_ascii_digit()) {
-        let unit = text[end..].chars().next()?;
-        parts.push((text[..end].parse().ok()?, unit));
-        text = &text[end + unit.len_utf8()..];
-    }
-    text.is_empty().then_some(parts)
+    let pause = match rest {
+        "" if repeats.is_some() => foundation_schedule::Period::default(),
+        rest => foundation_schedule::Period::parse(rest)?,
+    };
+    Some(Period { pause, repeats })
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The loop of a subscription: messages are handled at the same time, and tried again until the app takes them.
 use crate::router::{Held, Place};
 use async_trait::async_trait;
-use component_api::Task;
 use component_api::pubsub::Subscription;
+use component_api::{Ending, Task};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rumqttc::{AsyncClient, Publish};
 use std::sync::Arc;
@@ -39,21 +39,6 @@ pub(crate) fn consume(
         run(place, &client, &*work, &ending).await;
         work.end().await;
     }))
-}
-
-/// Tells of the end of the subscription or of the whole component.
-struct Ending {
-    subscription: CancellationToken,
-    component: CancellationToken,
-}
-
-impl Ending {
-    async fn comes(&self) {
-        tokio::select! {
-            () = self.subscription.cancelled() => {}
-            () = self.component.cancelled() => {}
-        }
-    }
 }
 
 /// Messages at work at the end are finished first.

@@ -8,13 +8,12 @@ use crate::data_source::target;
 use crate::database::{Database, Limits, Settings, Statement};
 use async_trait::async_trait;
 use bytes::Bytes;
-use component_api::binding::{Binding, Request, Response};
-use component_api::{Descriptor, Error, Metadata as Pairs, Registry, Result, Status, metadata_value};
-use foundation_metadata::duration;
+use component_api::binding::{Binding, Request, Response, sql};
+use component_api::{Descriptor, Error, Registry, Result, Status};
 use mysql_async::Params;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Most connections at the same time, of which nothing is said.
 const CONNECTIONS: usize = 16;
@@ -53,10 +52,17 @@ impl MysqlBinding {
         let target = target(metadata.url.expose(), &metadata.pem_path)?;
         Ok(Self { database: Database::new(target, Settings { timeout: TIMEOUT, most, limits }, None)? })
     }
+}
+
+#[async_trait]
+impl sql::Database for MysqlBinding {
+    async fn execute(&self, sql: &str, parameters: Vec<Value>) -> Result<u64> {
+        self.database.execute(Statement { sql, parameters: positional(parameters)? }).await
+    }
 
     /// Rows as a JSON array of objects, or `null` where there are none.
-    async fn query(&self, sql: &str, parameters: Params) -> Result<Bytes> {
-        let rows = self.database.query(sql, parameters).await?;
+    async fn query(&self, sql: &str, parameters: Vec<Value>) -> Result<Bytes> {
+        let rows = self.database.query(sql, positional(parameters)?).await?;
         if rows.is_empty() {
             return Ok(Bytes::from_static(b"null"));
         }
@@ -64,42 +70,20 @@ impl MysqlBinding {
         let json = serde_json::to_vec(&rows);
         Ok(json.map_err(|error| Error::other("error marshalling query result").with_source(error))?.into())
     }
+
+    fn close(&self) {
+        self.database.close();
+    }
 }
 
 #[async_trait]
 impl Binding for MysqlBinding {
     fn operations(&self) -> Vec<String> {
-        ["exec", "query", "close"].map(str::to_owned).to_vec()
+        sql::operations()
     }
 
     async fn invoke(&self, request: Request) -> Result<Response> {
-        if request.operation == "close" {
-            self.database.close();
-            return Ok(Response::default());
-        }
-        let sql = metadata_value(&request.metadata, "sql").filter(|sql| !sql.is_empty());
-        let sql = sql.ok_or_else(|| Error::invalid("required metadata not set: sql"))?;
-        let parameters = parameters(&request.metadata)?;
-        let (begin, start) = (jiff::Timestamp::now(), Instant::now());
-        let mut metadata =
-            Pairs::from([("operation".to_owned(), request.operation.clone()), ("sql".to_owned(), sql.to_owned())]);
-        let data = match request.operation.as_str() {
-            "exec" => {
-                let count = self.database.execute(Statement { sql, parameters }).await?;
-                metadata.insert("rows-affected".to_owned(), count.to_string());
-                Bytes::new()
-            }
-            "query" => self.query(sql, parameters).await?,
-            other => {
-                return Err(Error::unsupported(format!(
-                    "invalid operation type: {other}. Expected exec, query, or close"
-                )));
-            }
-        };
-        metadata.insert("start-time".to_owned(), begin.to_string());
-        metadata.insert("end-time".to_owned(), jiff::Timestamp::now().to_string());
-        metadata.insert("duration".to_owned(), duration::format(start.elapsed()));
-        Ok(Response { data: Some(data), metadata, failure: None })
+        sql::invoke(self, &request).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -112,15 +96,9 @@ impl Binding for MysqlBinding {
     }
 }
 
-/// The parameters of the statement: a JSON array in the metadata.
-fn parameters(metadata: &Pairs) -> Result<Params> {
-    let Some(text) = metadata_value(metadata, "params").filter(|text| !text.is_empty()) else {
+fn positional(parameters: Vec<Value>) -> Result<Params> {
+    if parameters.is_empty() {
         return Ok(Params::Empty);
-    };
-    let values: std::result::Result<Vec<Value>, _> = serde_json::from_str(text);
-    let values = values.map_err(|error| {
-        Error::invalid("invalid metadata property params: failed to unserialize into an array").with_source(error)
-    })?;
-    let values = values.into_iter().map(values::parameter).collect::<Result<Vec<_>>>()?;
-    Ok(if values.is_empty() { Params::Empty } else { Params::Positional(values) })
+    }
+    parameters.into_iter().map(values::parameter).collect::<Result<Vec<_>>>().map(Params::Positional)
 }

@@ -13,13 +13,12 @@ use crate::database::{Database, Migrations, finish, translate};
 use crate::metadata::ConnectionMetadata;
 use async_trait::async_trait;
 use component_api::state::{DeleteRequest, Features, GetRequest, Item, KeysPage, Operation, SetRequest, Store};
-use component_api::{Config, Descriptor, Error, Kind, Metadata as Pairs, Registry, Result, Status, Task};
+use component_api::{Config, Descriptor, Error, Metadata as Pairs, Registry, Result, Status, Task};
 use deadpool_postgres::Client;
 use rows::{Change, Rows};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::interval;
 
 /// Makes the components known.
 pub(crate) fn register(registry: &mut Registry) {
@@ -105,7 +104,7 @@ impl PostgresStore {
         let table = migrations.table.clone();
         let database = Arc::new(Database::new(connection, Some(migrations))?);
         let cleaning = Cleaning { table, key: last_cleanup, delete: rows.cleanup.clone(), interval };
-        let cleaner = (!interval.is_zero()).then(|| cleaning.start(Arc::clone(&database)));
+        let cleaner = cleaning.start(Arc::clone(&database));
         Ok(Self { database, rows, cleaner: Mutex::new(cleaner) })
     }
 
@@ -209,19 +208,11 @@ struct Cleaning {
 }
 
 impl Cleaning {
-    fn start(self, database: Arc<Database>) -> Task {
-        Task::spawn(|_| async move {
-            let mut times = interval(self.interval);
-            times.tick().await;
-            loop {
-                times.tick().await;
-                match self.clean(&database).await {
-                    Err(error) if error.kind() != Kind::Unavailable => {
-                        tracing::warn!("postgres: expired entries stay for now: {error}");
-                    }
-                    _ => {}
-                }
-            }
+    fn start(self, database: Arc<Database>) -> Option<Task> {
+        let (interval, shared) = (self.interval, Arc::new((self, database)));
+        Task::cleaning(interval, move || {
+            let shared = Arc::clone(&shared);
+            async move { shared.0.clean(&shared.1).await }
         })
     }
 

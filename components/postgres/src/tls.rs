@@ -3,13 +3,16 @@ mod verifier;
 
 use crate::connection_string::TlsSettings;
 use component_api::{Error, Result};
+use foundation_tls::AnyCertificate;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
-use verifier::{Checks, Verifier};
+use verifier::Verifier;
 
 /// How TLS is asked for, and how it is made.
 ///
@@ -26,20 +29,38 @@ pub(crate) fn prepare(settings: &TlsSettings) -> Result<(SslMode, MakeRustlsConn
         "verify-full" => (SslMode::Require, Checks::IssuerAndName),
         other => return Err(Error::invalid(format!("sslmode '{other}' of the connection string is unknown"))),
     };
-    let roots = match checks {
-        Checks::Nothing => RootCertStore::empty(),
-        _ if has_roots => roots_of(&settings.root_certificates)?,
-        _ => roots_of_the_system(),
-    };
-    Ok((mode, MakeRustlsConnect::new(client(settings, Verifier::new(checks, roots)?)?)))
+    Ok((mode, MakeRustlsConnect::new(client(settings, checks)?)))
 }
 
-fn client(settings: &TlsSettings, verifier: Verifier) -> Result<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(verifier.provider())
+/// How much of the server's certificate is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checks {
+    Nothing,
+    Issuer,
+    IssuerAndName,
+}
+
+impl Checks {
+    fn verifier(self, settings: &TlsSettings, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+        if self == Self::Nothing {
+            return Ok(Arc::new(AnyCertificate(provider)));
+        }
+        let roots = match settings.root_certificates.as_str() {
+            "" => roots_of_the_system(),
+            path => roots_of(path)?,
+        };
+        Ok(Arc::new(Verifier::new(roots, self == Self::IssuerAndName, provider)?))
+    }
+}
+
+fn client(settings: &TlsSettings, checks: Checks) -> Result<ClientConfig> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = checks.verifier(settings, Arc::clone(&provider))?;
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::other("preparing TLS").with_source(error))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
+        .with_custom_certificate_verifier(verifier);
     if settings.certificate.is_empty() || settings.key.is_empty() {
         return Ok(builder.with_no_client_auth());
     }

@@ -3,7 +3,7 @@ use crate::connection::Connections;
 use crate::error::short;
 use async_trait::async_trait;
 use component_api::pubsub::Subscription;
-use component_api::{Error, Outage, Result, Task};
+use component_api::{Ending, Error, Outage, Result, Task};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::message::Delivery;
@@ -65,26 +65,6 @@ struct Subscriber {
     outage: Outage,
     /// Messages that are being handled, of connections that broke too.
     running: FuturesUnordered<BoxFuture<'static, ()>>,
-}
-
-/// Tells of the end of the subscription or of the whole component.
-#[derive(Clone)]
-struct Ending {
-    subscription: CancellationToken,
-    component: CancellationToken,
-}
-
-impl Ending {
-    async fn comes(&self) {
-        tokio::select! {
-            () = self.subscription.cancelled() => {}
-            () = self.component.cancelled() => {}
-        }
-    }
-
-    fn has_come(&self) -> bool {
-        self.subscription.is_cancelled() || self.component.is_cancelled()
-    }
 }
 
 /// A consumer on a channel of its own.

@@ -1,35 +1,7 @@
 //! The identity of this process, when sidecars must have theirs (protocols.md 1.4, 5.5).
-use crate::options::Mtls;
-use foundation_drain::Drain;
-use foundation_identity::{Anchors, Error, Identity, PeerId, Sentry, SpiffeId, TrustDomain};
-use tonic::{Request, Status};
+use foundation_identity::SpiffeId;
+use tonic::Status;
 use wire::placement::v1::Host;
-
-const SENTRY: &str = "dapr-sentry";
-const APP_ID: &str = "dapr-placement";
-
-/// Gets an identity from sentry, however long that takes, and keeps it fresh.
-///
-/// # Errors
-/// A trust domain that is none, and trust anchors that cannot be read.
-pub(crate) async fn start(mtls: &Mtls, drain: &Drain) -> Result<Identity, Error> {
-    let domain = TrustDomain::new(&mtls.trust_domain)?;
-    let sentry = Sentry {
-        address: mtls.sentry_address.clone(),
-        id: SpiffeId::new(domain, &mtls.namespace, SENTRY)?,
-        namespace: mtls.namespace.clone(),
-        app_id: APP_ID.to_owned(),
-        trust_domain: Some(mtls.trust_domain.clone()),
-        token: None,
-    };
-    foundation_identity::start(sentry, Anchors::File(mtls.anchors.clone()), drain).await
-}
-
-/// Who reports on a stream, if its connection has proven it.
-pub(crate) fn peer<T>(request: &Request<T>) -> Option<SpiffeId> {
-    let peer: &Option<PeerId> = request.extensions().get()?;
-    peer.as_ref().map(|peer| peer.0.clone())
-}
 
 /// A sidecar reports for its own app alone.
 ///

@@ -3,8 +3,7 @@ use crate::namespace::Settings;
 use foundation_flags::Kind::{Bool, Int, Text};
 use foundation_flags::Standing::{Absent, Current};
 use foundation_flags::{Flag, Flags, Kind, Misuse, Standing};
-use foundation_process::{COMMON, Common};
-use std::path::PathBuf;
+use foundation_process::{COMMON, Common, Mtls};
 use std::time::Duration;
 
 const INERT: Standing = Absent("nothing is kept between starts");
@@ -55,16 +54,6 @@ pub struct Options {
     pub mtls: Option<Mtls>,
 }
 
-/// Where the identity of this process comes from.
-#[derive(Clone, Debug)]
-pub struct Mtls {
-    pub trust_domain: String,
-    pub anchors: PathBuf,
-    pub sentry_address: String,
-    /// Of the control plane.
-    pub namespace: String,
-}
-
 /// Why there are no options.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
@@ -95,7 +84,7 @@ impl Options {
             },
             keepalive_time: keepalive(&flags, "keepalive-time")?,
             keepalive_timeout: keepalive(&flags, "keepalive-timeout")?,
-            mtls: flags.bool("tls-enabled").then(|| mtls(&flags, namespace)),
+            mtls: flags.bool("tls-enabled").then(|| Mtls::read(&flags, namespace)),
         })
     }
 }
@@ -103,15 +92,6 @@ impl Options {
 /// How to use the command line.
 pub fn usage() -> String {
     foundation_flags::usage("placement", &[FLAGS, COMMON])
-}
-
-fn mtls(flags: &Flags, namespace: &str) -> Mtls {
-    Mtls {
-        trust_domain: flags.text("trust-domain").to_owned(),
-        anchors: flags.text("trust-anchors-file").into(),
-        sentry_address: flags.text("sentry-address").to_owned(),
-        namespace: namespace.to_owned(),
-    }
 }
 
 fn settings(flags: &Flags) -> Result<Settings, Invalid> {

@@ -1,26 +1,27 @@
 //! The gRPC service, and the process around it.
 use crate::authorization::check;
 use crate::dissemination::{Dissemination, Event, Orders, WAITING_ORDERS};
-use crate::identity::{authorize, peer};
+use crate::identity::authorize;
 use crate::metrics::Metrics;
 use crate::namespace::{Settings, StreamId};
 use crate::options::Options;
-use crate::{identity, state};
+use crate::state;
 use anyhow::Context as _;
 use axum::Router;
 use foundation_drain::Drain;
-use foundation_identity::{ClientAuth, SpiffeId, incoming};
-use foundation_process::{Context, listen};
+use foundation_identity::{ClientAuth, SpiffeId};
+use foundation_process::{Context, listen, peer, serve_grpc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 use wire::placement::v1::placement_server::{Placement, PlacementServer};
 use wire::placement::v1::{Host, PlacementOrder, StatePlacementTables};
 
 const SCOPE: &str = "dapr.placement.server";
+const APP_ID: &str = "dapr-placement";
 /// Reports that are not worked on yet, of all streams together.
 const WAITING_EVENTS: usize = 4096;
 
@@ -103,7 +104,7 @@ fn ending() -> Status {
 /// A port that is taken.
 pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Result<Router> {
     let identity = match &options.mtls {
-        Some(mtls) => Some(identity::start(mtls, &context.drain).await.context("cannot get an identity")?),
+        Some(mtls) => Some(mtls.identity(APP_ID, &context.drain).await.context("cannot get an identity")?),
         None => None,
     };
     let service = Service::start(options.settings, Metrics::new(&context.metrics)?, &context.drain);
@@ -116,17 +117,9 @@ pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Resul
         .add_service(PlacementServer::new(service.clone()));
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
     let drain = context.drain.clone();
+    let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
     context.drain.spawn(async move {
-        let stopped = drain.token().cancelled_owned();
-        let served = match acceptor {
-            Some(acceptor) => {
-                let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
-                let connections = ReceiverStream::new(incoming(listener, acceptor, &drain, refused));
-                server.serve_with_incoming_shutdown(connections, stopped).await
-            }
-            None => server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await,
-        };
-        if let Err(error) = served {
+        if let Err(error) = serve_grpc(server, listener, acceptor, &drain, refused).await {
             tracing::error!(target: SCOPE, "placement service failed: {error}");
             drain.stop();
         }

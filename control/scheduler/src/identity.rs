@@ -1,29 +1,7 @@
 //! The identity of this process, and whose jobs a sidecar may touch (protocols.md 3.1, 5.5).
 use crate::metrics::{Metrics, SidecarError};
-use crate::options::Mtls;
-use foundation_drain::Drain;
-use foundation_identity::{Anchors, Error, Identity, PeerId, Sentry, SpiffeId, TrustDomain};
-use tonic::{Request, Status};
-
-const SENTRY: &str = "dapr-sentry";
-const APP_ID: &str = "dapr-scheduler";
-
-/// Gets an identity from sentry, however long that takes, and keeps it fresh.
-///
-/// # Errors
-/// A trust domain that is none, and trust anchors that cannot be read.
-pub(crate) async fn start(mtls: &Mtls, drain: &Drain) -> Result<Identity, Error> {
-    let domain = TrustDomain::new(&mtls.trust_domain)?;
-    let sentry = Sentry {
-        address: mtls.sentry_address.clone(),
-        id: SpiffeId::new(domain, &mtls.namespace, SENTRY)?,
-        namespace: mtls.namespace.clone(),
-        app_id: APP_ID.to_owned(),
-        trust_domain: Some(mtls.trust_domain.clone()),
-        token: None,
-    };
-    foundation_identity::start(sentry, Anchors::File(mtls.anchors.clone()), drain).await
-}
+use foundation_identity::SpiffeId;
+use tonic::Status;
 
 /// Lets sidecars do things for their own app alone.
 #[derive(Clone)]
@@ -54,12 +32,6 @@ fn is_own(peer: Option<&SpiffeId>, namespace: &str, app_id: &str) -> Result<(), 
         return Err(Status::permission_denied("identity does not match request"));
     }
     Ok(())
-}
-
-/// Who sends a request, if its connection has proven it.
-pub(crate) fn peer<T>(request: &Request<T>) -> Option<SpiffeId> {
-    let peer: &Option<PeerId> = request.extensions().get()?;
-    peer.as_ref().map(|peer| peer.0.clone())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub use options::{Embedded, Invalid, Mtls, Options, Store, usage};
+pub use options::{Embedded, Invalid, Options, Store, usage};
 
 use foundation_flags::Misuse;
 use foundation_process::Common;

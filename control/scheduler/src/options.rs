@@ -2,7 +2,7 @@
 mod table;
 
 use foundation_flags::{Flags, Misuse};
-use foundation_process::{COMMON, Common};
+use foundation_process::{COMMON, Common, Mtls};
 use std::path::PathBuf;
 use table::FLAGS;
 
@@ -63,16 +63,6 @@ pub struct Embedded {
     pub revisions: i64,
     /// Bytes to be gained before the file is made smaller.
     pub defragmentation: u64,
-}
-
-/// Where the identity of this process comes from.
-#[derive(Clone, Debug)]
-pub struct Mtls {
-    pub trust_domain: String,
-    pub anchors: PathBuf,
-    pub sentry_address: String,
-    /// Of the control plane.
-    pub namespace: String,
 }
 
 /// Why there are no options.
@@ -169,14 +159,13 @@ fn embedded(flags: &Flags, namespace: &str, is_kubernetes: bool) -> Result<Embed
     })
 }
 
+/// Without an address, sentry is where Dapr's Helm chart has it.
 fn mtls(flags: &Flags, namespace: &str) -> Mtls {
-    let given = Some(flags.text("sentry-address")).filter(|address| !address.is_empty()).map(str::to_owned);
-    Mtls {
-        trust_domain: flags.text("trust-domain").to_owned(),
-        anchors: flags.text("trust-anchors-file").into(),
-        sentry_address: given.unwrap_or_else(|| format!("dapr-sentry.{namespace}.svc:443")),
-        namespace: namespace.to_owned(),
+    let mut mtls = Mtls::read(flags, namespace);
+    if mtls.sentry_address.is_empty() {
+        mtls.sentry_address = format!("dapr-sentry.{namespace}.svc:443");
     }
+    mtls
 }
 
 fn port(flags: &Flags, name: &'static str) -> Result<u16, Invalid> {

@@ -1,7 +1,7 @@
 //! The process around the service.
 use crate::clock::{Clock, System};
 use crate::engine::{self, Parts};
-use crate::identity::{self, Authorization};
+use crate::identity::Authorization;
 use crate::keyspace::Keyspace;
 use crate::leadership;
 use crate::metrics::Metrics;
@@ -12,18 +12,18 @@ use crate::{broadcast, storage};
 use anyhow::Context as _;
 use axum::Router;
 use foundation_drain::Drain;
-use foundation_identity::{Acceptor, ClientAuth, incoming};
-use foundation_process::{Context, listen};
+use foundation_identity::{Acceptor, ClientAuth};
+use foundation_process::{Context, listen, serve_grpc};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::transport::Server;
 use wire::scheduler::v1::scheduler_server::SchedulerServer;
 
 const SCOPE: &str = "dapr.scheduler";
+const APP_ID: &str = "dapr-scheduler";
 /// Pause between pings of a silent sidecar, and how long it may take to answer (Dapr 1.18).
 const KEEPALIVE: Duration = Duration::from_secs(3);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A port that is taken, and a store that cannot be opened.
 pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Result<Router> {
     let identity = match &options.mtls {
-        Some(mtls) => Some(identity::start(mtls, &context.drain).await.context("cannot get an identity")?),
+        Some(mtls) => Some(mtls.identity(APP_ID, &context.drain).await.context("cannot get an identity")?),
         None => None,
     };
     let metrics = Metrics::new(&context.metrics)?;
@@ -101,17 +101,9 @@ fn serve(service: Service, listener: TcpListener, acceptor: Option<Acceptor>, dr
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service);
     let stopping = drain.clone();
+    let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
     drain.spawn(async move {
-        let stopped = stopping.token().cancelled_owned();
-        let served = match acceptor {
-            Some(acceptor) => {
-                let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
-                let connections = ReceiverStream::new(incoming(listener, acceptor, &stopping, refused));
-                server.serve_with_incoming_shutdown(connections, stopped).await
-            }
-            None => server.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped).await,
-        };
-        if let Err(error) = served {
+        if let Err(error) = serve_grpc(server, listener, acceptor, &stopping, refused).await {
             tracing::error!(target: SCOPE, "scheduler failed: {error}");
             stopping.stop();
         }

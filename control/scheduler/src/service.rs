@@ -2,7 +2,7 @@
 mod streams;
 
 use crate::clock::Clock;
-use crate::identity::{Authorization, peer};
+use crate::identity::Authorization;
 use crate::job::{Invalid, metadata, requested, stored};
 use crate::keyspace::Keyspace;
 use crate::leadership::Elected;
@@ -12,6 +12,7 @@ use crate::names::BadName;
 use crate::pool::{Pool, target};
 use foundation_drain::Drain;
 use foundation_identity::SpiffeId;
+use foundation_process::peer;
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;

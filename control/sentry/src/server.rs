@@ -13,14 +13,13 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use axum::Router;
 use foundation_drain::Drain;
-use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, Trust, TrustDomain, incoming};
+use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, Trust, TrustDomain};
 use foundation_process::listen::{self, Listener};
-use foundation_process::{Context, serve, serve_tls};
+use foundation_process::{Context, serve, serve_grpc, serve_tls};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use wire::sentry::v1::ca_server::CaServer;
 
@@ -78,13 +77,12 @@ async fn listen_for_requests(
         metrics.handshake_refused();
         tracing::debug!(target: SCOPE, "handshake failed: {error}");
     };
-    let connections = incoming(listener, identity.acceptor(ClientAuth::None)?, drain, refused);
+    let acceptor = identity.acceptor(ClientAuth::None)?;
     let service = CaServer::new(service).max_decoding_message_size(LARGEST);
     let server = Server::builder().add_service(service);
     let stopping = drain.clone();
     drain.spawn(async move {
-        let stopped = stopping.token().cancelled_owned();
-        if let Err(error) = server.serve_with_incoming_shutdown(ReceiverStream::new(connections), stopped).await {
+        if let Err(error) = serve_grpc(server, listener, Some(acceptor), &stopping, refused).await {
             tracing::error!(target: SCOPE, "gRPC server failed: {error}");
             stopping.stop();
         }

@@ -1,6 +1,8 @@
 //! What the processes of the control plane share: common flags, health and metrics servers, signals; and listening.
 mod flags;
+mod grpc;
 mod http;
+mod identity;
 pub mod listen;
 mod main_function;
 mod open_files;
@@ -9,7 +11,9 @@ mod runtime;
 mod tls;
 
 pub use flags::{COMMON, Common};
+pub use grpc::serve_grpc;
 pub use http::{serve, serve_tls};
+pub use identity::{Mtls, peer};
 pub use main_function::{main, refuse};
 pub use open_files::allow_many_open_files;
 pub use run::{Context, Ready, run};

@@ -6,6 +6,7 @@
 mod calendar;
 mod fields;
 mod moment;
+mod period;
 
 use calendar::Calendar;
 use foundation_metadata::duration;
@@ -14,6 +15,7 @@ use jiff::{Timestamp, Zoned};
 use std::time::Duration;
 
 pub use moment::{NoMoment, point_in_time};
+pub use period::Period;
 
 /// When something happens again and again.
 #[derive(Clone, Debug, PartialEq)]

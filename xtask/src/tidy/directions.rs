@@ -17,7 +17,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // What a token is worth is decided in one place, for middleware and certificate authority.
     ("component-middleware", &["component-api", "foundation-metadata", "foundation-jwt"]),
     ("component-all", &["component-"]),
-    ("component-", &["component-api", "foundation-metadata"]),
+    // A certificate that is not checked is taken in one place.
+    ("component-", &["component-api", "foundation-metadata", "foundation-tls"]),
     ("control-", &["foundation-", "wire"]),
     ("cli", &["foundation-", "wire"]),
     ("sidecar", &["block-", "component-all", "component-api", "foundation-", "wire"]),

@@ -32,8 +32,8 @@ pub(super) fn parameter(json: Json) -> Result<Value> {
 /// A row as an object with a field for each column; most columns that are NULL are left out.
 pub(super) fn row(row: Row) -> Map<String, Json> {
     let columns = row.columns();
-    let values = columns.iter().zip(row.unwrap());
-    values.filter_map(|(column, value)| Some((column.name_str().into_owned(), shown(column, value)?))).collect()
+    let values = columns.iter().zip(row.unwrap_raw());
+    values.filter_map(|(column, value)| Some((column.name_str().into_owned(), shown(column, value?)?))).collect()
 }
 
 /// A value, or nothing where it is left out.

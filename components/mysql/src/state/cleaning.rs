@@ -1,10 +1,9 @@
 //! The regular removal of expired entries, by one of all the sidecars that use the table.
 use crate::database::{Database, Statement};
-use component_api::{Kind, Result, Task};
+use component_api::{Result, Task};
 use mysql_async::Params;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::interval;
 
 /// How often what is removed, and the table that remembers when that was done last.
 pub(super) struct Cleaning {
@@ -16,22 +15,11 @@ pub(super) struct Cleaning {
 impl Cleaning {
     /// Cleans until the task ends; nothing if the interval is zero.
     pub(super) fn start(self, database: Arc<Database>) -> Option<Task> {
-        if self.interval.is_zero() {
-            return None;
-        }
-        Some(Task::spawn(|_| async move {
-            let mut times = interval(self.interval);
-            times.tick().await;
-            loop {
-                times.tick().await;
-                match self.clean(&database).await {
-                    Err(error) if error.kind() != Kind::Unavailable => {
-                        tracing::warn!("mysql: expired entries stay for now: {error}");
-                    }
-                    _ => {}
-                }
-            }
-        }))
+        let (interval, shared) = (self.interval, Arc::new((self, database)));
+        Task::cleaning(interval, move || {
+            let shared = Arc::clone(&shared);
+            async move { shared.0.clean(&shared.1).await }
+        })
     }
 
     async fn clean(&self, database: &Database) -> Result<()> {

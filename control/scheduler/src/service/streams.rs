@@ -1,8 +1,8 @@
 //! The generated service, and its streams.
 use super::{SCOPE, Service, ending};
-use crate::identity::peer;
 use crate::metrics::SidecarError;
 use crate::pool::{Outcome, StreamId};
+use foundation_process::peer;
 use std::collections::HashSet;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

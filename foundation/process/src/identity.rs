@@ -1,0 +1,53 @@
+//! The identity of a process whose clients must have theirs (protocols.md 5.5).
+use foundation_drain::Drain;
+use foundation_flags::Flags;
+use foundation_identity::{Anchors, Error, Identity, PeerId, Sentry, SpiffeId, TrustDomain};
+use std::path::PathBuf;
+use tonic::Request;
+
+const SENTRY: &str = "dapr-sentry";
+
+/// Where the identity of a process comes from.
+#[derive(Clone, Debug)]
+pub struct Mtls {
+    pub trust_domain: String,
+    pub anchors: PathBuf,
+    pub sentry_address: String,
+    /// Of the control plane.
+    pub namespace: String,
+}
+
+impl Mtls {
+    /// As the flags `--trust-domain`, `--trust-anchors-file` and `--sentry-address` say.
+    pub fn read(flags: &Flags, namespace: &str) -> Self {
+        Self {
+            trust_domain: flags.text("trust-domain").to_owned(),
+            anchors: flags.text("trust-anchors-file").into(),
+            sentry_address: flags.text("sentry-address").to_owned(),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// Gets an identity for `app_id` from sentry, however long that takes, and keeps it fresh.
+    ///
+    /// # Errors
+    /// A trust domain that is none, and trust anchors that cannot be read.
+    pub async fn identity(&self, app_id: &str, drain: &Drain) -> Result<Identity, Error> {
+        let domain = TrustDomain::new(&self.trust_domain)?;
+        let sentry = Sentry {
+            address: self.sentry_address.clone(),
+            id: SpiffeId::new(domain, &self.namespace, SENTRY)?,
+            namespace: self.namespace.clone(),
+            app_id: app_id.to_owned(),
+            trust_domain: Some(self.trust_domain.clone()),
+            token: None,
+        };
+        foundation_identity::start(sentry, Anchors::File(self.anchors.clone()), drain).await
+    }
+}
+
+/// Who sends a request, if its connection has proven it.
+pub fn peer<T>(request: &Request<T>) -> Option<SpiffeId> {
+    let peer: &Option<PeerId> = request.extensions().get()?;
+    peer.as_ref().map(|peer| peer.0.clone())
+}
