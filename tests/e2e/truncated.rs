@@ -116,7 +116,6 @@ async fn no_answer_at_all_and_nonsense_are_errors() {
         "HTTP/1.1 200 OK\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\npart",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\npart",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\npart",
-        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
     ] {
         let app = Blunt::start(Some(answer.to_owned())).await;
         let sidecar = sidecar(&app).await;
@@ -125,6 +124,15 @@ async fn no_answer_at_all_and_nonsense_are_errors() {
         assert!(called.is_err() || refused, "{answer:?}: {called:?}");
         assert!(sidecar.is_well().await);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_switches_protocols_unasked_ends_the_connection() {
+    let app = Blunt::start(Some("HTTP/1.1 101 Switching Protocols\r\n\r\n".to_owned())).await;
+    let sidecar = sidecar(&app).await;
+    let raw = exchange(sidecar.port, "GET /v1.0/invoke/blunt/method/call HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(raw.starts_with("HTTP/1.1 101 "), "Dapr passes it on: {raw}");
+    assert!(sidecar.is_well().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

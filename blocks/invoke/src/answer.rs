@@ -27,12 +27,14 @@ pub(crate) struct Wanted {
     pub(crate) streamed: bool,
     /// Server-sent events were asked for.
     pub(crate) events: bool,
+    /// The client speaks HTTP/2, which has no status 101 (RFC 9113 8.6).
+    pub(crate) over_http2: bool,
 }
 
 /// The response; it starts with the first bytes of the body, which the content type may depend on.
 pub(crate) async fn respond(answer: Answer, wanted: Wanted) -> Response {
-    if matches!(answer.outcome, Outcome::Http(StatusCode::SWITCHING_PROTOCOLS)) {
-        return Fault::new(&BROKEN, "the app switches to another protocol, which was not asked for").into_response();
+    if wanted.over_http2 && matches!(answer.outcome, Outcome::Http(StatusCode::SWITCHING_PROTOCOLS)) {
+        return Fault::new(&BROKEN, "the app switches to another protocol, which HTTP/2 cannot tell").into_response();
     }
     let mut headers = answer.headers;
     answer_to_http(&mut headers);

@@ -3,7 +3,7 @@ use crate::error::Error;
 use crate::upgrade::take_mark;
 use crate::url::path_and_query;
 use axum::body::Body;
-use foundation_app::{AppStatus, CallContext, Channel};
+use foundation_app::{AppStatus, CallContext, Called, Channel};
 use foundation_peer::{Answer, Head, Origin, Outcome};
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, Uri};
@@ -14,12 +14,12 @@ pub(crate) async fn deliver(app: &dyn Channel, head: Head, body: Body) -> Result
     Ok(answer(app.invoke(request).await?))
 }
 
-/// A gRPC app takes any text as a method.
+/// A gRPC app takes any text as a method and as a query.
 fn grpc_request(mut head: Head, body: Body) -> Result<Request<Body>, Error> {
-    let method = std::mem::take(&mut head.method);
+    let called = Called { method: std::mem::take(&mut head.method), query: std::mem::take(&mut head.query) };
     let mut request = request(head, body)?;
     if let Some(context) = request.extensions_mut().get_mut::<CallContext>() {
-        context.method = Some(method);
+        context.called = Some(called);
     }
     Ok(request)
 }
@@ -33,7 +33,7 @@ fn request(head: Head, body: Body) -> Result<Request<Body>, Error> {
         type_url: head.type_url,
         no_verb: head.verb.is_none(),
         upgrade: take_mark(&mut headers),
-        method: None,
+        called: None,
     };
     *request.method_mut() = head.verb.unwrap_or(Method::POST);
     *request.headers_mut() = headers;

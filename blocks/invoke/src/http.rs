@@ -12,7 +12,7 @@ use foundation_endpoint::{Endpoints, read_body};
 use foundation_peer::{Head, Origin, Payload};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Version};
 use http_body::Body as _;
 use std::sync::Arc;
 
@@ -47,7 +47,11 @@ async fn call(
         return upgrade::call(service, target, head(method, parts), client, drain).await;
     }
     let payload = payload(&parts.headers, body).await?;
-    let wanted = Wanted { streamed: matches!(payload, Payload::Stream(_)), events: wants_events(&parts.headers) };
+    let wanted = Wanted {
+        streamed: matches!(payload, Payload::Stream(_)),
+        events: wants_events(&parts.headers),
+        over_http2: parts.version == Version::HTTP_2,
+    };
     let answer = service.invoke(target, head(method, parts), payload).await?;
     Ok(respond(answer, wanted).await)
 }

@@ -3,7 +3,6 @@ use async_trait::async_trait;
 use component_api::pubsub::{Broker, Deliver, Features, Message, PublishRequest, Publishing, Subscription};
 use component_api::{Descriptor, Error, Kind, Metadata, Registry, Result, Status, Task};
 use futures_util::future::join_all;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -31,8 +30,8 @@ pub(crate) fn register(registry: &mut Registry) {
 #[derive(schemars::JsonSchema)]
 struct NoMetadata {}
 
-/// Hands every message to all subscriptions of its topic, to each of them one at a time and in order; those that take
-/// bulks get as many at the same time as one has.
+/// Hands every message to all subscriptions of its topic, to each of them one at a time and in order, so that a bulk has
+/// one message, as in Dapr.
 ///
 /// A message that the subscriber refuses is not delivered again, and one that nobody subscribes to is gone, as in Dapr
 /// (components.md 1.2). A subscribed topic that ends in `*` takes all topics that are longer than what stands before.
@@ -127,19 +126,15 @@ impl Broker for InMemoryBroker {
     async fn subscribe(&self, topic: &str, _: Metadata, deliver: Arc<dyn Deliver>) -> Result<Subscription> {
         let (registration, mut queue) = self.add(topic)?;
         let task = Task::spawn(|stopping| async move {
-            let mut at_work = FuturesUnordered::new();
             loop {
-                tokio::select! {
+                let waiting = tokio::select! {
                     biased;
                     () = stopping.cancelled() => break,
-                    Some(_) = at_work.next() => {}
-                    waiting = queue.recv(), if at_work.len() < deliver.batch_size() => match waiting {
-                        Some(waiting) => at_work.push(deliver.deliver(waiting.message)),
-                        None => break,
-                    }
-                }
+                    waiting = queue.recv() => waiting,
+                };
+                let Some(waiting) = waiting else { break };
+                deliver.deliver(waiting.message).await;
             }
-            while at_work.next().await.is_some() {}
             if registration.end() {
                 while let Some(waiting) = queue.recv().await {
                     deliver.deliver(waiting.message).await;

@@ -21,8 +21,15 @@ pub struct CallContext {
     /// The call wants to become a WebSocket: its body is what the caller says after an answer of status 101, and the
     /// body of that answer what the app says. Only apps over HTTP/1.1 are asked.
     pub upgrade: bool,
-    /// The method as the caller wrote it, for gRPC apps: it need not be a path. None is the request's path.
-    pub method: Option<String>,
+    /// What the caller wrote, for gRPC apps: it need not be a path and a query. None is those of the request.
+    pub called: Option<Called>,
+}
+
+/// A method of a gRPC app and its query, which may be any text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Called {
+    pub method: String,
+    pub query: String,
 }
 
 /// Extension of an answer of a gRPC app: its status as it came, which the HTTP status and body only tell roughly.

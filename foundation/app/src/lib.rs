@@ -22,7 +22,7 @@ pub mod tunnel;
 mod turn;
 
 pub use bindings::{BindingAnswer, BindingEvent};
-pub use call::{AppStatus, CallContext, Origin};
+pub use call::{AppStatus, CallContext, Called, Origin};
 pub use channel::{Channel, connect};
 pub use error::Error;
 pub use events::{BulkEntry, BulkEvent, BulkPayload, Envelope, EventStatus, TopicEvent};

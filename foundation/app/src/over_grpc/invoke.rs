@@ -1,7 +1,7 @@
 //! Method calls of a gRPC app: `OnInvoke`.
 use super::{Caller, GrpcConnection};
 use crate::headers::request_to_grpc;
-use crate::{AppStatus, CallContext, Error, http_of};
+use crate::{AppStatus, CallContext, Called, Error, http_of};
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -65,23 +65,22 @@ impl Caller {
 fn invoke_request(head: &http::request::Parts, context: &CallContext, data: Bytes) -> Result<InvokeRequest, Error> {
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let verb = if context.no_verb { Verb::None } else { verb(&head.method) };
+    let Called { method, query } = called(head, context)?;
     Ok(InvokeRequest {
-        method: method(head, context)?,
+        method,
         data: Some(Any { type_url: context.type_url.clone(), value: data.into() }),
         content_type: content_type.unwrap_or_default().to_owned(),
-        http_extension: Some(HttpExtension {
-            verb: verb.into(),
-            querystring: head.uri.query().unwrap_or_default().to_owned(),
-        }),
+        http_extension: Some(HttpExtension { verb: verb.into(), querystring: query }),
     })
 }
 
-fn method(head: &http::request::Parts, context: &CallContext) -> Result<String, Error> {
-    if let Some(method) = &context.method {
-        return Ok(method.clone());
+fn called(head: &http::request::Parts, context: &CallContext) -> Result<Called, Error> {
+    if let Some(called) = &context.called {
+        return Ok(called.clone());
     }
     let method = percent_decode_str(head.uri.path().trim_start_matches('/')).decode_utf8();
-    Ok(method.map_err(|_| Error::Body("the method is not UTF-8".to_owned()))?.into_owned())
+    let method = method.map_err(|_| Error::Body("the method is not UTF-8".to_owned()))?.into_owned();
+    Ok(Called { method, query: head.uri.query().unwrap_or_default().to_owned() })
 }
 
 fn verb(method: &Method) -> Verb {

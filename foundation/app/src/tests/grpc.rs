@@ -1,7 +1,7 @@
 //! Apps that speak gRPC.
 use super::{get, listen, options, text};
 use crate::{
-    AppStatus, BulkEntry, BulkEvent, BulkPayload, CallContext, Channel, Envelope, Error, EventStatus, HealthOptions,
+    AppStatus, BulkEntry, BulkEvent, BulkPayload, CallContext, Called, Channel, Envelope, Error, EventStatus, HealthOptions,
     Origin, Protocol, TopicEvent, connect,
 };
 use axum::body::Body;
@@ -209,6 +209,18 @@ async fn metadata_of_a_grpc_caller_stays_as_it_is() {
     assert_eq!((&metadata["cookie"], &metadata["x-thing-bin"]), (&"a".parse().unwrap(), &"AAEC".parse().unwrap()));
     assert_eq!(invoked.http_extension.unwrap().verb, 0);
     assert_eq!(invoked.data, Some(Any { type_url: "t/x".to_owned(), value: Vec::new() }));
+}
+
+#[tokio::test]
+async fn a_method_and_its_query_may_be_any_text() {
+    let (drain, app) = (Drain::new(), App::default());
+    let channel = channel(&app, &drain).await;
+    let called = Called { method: "%zz ü?#".to_owned(), query: "嘓 #=%".to_owned() };
+    let mut request = Request::post("/").body(Body::empty()).unwrap();
+    request.extensions_mut().insert(CallContext { called: Some(called.clone()), ..CallContext::default() });
+    channel.invoke(request).await.unwrap();
+    let invoked = app.invoked.lock().unwrap().clone();
+    assert_eq!((invoked.method, invoked.http_extension.unwrap().querystring), (called.method, called.query));
 }
 
 #[tokio::test]
