@@ -67,6 +67,13 @@ struct Waiting {
     _room: OwnedSemaphorePermit,
 }
 
+impl Waiting {
+    /// The message, whose room is free again.
+    fn handed_out(self) -> Message {
+        self.message
+    }
+}
+
 impl Queue {
     /// Waits for room. A queue that is closed belongs to a subscription that has ended.
     async fn send(self, request: &PublishRequest) {
@@ -133,11 +140,11 @@ impl Broker for InMemoryBroker {
                     waiting = queue.recv() => waiting,
                 };
                 let Some(waiting) = waiting else { break };
-                deliver.deliver(waiting.message).await;
+                deliver.deliver(waiting.handed_out()).await;
             }
             if registration.end() {
                 while let Some(waiting) = queue.recv().await {
-                    deliver.deliver(waiting.message).await;
+                    deliver.deliver(waiting.handed_out()).await;
                 }
             }
         });
