@@ -3,10 +3,11 @@ use crate::app::{SIZE, serve};
 use crate::grpc_client::framed;
 use bytes::Bytes;
 use foundation_drain::Drain;
+use futures_util::TryStreamExt;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, BodyStream, Empty, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -61,9 +62,9 @@ where
     B: Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
 {
     let status = async { Some(Ok(HeaderMap::from_iter([("grpc-status".parse().ok()?, OK)]))) };
-    body.map_frame(|frame| frame.into_data().map_or_else(|_| Frame::data(Bytes::new()), Frame::data))
-        .with_trailers(status)
-        .boxed_unsync()
+    let filled = async |frame: Frame<Bytes>| Ok(frame.into_data().ok().filter(|data| !data.is_empty()));
+    let data = BodyStream::new(body).try_filter_map(filled).map_ok(Frame::data);
+    StreamBody::new(data).with_trailers(status).boxed_unsync()
 }
 
 fn invoked() -> Bytes {

@@ -1,5 +1,6 @@
 //! The body of an app's answer, which holds what the call has taken until it is read.
 use super::http1::Lease;
+use crate::filled::Filled;
 use crate::turn::Turn;
 use axum::body::Body;
 use bytes::Bytes;
@@ -28,7 +29,7 @@ pub(super) enum Held {
 pub(super) fn answer(response: Response<Incoming>, held: Held, turn: Turn) -> Response<Body> {
     let (head, body) = response.into_parts();
     let has_length = body.size_hint().exact().is_some();
-    let mut streamed = Streamed { body, has_length, came: 0, held: Some((held, turn)) };
+    let mut streamed = Streamed { body: Filled(body), has_length, came: 0, held: Some((held, turn)) };
     if streamed.body.is_end_stream() {
         streamed.finish();
         return Response::from_parts(head, Body::empty());
@@ -37,7 +38,7 @@ pub(super) fn answer(response: Response<Incoming>, held: Held, turn: Turn) -> Re
 }
 
 struct Streamed {
-    body: Incoming,
+    body: Filled<Incoming>,
     /// The app named a length, which it may not keep to.
     has_length: bool,
     came: usize,

@@ -1,8 +1,8 @@
 //! Apps that speak gRPC.
 use super::{get, listen, options, text};
 use crate::{
-    AppStatus, BulkEntry, BulkEvent, BulkPayload, CallContext, Called, Channel, Envelope, Error, EventStatus, HealthOptions,
-    Origin, Protocol, TopicEvent, connect,
+    AppStatus, BulkEntry, BulkEvent, BulkPayload, CallContext, Called, Channel, Envelope, Error, EventStatus,
+    HealthOptions, Origin, Protocol, TopicEvent, connect,
 };
 use axum::body::Body;
 use bytes::Bytes;

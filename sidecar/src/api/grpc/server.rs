@@ -2,6 +2,7 @@
 use crate::api::pace::Paced;
 use axum::body::Body;
 use axum::extract::Request;
+use foundation_app::Filled;
 use foundation_drain::Drain;
 use foundation_process::listen::{Connection, Serve};
 use http::Response;
@@ -85,5 +86,5 @@ impl<A: Answer> Serve for Server<A> {
 }
 
 fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(Filled(incoming)) }
 }

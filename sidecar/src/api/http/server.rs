@@ -3,6 +3,7 @@ use super::Api;
 use super::h2c::Change;
 use crate::api::pace::{Pace, Paced, Running, RunningBody};
 use axum::body::Body;
+use foundation_app::Filled;
 use foundation_drain::Drain;
 use foundation_process::listen::{Connection, Serve};
 use http::{Request, Response, StatusCode};
@@ -135,5 +136,5 @@ impl Connected {
 }
 
 fn body(incoming: Incoming, running: &Running) -> Body {
-    if incoming.is_end_stream() { Body::empty() } else { Body::new(running.part().body(incoming)) }
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(running.part().body(Filled(incoming))) }
 }
