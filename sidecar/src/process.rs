@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 const SCOPE: &str = "dapr.runtime";
 const MISUSE: u8 = 2;
+/// What starts beside the sidecar, such as name resolution, has come to rest by then.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Runs `daprd` with a command line (without the name of the program).
 pub fn main(arguments: &[String]) -> ExitCode {
@@ -117,6 +119,8 @@ async fn work(sidecar: &Sidecar, options: &Options, signals: &mut Signals, endin
         sidecar.get_ready(options).await;
         let elapsed = start.elapsed().as_millis();
         tracing::info!(target: SCOPE, "dapr initialized. Status: Running. Init Elapsed {elapsed}ms");
+        foundation_footprint::forget_start();
+        tokio::time::sleep(SETTLED).await;
         foundation_footprint::forget_start();
         std::future::pending::<Reason>().await
     };

@@ -7,7 +7,8 @@ mod mappings;
 use mappings::Mapping;
 
 /// Gives back the pages of the program file that are mapped now. Those that are used again are mapped again from the page cache, at
-/// the price of a minor fault each. Call it once, when the process is ready. Does nothing where the kernel does not tell mappings.
+/// the price of a minor fault each. Call it when the process is ready, and
+/// again when all that starts beside has come to rest. Does nothing where the kernel does not tell mappings.
 pub fn forget_start() {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     mappings::of_program(&maps, forget_start as *const () as usize).iter().for_each(give_back);
