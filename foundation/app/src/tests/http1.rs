@@ -348,3 +348,13 @@ async fn an_answer_may_have_many_headers() {
     let response = channel.invoke(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     assert!(response.headers().len() > 150);
 }
+
+#[tokio::test]
+async fn the_end_of_an_answer_is_known_with_its_last_data() {
+    let drain = Drain::new();
+    let channel = http_channel(Router::new().fallback(async || "whole"), &drain).await;
+    let mut answer = channel.invoke(get("/m")).await.unwrap().into_body();
+    assert!(!http_body::Body::is_end_stream(&answer));
+    assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap(), "whole");
+    assert!(http_body::Body::is_end_stream(&answer));
+}
