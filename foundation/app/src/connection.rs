@@ -8,9 +8,12 @@ mod upgrade;
 pub(crate) use dialer::{Dialer, tcp};
 
 use crate::Error;
+use dialer::Stream;
+use foundation_cork::Cork;
 use foundation_drain::Drain;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use tonic::Status;
 
 /// Why there is no answer.
@@ -56,15 +59,22 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Runs the tasks of HTTP/2 connections under a drain.
+/// Runs the tasks of an HTTP/2 connection under a drain; what a turn of one writes goes out at its end.
 #[derive(Clone, Debug)]
-struct Spawner(Drain);
+struct Spawner {
+    drain: Drain,
+    cork: Cork<Stream>,
+}
 
 impl<F> hyper::rt::Executor<F> for Spawner
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        self.0.spawn_until_stopped(task);
+        let cork = self.cork.clone();
+        self.drain.spawn_until_stopped(async move {
+            let mut task = pin!(task);
+            poll_fn(|cx| cork.turn(cx, task.as_mut())).await;
+        });
     }
 }

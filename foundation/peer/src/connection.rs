@@ -2,12 +2,15 @@
 use crate::Error;
 use crate::target::Target;
 use bytes::Bytes;
+use foundation_cork::corked;
 use foundation_drain::Drain;
 use foundation_identity::{Expected, Identity};
 use h2::client::{Builder, SendRequest};
 use socket2::{SockRef, TcpKeepalive};
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -122,10 +125,11 @@ impl Pool {
 
     /// Speaks HTTP/2 from now on.
     async fn begin(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Connection, Error> {
+        let (stream, cork) = corked(stream);
         let handshake = builder().handshake(stream).await;
-        let (connection, driver) = handshake.map_err(|error| Error::Connect(format!("transport: {error}")))?;
+        let (connection, mut driver) = handshake.map_err(|error| Error::Connect(format!("transport: {error}")))?;
         self.drain.spawn_until_stopped(async move {
-            if let Err(error) = driver.await {
+            if let Err(error) = poll_fn(|cx| cork.turn(cx, Pin::new(&mut driver))).await {
                 tracing::debug!(target: "dapr.runtime.direct_messaging", "connection to another sidecar ended: {error}");
             }
         });

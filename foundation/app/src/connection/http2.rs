@@ -4,6 +4,7 @@ use super::dialer::{Dialer, Stream, TIMEOUT};
 use super::{Broken, Spawner};
 use crate::turn::Turn;
 use axum::body::Body;
+use foundation_cork::{Corked, corked};
 use foundation_drain::Drain;
 use http::{Request, Response};
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -34,7 +35,7 @@ pub(crate) struct Pool {
     drain: Drain,
 }
 
-type Running = hyper::client::conn::http2::Connection<TokioIo<Stream>, Body, Spawner>;
+type Running = hyper::client::conn::http2::Connection<TokioIo<Corked<Stream>>, Body, Spawner>;
 
 #[derive(Clone, Debug)]
 struct Connection {
@@ -82,8 +83,8 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Connection, Broken> {
-        let stream = self.dialer.dial().await?;
-        let mut builder = Builder::new(Spawner(self.drain.clone()));
+        let (stream, cork) = corked(self.dialer.dial().await?);
+        let mut builder = Builder::new(Spawner { drain: self.drain.clone(), cork });
         builder.timer(TokioTimer::new()).initial_stream_window_size(STREAM_WINDOW);
         builder.initial_connection_window_size(CONNECTION_WINDOW).max_header_list_size(self.header_list());
         builder.initial_max_send_streams(0);

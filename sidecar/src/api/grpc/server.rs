@@ -3,6 +3,7 @@ use crate::api::pace::Paced;
 use axum::body::Body;
 use axum::extract::Request;
 use foundation_app::Filled;
+use foundation_cork::corked;
 use foundation_drain::Drain;
 use foundation_process::listen::{Connection, Serve};
 use http::Response;
@@ -12,6 +13,7 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,13 +75,13 @@ impl<A: Answer> Serve for Server<A> {
             }
             async move { Ok::<_, Infallible>(answers.answer(request.map(body)).await) }
         });
-        let paced = Paced::new(connection, Arc::default(), PREFACE_LIMIT);
-        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(paced), service));
+        let (corked, cork) = corked(Paced::new(connection, Arc::default(), PREFACE_LIMIT));
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(corked), service));
         tokio::select! {
-            _ = connection.as_mut() => {}
+            _ = poll_fn(|cx| cork.turn(cx, connection.as_mut())) => {}
             () = drain.stopped() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await.ok();
+                poll_fn(|cx| cork.turn(cx, connection.as_mut())).await.ok();
             }
         }
     }
