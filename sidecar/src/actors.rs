@@ -1,11 +1,12 @@
 //! Actors of this sidecar: where their placement service is, and what the app hosts as long as it is healthy.
 use crate::options::Options;
-use anyhow::Context;
-use block_actor::{PlacementService, RuntimeStatus, Service};
+use crate::scheduler;
+use block_actor::{RuntimeStatus, Service};
 use block_host::{ActiveActors, ActorRuntime, ActorStatus};
 use foundation_app::Channel;
-use foundation_identity::{Identity, SpiffeId, TrustDomain};
+use foundation_identity::Identity;
 use foundation_resiliency::Resiliency;
+use foundation_scheduler::Client;
 use foundation_telemetry::Metrics;
 use serde_json::Value;
 use std::sync::Arc;
@@ -23,19 +24,16 @@ pub(crate) fn options(
     options: &Options,
     identity: Option<&Identity>,
     features: &[String],
+    scheduler: Option<Arc<Client>>,
     (resiliency, metrics): (Resiliency, Metrics),
 ) -> anyhow::Result<block_actor::Options> {
-    let mtls = options.mtls.as_ref().zip(identity);
-    let service = mtls.map(|(mtls, identity)| {
-        let domain = TrustDomain::new(&mtls.trust_domain).context("invalid control plane trust domain")?;
-        anyhow::Ok((identity.clone(), SpiffeId::new(domain, &mtls.namespace, PLACEMENT)?))
-    });
-    let service = PlacementService { addresses: options.placement.clone(), identity: service.transpose()? };
+    let service = scheduler::service(options, identity, PLACEMENT, options.placement.clone())?;
     Ok(block_actor::Options {
         placement: (!options.placement.is_empty()).then_some(service),
         dissemination_timeout: options.dissemination_timeout,
         allows_ttl: features.iter().any(|feature| feature == TTL),
         allows_streams: options.app.port.is_none() || options.app.protocol.is_grpc(),
+        scheduler,
         resiliency,
         metrics,
     })

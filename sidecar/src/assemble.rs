@@ -12,11 +12,12 @@ use crate::outbox::Pubsub;
 use crate::reload::{self, Followers, Reloader};
 use crate::resources::{self, Current};
 use crate::running::{Drains, Sidecar, Targets};
+use crate::scheduler::Receivers;
 use crate::stopping::{ByApi, Ending};
-use crate::{actors, address, app, bindings, identity, pipelines, servers, telemetry};
+use crate::{actors, address, app, bindings, identity, pipelines, scheduler, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
-use block_host::absent::{self, Owner};
+use block_host::absent;
 use block_host::{About, Health};
 use component_api::Registry;
 use foundation_endpoint::Endpoints;
@@ -54,6 +55,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let (health, outbound) = (Health::new(), Health::new());
     let targets = Targets::new(&health, &outbound, options.listen.metrics.is_some());
     let placed = (!options.placement.is_empty()).then(|| health.target("internal-placement-service"));
+    let scheduled = (!options.scheduler.addresses.is_empty()).then(|| health.target("scheduler-watch-hosts"));
     let reload_targets = configuration.has_feature(reload::FEATURE).then(|| reload::targets(&health));
     let metrics = telemetry::metrics(options, &configuration)?;
     servers::metrics(&options.listen, metrics.clone(), &drains.background).await?;
@@ -75,6 +77,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         host_name: address::host_name(environment),
         internal_port,
     };
+    let scheduler = scheduler::client(options, identity.as_ref(), &own, &drains.background)?;
     let mut registry = Registry::default();
     component_all::register_all(&mut registry);
     component_all::discover(environment.sockets_folder(), &mut registry).await;
@@ -147,7 +150,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         bindings::options(options.app.binding_patience),
         &drains.background,
     );
-    let actor_options = actors::options(options, identity.as_ref(), &features, (resiliency, metrics.clone()))?;
+    let actor_options =
+        actors::options(options, identity.as_ref(), &features, scheduler.clone(), (resiliency, metrics.clone()))?;
     let actors = block_actor::Service::new(actor_options, &peers, live.state.clone(), &drains.background);
     let actors = Arc::new(actors);
     if let Some(target) = placed {
@@ -158,11 +162,23 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         });
     }
     actors.start().await;
+    if let (Some(scheduler), Some(target)) = (&scheduler, scheduled) {
+        let jobs = block_job::Delivery { app: app.clone(), metrics: metrics.clone() };
+        let receivers = Arc::new(Receivers { jobs, reminders: actors.due_reminders() });
+        let (running, known) = (Arc::clone(scheduler), Arc::clone(scheduler));
+        drains.background.spawn_until_stopped(async move { running.run(receivers).await });
+        drains.background.spawn_until_stopped(async move {
+            known.until_known().await;
+            target.ready();
+        });
+    }
+    let job = Arc::new(block_job::Service::new(app_id.clone(), namespace.clone(), scheduler.clone()));
     let sources = Sources {
         live: live.clone(),
         subscriber: Arc::clone(&subscriber),
         current: current.clone(),
         actors: Arc::clone(&actors),
+        scheduler: scheduler.clone(),
     };
     let about = About { app_id: app_id.clone(), version: DAPR_VERSION, features, app: app::described(options) };
     let stop = ByApi::new(ending.clone(), drains.background.clone());
@@ -170,7 +186,6 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let host = Arc::new(host);
     let telemetry = block_telemetry::Service::new(app_id.clone(), metrics.clone(), exporter);
     let telemetry = Arc::new(telemetry);
-    let owner = Arc::new(Owner { app_id: app_id.clone(), namespace });
 
     // The API.
     let token = environment.api_token().map(Token::new);
@@ -202,7 +217,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         .merge(block_binding::endpoints(Arc::clone(&binding)))
         .merge(block_telemetry::endpoints(Arc::clone(&telemetry)))
         .merge(block_actor::endpoints(Arc::clone(&actors)))
-        .merge(absent::endpoints(&owner));
+        .merge(block_job::endpoints(Arc::clone(&job)))
+        .merge(absent::endpoints());
     let fallback = access.allows_invoke().then(|| Arc::clone(&invoke));
     let http = api::http::Api::new(routed(endpoints, &access), fallback, settings, observer.clone());
     let blocks = grpc::Blocks {
@@ -218,8 +234,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         conversation,
         telemetry,
         actors: Arc::clone(&actors),
+        job,
         host,
-        owner,
     };
     let settings = grpc::Settings { token, access, max_message_size: options.max_body_size };
     let grpc = grpc::Api::new(blocks, settings, observer.clone())?;
@@ -251,6 +267,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         app_options,
         app,
         actors,
+        scheduler,
         subscriber,
         reader,
         outbox,

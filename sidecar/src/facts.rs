@@ -16,6 +16,7 @@ pub(crate) struct Sources {
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) current: Current,
     pub(crate) actors: Arc<block_actor::Service>,
+    pub(crate) scheduler: Option<Arc<foundation_scheduler::Client>>,
 }
 
 impl Facts for Sources {
@@ -41,6 +42,10 @@ impl Facts for Sources {
 
     fn actor_runtime(&self) -> ActorRuntime {
         actors::described(&self.actors)
+    }
+
+    fn schedulers(&self) -> Vec<String> {
+        self.scheduler.as_ref().map(|scheduler| scheduler.connected()).unwrap_or_default()
     }
 
     fn http_endpoints(&self) -> Vec<String> {

@@ -17,6 +17,7 @@ mod process;
 mod reload;
 mod resources;
 mod running;
+mod scheduler;
 mod servers;
 mod stopping;
 mod telemetry;

@@ -77,6 +77,15 @@ pub struct Mtls {
     pub namespace: String,
 }
 
+/// The scheduler.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scheduler {
+    /// None is a sidecar without jobs and reminders.
+    pub addresses: Vec<String>,
+    /// To each of its replicas.
+    pub streams: usize,
+}
+
 /// How log lines are written.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
@@ -104,6 +113,7 @@ pub struct Options {
     /// Of the placement service; none is a sidecar without actors.
     pub placement: Vec<String>,
     pub dissemination_timeout: Duration,
+    pub scheduler: Scheduler,
     /// None is in the open.
     pub mtls: Option<Mtls>,
     pub grace: Duration,

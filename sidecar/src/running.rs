@@ -1,7 +1,7 @@
 //! A sidecar at work: from its first readiness to its end.
 use crate::components::Live;
 use crate::options::Options;
-use crate::{actors, app};
+use crate::{actors, app, scheduler};
 use block_binding::Reader;
 use block_host::{Health, Target};
 use block_pubsub::Subscriber;
@@ -11,10 +11,14 @@ use foundation_app::{AppOptions, Channel};
 use foundation_drain::Drain;
 use foundation_metadata::duration::format;
 use foundation_peer::Peers;
+use foundation_scheduler::Client;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 const SCOPE: &str = "dapr.runtime";
+/// How long a healthy app may take to say so before the sidecar is ready.
+const FIRST_PROBE: Duration = Duration::from_millis(500);
 /// Calls that last longer are cut at the end of the grace anyway.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -64,6 +68,7 @@ pub(crate) struct Sidecar {
     pub(crate) app_options: Option<AppOptions>,
     pub(crate) app: Option<Arc<dyn Channel>>,
     pub(crate) actors: Arc<block_actor::Service>,
+    pub(crate) scheduler: Option<Arc<Client>>,
     pub(crate) subscriber: Arc<Subscriber>,
     pub(crate) reader: Arc<Reader>,
     pub(crate) outbox: Arc<Outbox>,
@@ -96,9 +101,15 @@ impl Sidecar {
             self.subscriber.start().await;
             self.reader.start().await;
             actors::host(&self.actors, Some(&app), configuration);
+            self.scheduler.iter().for_each(|scheduler| scheduler.want(|wanted| wanted.jobs = true));
             return;
         }
         app.start_health_checks(&self.drains.background);
+        let mut first = app.health().watch();
+        if let Some(scheduler) = self.scheduler.clone() {
+            let app = Arc::clone(&app);
+            self.drains.background.spawn_until_stopped(async move { scheduler::follow_health(&scheduler, &app).await });
+        }
         let (subscriber, reader) = (Arc::clone(&self.subscriber), Arc::clone(&self.reader));
         let actors = Arc::clone(&self.actors);
         self.drains.background.spawn_until_stopped(async move {
@@ -110,6 +121,8 @@ impl Sidecar {
                 actors::follow_health(&actors, &app, configuration).await;
             }
         });
+        // Who waits for this sidecar calls the app next: it may as well be known to be healthy by then.
+        timeout(FIRST_PROBE, first.wait_for(|healthy| *healthy)).await.ok();
     }
 
     /// Takes nothing more from brokers and puts the end off until the time is up or the app is unhealthy.
@@ -127,6 +140,7 @@ impl Sidecar {
 
     /// Takes nothing more from brokers and bindings; what is in work is finished.
     async fn end_intake(&self, publishing: Publishing) {
+        self.scheduler.iter().for_each(|scheduler| scheduler.want(|wanted| wanted.jobs = false));
         tokio::join!(self.subscriber.end(publishing), self.reader.end());
     }
 

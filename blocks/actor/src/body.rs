@@ -1,9 +1,12 @@
 //! Bodies of HTTP requests. Names of members are found without regard to case and unknown ones are ignored, as in Go.
 use crate::model::ActorKey;
+use crate::reminders::{Kept, NewReminder};
 use crate::state::Operation;
-use crate::tick::{Kind, Tick, data_of};
+use crate::tick::{Kind, Tick, data_of, json_of};
 use component_api::state::{Etag, Value as Stored};
 use foundation_json::{self as json, Members, list};
+use foundation_scheduler::FailurePolicy;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -61,10 +64,38 @@ pub(crate) fn timer(body: &[u8], actor: ActorKey, name: String) -> Result<(Tick,
     Ok((tick, members.text("ttl")?))
 }
 
-/// Looks whether a body is that of a reminder.
-pub(crate) fn check_reminder(body: &[u8]) -> Result<()> {
+/// A reminder to be made.
+pub(crate) fn reminder(body: &[u8], actor: ActorKey, name: String) -> Result<NewReminder> {
     let mut members = Raw::read(body)?;
-    ["dueTime", "period", "ttl"].into_iter().try_for_each(|name| members.text(name).map(drop))
+    Ok(NewReminder {
+        actor,
+        name,
+        due_time: members.text("dueTime")?,
+        period: members.text("period")?,
+        ttl: members.text("ttl")?,
+        data: members.take("data").map(|data| data_of(data.get().as_bytes().to_vec())),
+        overwrite: members.value("overwrite")?,
+        failure_policy: members.value::<FailurePolicy>("failure_policy")?.map(Into::into),
+    })
+}
+
+/// A reminder as JSON; its data is JSON if it was given as such.
+pub(crate) fn kept(kept: Kept) -> Value {
+    let data = kept.data.as_ref().and_then(json_of).map(|data| from_raw(&data));
+    let text = |text: Option<String>| text.map(Value::from);
+    let members = [
+        ("actorID", Some(kept.actor.id.into())),
+        ("actorType", Some(kept.actor.actor_type.into())),
+        ("data", data),
+        ("dueTime", text(kept.due_time)),
+        ("period", text(kept.period)),
+        ("ttl", text(kept.ttl)),
+    ];
+    Value::Object(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+}
+
+fn from_raw(data: &RawValue) -> Value {
+    serde_json::from_str(data.get()).unwrap_or_default()
 }
 
 /// Members of an object with their values as they were written.
@@ -81,6 +112,11 @@ impl Raw {
     fn take(&mut self, wanted: &str) -> Option<Box<RawValue>> {
         let name = self.0.keys().find(|name| name.eq_ignore_ascii_case(wanted))?.clone();
         self.0.remove(&name)
+    }
+
+    fn value<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        serde_json::from_str(value.get()).map_err(|error| format!("{name}: {error}"))
     }
 
     fn text(&mut self, name: &str) -> Result<String> {

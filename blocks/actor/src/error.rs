@@ -52,6 +52,13 @@ pub enum Error {
     NoReminderName,
     #[error("operations on actor reminders are only possible on hosted actor types")]
     ReminderNotHosted,
+    #[error("actor reminder already exists: {0}")]
+    ReminderExists(String),
+    #[error("actor reminder not found: {0}")]
+    NoReminder(String),
+    /// What the scheduler said goes out as it is.
+    #[error("{}", describe(.0))]
+    Scheduler(Box<Status>),
     #[error("error creating actor reminder: {0}")]
     CreateReminder(String),
     #[error("error getting actor reminder: {0}")]
@@ -114,6 +121,8 @@ static OPERATION: Row = Row::rich(
 );
 static TIMER: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_TIMER_CREATE");
 static NOT_HOSTED: Row = row(StatusCode::FORBIDDEN, Code::PermissionDenied, "ERR_ACTOR_REMINDER_NON_HOSTED");
+static EXISTS: Row = row(StatusCode::CONFLICT, Code::AlreadyExists, "ERR_ACTOR_REMINDER_ALREADY_EXISTS");
+static NO_REMINDER: Row = row(StatusCode::NOT_FOUND, Code::NotFound, "ERR_ACTOR_REMINDER_NOT_FOUND");
 static CREATE_REMINDER: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_REMINDER_CREATE");
 static GET_REMINDER: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_REMINDER_GET");
 static DELETE_REMINDER: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_REMINDER_DELETE");
@@ -136,8 +145,10 @@ impl Error {
             Self::Operation(_) => &OPERATION,
             Self::CreateTimer(_) => &TIMER,
             Self::ReminderNotHosted => &NOT_HOSTED,
+            Self::ReminderExists(_) => &EXISTS,
+            Self::NoReminder(_) => &NO_REMINDER,
             Self::CreateReminder(_) => &CREATE_REMINDER,
-            Self::GetReminder(_) => &GET_REMINDER,
+            Self::GetReminder(_) | Self::Scheduler(_) => &GET_REMINDER,
             Self::DeleteReminder(_) => &DELETE_REMINDER,
         }
     }
@@ -160,7 +171,7 @@ impl From<Error> for Status {
     /// The status of another sidecar goes out as it is.
     fn from(error: Error) -> Self {
         match error {
-            Error::Invoke(Failure::Status(status)) => *status,
+            Error::Invoke(Failure::Status(status)) | Error::Scheduler(status) => *status,
             Error::Invoke(failure @ Failure::Lookup { code, .. }) => Self::new(code, failure.to_string()),
             Error::Invoke(failure @ Failure::TriedEnough { .. }) => {
                 let text = failure.to_string();

@@ -1,13 +1,16 @@
 //! Actors over gRPC.
 use crate::error::Error;
 use crate::model::{ActorKey, Call, Metadata};
+use crate::reminders::{Kept, NewReminder};
 use crate::service::Service;
 use crate::state::Operation;
 use crate::tick::{Kind, Tick, data_of};
 use crate::trace;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use component_api::state::Value;
+use prost_types::Any;
 use tonic::{Request, Status};
 use wire::runtime::v1;
 
@@ -70,56 +73,81 @@ pub fn unregister_actor_timer(service: &Service, request: v1::UnregisterActorTim
 ///
 /// # Errors
 /// Those of [`Service::create_reminder`], and [`Error::NoReminderName`].
-pub fn register_actor_reminder(service: &Service, request: v1::RegisterActorReminderRequest) -> Result<(), Status> {
-    let actor = ActorKey::new(request.actor_type, request.actor_id);
+pub async fn register_actor_reminder(
+    service: &Service,
+    request: v1::RegisterActorReminderRequest,
+) -> Result<(), Status> {
     if request.name.is_empty() {
         return Err(Error::NoReminderName.into());
     }
-    Ok(service.create_reminder(&actor, &request.name)?)
+    Ok(service.create_reminder(request.into()).await?)
 }
 
 /// Deletes a reminder.
 ///
 /// # Errors
-/// Those of [`Service::manage_reminders`].
-pub fn unregister_actor_reminder(
+/// Those of [`Service::delete_reminder`].
+pub async fn unregister_actor_reminder(
     service: &Service,
-    request: &v1::UnregisterActorReminderRequest,
+    request: v1::UnregisterActorReminderRequest,
 ) -> Result<(), Status> {
-    Ok(service.manage_reminders(&request.actor_type, Error::DeleteReminder)?)
+    let actor = ActorKey::new(request.actor_type, request.actor_id);
+    Ok(service.delete_reminder(&actor, request.name).await?)
 }
 
 /// Deletes all reminders of a type, or of an actor.
 ///
 /// # Errors
-/// Those of [`Service::manage_reminders`].
-pub fn unregister_actor_reminders_by_type(
+/// Those of [`Service::delete_reminders`].
+pub async fn unregister_actor_reminders_by_type(
     service: &Service,
-    request: &v1::UnregisterActorRemindersByTypeRequest,
+    request: v1::UnregisterActorRemindersByTypeRequest,
 ) -> Result<v1::UnregisterActorRemindersByTypeResponse, Status> {
-    Ok(service.manage_reminders(&request.actor_type, Error::DeleteReminder)?)
+    service.delete_reminders(request.actor_type, request.actor_id).await?;
+    Ok(v1::UnregisterActorRemindersByTypeResponse {})
 }
 
 /// Lists the reminders of a type, or of an actor.
 ///
 /// # Errors
-/// Those of [`Service::manage_reminders`].
-pub fn list_actor_reminders(
+/// Those of [`Service::list_reminders`].
+pub async fn list_actor_reminders(
     service: &Service,
-    request: &v1::ListActorRemindersRequest,
+    request: v1::ListActorRemindersRequest,
 ) -> Result<v1::ListActorRemindersResponse, Status> {
-    Ok(service.manage_reminders(&request.actor_type, Error::GetReminder)?)
+    let reminders = service.list_reminders(request.actor_type, request.actor_id).await?;
+    Ok(v1::ListActorRemindersResponse { reminders: reminders.into_iter().map(named).collect() })
 }
 
 /// Reads a reminder.
 ///
 /// # Errors
-/// Those of [`Service::manage_reminders`].
-pub fn get_actor_reminder(
+/// Those of [`Service::reminder`].
+pub async fn get_actor_reminder(
     service: &Service,
-    request: &v1::GetActorReminderRequest,
+    request: v1::GetActorReminderRequest,
 ) -> Result<v1::GetActorReminderResponse, Status> {
-    Ok(service.manage_reminders(&request.actor_type, Error::GetReminder)?)
+    let kept = service.reminder(ActorKey::new(request.actor_type, request.actor_id), request.name).await?;
+    Ok(v1::GetActorReminderResponse {
+        actor_type: kept.actor.actor_type,
+        actor_id: kept.actor.id,
+        due_time: kept.due_time,
+        period: kept.period,
+        data: kept.data,
+        ttl: kept.ttl,
+    })
+}
+
+fn named(kept: Kept) -> v1::NamedActorReminder {
+    let reminder = v1::ActorReminder {
+        actor_type: kept.actor.actor_type,
+        actor_id: kept.actor.id,
+        due_time: kept.due_time,
+        period: kept.period,
+        data: kept.data,
+        ttl: kept.ttl,
+    };
+    v1::NamedActorReminder { name: kept.name, reminder: Some(reminder) }
 }
 
 /// The value is stored as it is.
@@ -149,10 +177,29 @@ impl From<v1::InvokeActorRequest> for Call {
     }
 }
 
+/// The app gets the data as JSON, which for bytes is base64.
+fn data(bytes: Bytes) -> Option<Any> {
+    let bytes = Some(bytes).filter(|bytes| !bytes.is_empty())?;
+    Some(data_of(format!("\"{}\"", BASE64_STANDARD.encode(bytes)).into_bytes()))
+}
+
+impl From<v1::RegisterActorReminderRequest> for NewReminder {
+    fn from(request: v1::RegisterActorReminderRequest) -> Self {
+        Self {
+            actor: ActorKey::new(request.actor_type, request.actor_id),
+            name: request.name,
+            due_time: request.due_time,
+            period: request.period,
+            ttl: request.ttl,
+            data: data(request.data),
+            overwrite: request.overwrite,
+            failure_policy: request.failure_policy,
+        }
+    }
+}
+
 impl From<v1::RegisterActorTimerRequest> for Tick {
-    /// The app gets the data as JSON, which for bytes is base64.
     fn from(request: v1::RegisterActorTimerRequest) -> Self {
-        let data = Some(request.data).filter(|data| !data.is_empty());
         Self {
             kind: Kind::Timer,
             actor: ActorKey::new(request.actor_type, request.actor_id),
@@ -160,7 +207,7 @@ impl From<v1::RegisterActorTimerRequest> for Tick {
             due_time: request.due_time,
             period: request.period,
             callback: request.callback,
-            data: data.map(|data| data_of(format!("\"{}\"", BASE64_STANDARD.encode(data)).into_bytes())),
+            data: data(request.data),
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::model::{ActorKey, Answer, Call, Metadata};
 use crate::service::Service;
 use crate::trace;
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -99,17 +100,19 @@ async fn delete_timer(State(service): Shared, Path((actor_type, id, name)): Name
 
 async fn create_reminder(State(service): Shared, Path((actor_type, id, name)): Named, body: Body) -> Outcome {
     let body = read_body(body).await.map_err(|error| Error::Malformed(error.to_string()))?;
-    body::check_reminder(&body).map_err(Error::Malformed)?;
-    service.create_reminder(&ActorKey::new(actor_type, id), &name)?;
+    let reminder = body::reminder(&body, ActorKey::new(actor_type, id), name).map_err(Error::Malformed)?;
+    service.create_reminder(reminder).await?;
     Ok(NO_CONTENT.into_response())
 }
 
-async fn get_reminder(State(service): Shared, Path((actor_type, _, _)): Named) -> Outcome {
-    service.manage_reminders(&actor_type, Error::GetReminder)
+async fn get_reminder(State(service): Shared, Path((actor_type, id, name)): Named) -> Outcome {
+    let kept = service.reminder(ActorKey::new(actor_type, id), name).await?;
+    Ok(Json(body::kept(kept)).into_response())
 }
 
-async fn delete_reminder(State(service): Shared, Path((actor_type, _, _)): Named) -> Outcome {
-    service.manage_reminders(&actor_type, Error::DeleteReminder)
+async fn delete_reminder(State(service): Shared, Path((actor_type, id, name)): Named) -> Outcome {
+    service.delete_reminder(&ActorKey::new(actor_type, id), name).await?;
+    Ok(NO_CONTENT.into_response())
 }
 
 fn verb(method: &Method) -> Verb {

@@ -6,6 +6,7 @@
 mod actor;
 mod app;
 mod body;
+mod due;
 mod errand;
 mod error;
 mod events;
@@ -41,8 +42,9 @@ pub use hosting::{Hosting, Invalid, Section, TypeSettings};
 pub use http::endpoints;
 pub use internal::internal_routes;
 pub use model::{ActorKey, Answer, Call, Metadata};
+pub use reminders::{Kept, NewReminder};
 pub use ring::{Host, Ring};
-pub use runtime::{Options, PlacementService};
+pub use runtime::Options;
 pub use service::{RuntimeStatus, Service};
 pub use state::Operation;
 pub use tick::{Kind, Tick};

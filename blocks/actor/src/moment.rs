@@ -1,6 +1,7 @@
 //! Times and durations of timers and reminders: Go's durations, ISO 8601 with repetitions, RFC 3339 (protocols.md 2.7).
 use foundation_metadata::duration;
 use jiff::Timestamp;
+use std::time::Duration;
 
 /// How often and how long after each other something happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,11 @@ impl Period {
     pub(crate) fn count(&mut self) -> bool {
         self.repeats = self.repeats.map(|repeats| repeats.saturating_sub(1));
         self.repeats != Some(0) && !self.pause.is_zero()
+    }
+
+    /// The length of a period that the calendar does not matter to, and how often it is repeated.
+    pub(crate) fn fixed(&self) -> Option<(Duration, Option<u32>)> {
+        Some((self.pause.fixed()?, self.repeats))
     }
 
     /// The time after the given one; none beyond the end of the calendar.

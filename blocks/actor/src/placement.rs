@@ -10,7 +10,6 @@ mod tables;
 
 pub(crate) use claims::Claim;
 pub(crate) use client::{Client, Report};
-pub use connection::Service;
 
 use crate::error::Error;
 use crate::model::ActorKey;
@@ -36,6 +35,8 @@ pub(crate) struct Placement {
     /// Name of this sidecar on the rings.
     own: String,
     view: watch::Sender<View>,
+    /// Of the view, for those who look at nothing else.
+    readiness: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ impl View {
 impl Placement {
     /// `own` is the name of this sidecar on the rings.
     pub(crate) fn new(own: String) -> Self {
-        Self { own, view: watch::Sender::new(View::default()) }
+        Self { own, view: watch::Sender::new(View::default()), readiness: watch::Sender::new(false) }
     }
 
     /// Where an actor lives; waits while that is not settled.
@@ -100,6 +101,11 @@ impl Placement {
     /// Whether the service is connected and this sidecar in step with the others.
     pub(crate) fn is_ready(&self) -> bool {
         self.view.borrow().ready
+    }
+
+    /// Whether it is, and changes of it.
+    pub(crate) fn readiness(&self) -> watch::Receiver<bool> {
+        self.readiness.subscribe()
     }
 
     /// Waits until this sidecar is in step with the others for the first time.
@@ -135,6 +141,7 @@ impl Placement {
             view.blocked.clear();
             view.ready = true;
         });
+        self.tell();
     }
 
     /// The service is gone: nobody knows any more what the others think. Returns the claims of calls that run.
@@ -147,11 +154,18 @@ impl Placement {
                 old.push((actor_type.clone(), std::mem::take(claims)));
             }
         });
+        self.tell();
         old
     }
 
     /// This sidecar ends: nobody waits any more.
     pub(crate) fn end(&self) {
         self.view.send_modify(|view| (view.ended, view.ready) = (true, false));
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let ready = self.is_ready();
+        self.readiness.send_if_modified(|told| std::mem::replace(told, ready) != ready);
     }
 }

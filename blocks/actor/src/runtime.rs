@@ -1,6 +1,7 @@
 //! What there is only with a placement service, put together.
+use crate::due::Due;
 use crate::hosts::Hosts;
-use crate::placement::{Client, Placement, Report};
+use crate::placement::{self, Placement, Report};
 use crate::reminders::Reminders;
 use crate::router::Router;
 use crate::state::ActorState;
@@ -9,15 +10,14 @@ use crate::timers::Timers;
 use component_api::Live;
 use component_api::state::Store;
 use foundation_drain::Drain;
-use foundation_peer::Peers;
+use foundation_peer::{ControlService, Peers};
 use foundation_resiliency::Resiliency;
+use foundation_scheduler::Client;
 use foundation_telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-
-pub use crate::placement::Service as PlacementService;
 
 const SCOPE: &str = "dapr.runtime.actor";
 /// Longest time for giving actors to other hosts at the end.
@@ -27,13 +27,15 @@ const HANDOVER: Duration = Duration::from_secs(3);
 #[derive(Default)]
 pub struct Options {
     /// None is a sidecar without actors.
-    pub placement: Option<PlacementService>,
+    pub placement: Option<ControlService>,
     /// How long the placement service may take for a round.
     pub dissemination_timeout: Duration,
     /// Whether keys of actors may live for a while only.
     pub allows_ttl: bool,
     /// Whether apps may register on a stream: those over HTTP are asked instead.
     pub allows_streams: bool,
+    /// Keeps reminders; without one there are none.
+    pub scheduler: Option<Arc<Client>>,
     pub resiliency: Resiliency,
     pub metrics: Metrics,
 }
@@ -46,8 +48,9 @@ pub(crate) struct Runtime {
     pub(crate) state: ActorState,
     pub(crate) store: StoreWatch,
     pub(crate) timers: Arc<Timers>,
-    pub(crate) reminders: Reminders,
-    pub(crate) client: Arc<Client>,
+    pub(crate) reminders: Arc<Reminders>,
+    pub(crate) due: Arc<Due>,
+    pub(crate) client: Arc<placement::Client>,
     /// Cancelled to let go of the placement service.
     pub(crate) leaving: CancellationToken,
     pub(crate) app_id: String,
@@ -56,7 +59,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(
-        service: PlacementService,
+        service: ControlService,
         options: &Options,
         peers: Arc<Peers>,
         stores: Live<dyn Store>,
@@ -84,7 +87,15 @@ impl Runtime {
             resiliency,
             metrics: metrics.clone(),
         };
-        let client = Client {
+        let reminders = Reminders {
+            hosts: Arc::clone(&hosts),
+            placement: Arc::clone(&placement),
+            scheduler: options.scheduler.clone(),
+            app_id: app_id.clone(),
+            namespace: namespace.clone(),
+        };
+        let due = Due { router: Arc::clone(&router), metrics: metrics.clone() };
+        let client = placement::Client {
             service,
             report,
             placement: Arc::clone(&placement),
@@ -98,7 +109,8 @@ impl Runtime {
             state,
             store: StoreWatch::default(),
             timers: Arc::new(timers),
-            reminders: Reminders { hosts: Arc::clone(&hosts) },
+            reminders: Arc::new(reminders),
+            due: Arc::new(due),
             client: Arc::new(client),
             leaving: CancellationToken::new(),
             hosts,

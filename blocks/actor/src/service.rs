@@ -4,6 +4,7 @@ use crate::app::{App, OverHttp};
 use crate::error::{Error, Failure};
 use crate::hosting::{Hosting, Invalid};
 use crate::model::{ActorKey, Answer, Call};
+use crate::reminders::{Kept, NewReminder, Reminders};
 use crate::router::Hop;
 use crate::runtime::{Options, Runtime};
 use crate::state::Operation;
@@ -15,6 +16,7 @@ use foundation_drain::Drain;
 use foundation_peer::Peers;
 use foundation_peer::method::{check_name, normalise};
 use foundation_resiliency::Resiliency;
+use foundation_scheduler::Deliver;
 use http::HeaderMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -81,6 +83,8 @@ impl Service {
         self.store_changed().await;
         let hosts = Arc::clone(&runtime.hosts);
         self.drain.spawn_until_stopped(async move { hosts.watch_idle().await });
+        let reminders = Arc::clone(&runtime.reminders);
+        self.drain.spawn_until_stopped(async move { reminders.follow().await });
         let (client, leaving) = (Arc::clone(&runtime.client), runtime.leaving.clone());
         let waits = runtime.state.marked().is_some();
         let mut registered = self.registered.subscribe();
@@ -257,21 +261,54 @@ impl Service {
     /// Makes a reminder.
     ///
     /// # Errors
-    /// [`Error::Reserved`], [`Error::Name`], [`Error::ReminderNotHosted`] and [`Error::CreateReminder`].
-    pub fn create_reminder(&self, actor: &ActorKey, name: &str) -> Result<(), Error> {
-        allowed(&actor.actor_type)?;
-        let runtime = self.runtime()?;
-        check_name(name).map_err(|reason| Error::Name { what: "", reason })?;
-        runtime.reminders.manage(&actor.actor_type, Error::CreateReminder)
+    /// [`Error::Reserved`], [`Error::Name`], [`Error::ReminderNotHosted`], [`Error::ReminderExists`] and
+    /// [`Error::CreateReminder`].
+    pub async fn create_reminder(&self, reminder: NewReminder) -> Result<(), Error> {
+        let reminders = self.reminders(&reminder.actor.actor_type)?;
+        check_name(&reminder.name).map_err(|reason| Error::Name { what: "", reason })?;
+        reminders.create(reminder).await
     }
 
-    /// Reads, lists or deletes reminders of a type.
+    /// Reads a reminder.
     ///
     /// # Errors
-    /// [`Error::Reserved`], [`Error::ReminderNotHosted`], and what `refused` makes of another reason.
-    pub fn manage_reminders<T>(&self, actor_type: &str, refused: fn(String) -> Error) -> Result<T, Error> {
+    /// [`Error::Reserved`], [`Error::ReminderNotHosted`], [`Error::NoReminder`] and [`Error::GetReminder`].
+    pub async fn reminder(&self, actor: ActorKey, name: String) -> Result<Kept, Error> {
+        self.reminders(&actor.actor_type)?.get(actor, name).await
+    }
+
+    /// Lists the reminders of a type, or of one of its actors.
+    ///
+    /// # Errors
+    /// [`Error::Reserved`], [`Error::ReminderNotHosted`] and [`Error::Scheduler`].
+    pub async fn list_reminders(&self, actor_type: String, id: Option<String>) -> Result<Vec<Kept>, Error> {
+        self.reminders(&actor_type)?.list(actor_type, id).await
+    }
+
+    /// Deletes a reminder; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`Error::Reserved`], [`Error::ReminderNotHosted`] and [`Error::DeleteReminder`].
+    pub async fn delete_reminder(&self, actor: &ActorKey, name: String) -> Result<(), Error> {
+        self.reminders(&actor.actor_type)?.delete(actor, name).await
+    }
+
+    /// Deletes all reminders of a type, or of one of its actors.
+    ///
+    /// # Errors
+    /// [`Error::Reserved`], [`Error::ReminderNotHosted`] and [`Error::DeleteReminder`].
+    pub async fn delete_reminders(&self, actor_type: String, id: Option<String>) -> Result<(), Error> {
+        self.reminders(&actor_type)?.delete_all(actor_type, id).await
+    }
+
+    /// Takes reminders that are due; none without a placement service.
+    pub fn due_reminders(&self) -> Option<Arc<dyn Deliver>> {
+        self.runtime.as_ref().map(|runtime| Arc::clone(&runtime.due) as Arc<dyn Deliver>)
+    }
+
+    fn reminders(&self, actor_type: &str) -> Result<&Reminders, Error> {
         allowed(actor_type)?;
-        self.runtime()?.reminders.manage(actor_type, refused)
+        Ok(&self.runtime()?.reminders)
     }
 
     fn runtime(&self) -> Result<&Runtime, Error> {

@@ -31,10 +31,14 @@ pub struct Tick {
 impl Tick {
     /// The data as JSON: bytes are taken for such.
     pub(crate) fn json(&self) -> Option<Box<RawValue>> {
-        let data = self.data.as_ref()?;
-        let bytes = if data.type_url == BYTES { bytes_of(data)? } else { return None };
-        foundation_json::compact(&bytes)
+        json_of(self.data.as_ref()?)
     }
+}
+
+/// Bytes that hold JSON.
+pub(crate) fn json_of(data: &Any) -> Option<Box<RawValue>> {
+    let bytes = if data.type_url == BYTES { bytes_of(data)? } else { return None };
+    foundation_json::compact(&bytes)
 }
 
 /// Bytes as data of a timer or a reminder.

@@ -1,48 +1,43 @@
-//! What the API answers for building blocks that are not there: workflows and jobs.
-//!
-//! Each becomes a crate of its own in time and then leaves here. Contract: surface.md 0.26 and 1.2.
-mod checks;
-mod codes;
-pub mod grpc;
-mod jobs;
-mod table;
-
-use crate::absent::checks::{Captured, Refusal};
-use axum::body::Body;
+//! What the API answers for the building block that is not there: workflows. It becomes a crate of its own and then leaves here.
+//! Contract: surface.md 0.26 and 1.2.
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::on;
-use foundation_endpoint::{Endpoints, read_body};
-use foundation_fault::Fault;
-use std::sync::Arc;
-use table::{ROWS, Row};
+use axum::routing::{MethodRouter, get, post};
+use foundation_endpoint::Endpoints;
+use foundation_fault::{Category, Code, Fault};
+use tonic::{Code as Grpc, Status};
 
-/// The app, as errors name it.
-#[derive(Clone, Debug)]
-pub struct Owner {
-    pub app_id: String,
-    pub namespace: String,
-}
+const VERSIONS: [&str; 3] = ["v1.0-alpha1", "v1.0-beta1", "v1.0"];
+const POSTED: [&str; 6] = [
+    "workflows/{component}/{id}/start",
+    "workflows/{component}/{id}/pause",
+    "workflows/{component}/{id}/resume",
+    "workflows/{component}/{id}/terminate",
+    "workflows/{component}/{id}/purge",
+    "workflows/{component}/{id}/raiseEvent/{event}",
+];
+static NO_PLACEMENT: Code =
+    Code::new(StatusCode::BAD_REQUEST, Grpc::Unavailable, "ERR_ACTOR_NO_PLACEMENT", Category::Actor);
 
-/// The endpoints of all blocks that are not there.
-pub fn endpoints(owner: &Arc<Owner>) -> Endpoints {
-    ROWS.iter().fold(Endpoints::new(), |endpoints, row| {
-        row.versions.iter().fold(endpoints, |endpoints, version| add(endpoints, version, row, Arc::clone(owner)))
+/// The endpoints of workflows.
+pub fn endpoints() -> Endpoints {
+    VERSIONS.into_iter().fold(Endpoints::new(), |endpoints, version| {
+        let add =
+            |endpoints: Endpoints, path, handler: MethodRouter| endpoints.add(version, "workflows", path, handler);
+        let endpoints = add(endpoints, "workflows/{component}/{id}", get(refuse));
+        POSTED.into_iter().fold(endpoints, |endpoints, path| add(endpoints, path, post(refuse)))
     })
 }
 
-fn add(endpoints: Endpoints, version: &'static str, row: &'static Row, owner: Arc<Owner>) -> Endpoints {
-    let handler = async move |body: Body| -> Response { refuse(row, &owner, body).await.into_response() };
-    endpoints.add(version, row.group, row.path, on(row.methods, handler))
+/// Workflows over gRPC.
+pub fn no_placement() -> Status {
+    fault().into()
 }
 
-async fn refuse(row: &Row, owner: &Owner, body: Body) -> Fault {
-    let body = match row.refusal {
-        Refusal::At(refuse) => return refuse(owner, &Captured { body: serde_json::Value::Null }),
-        Refusal::AfterBody { read, .. } => read_body(body).await.map_err(|error| (read.unread)(&error)),
-    };
-    let Refusal::AfterBody { read, refuse } = row.refusal else { return codes::unimplemented() };
-    match body.and_then(|body| (read.decode)(&body)) {
-        Ok(body) => refuse(owner, &Captured { body }),
-        Err(fault) => fault,
-    }
+async fn refuse() -> Response {
+    fault().into_response()
+}
+
+fn fault() -> Fault {
+    Fault::new(&NO_PLACEMENT, "placement service is not configured")
 }

@@ -1,5 +1,5 @@
 //! The sidecar's own endpoints as a client sees them, over both transports.
-use crate::absent::{self, Owner};
+use crate::absent;
 use crate::{About, AppConnection, Component, Facts, Health, Service, Stop, Subscription, endpoints, grpc};
 use axum::Router;
 use axum::body::Body;
@@ -68,8 +68,7 @@ impl World {
         let about = About { app_id: "app".to_owned(), version: "1.18.3", features: Vec::new(), app };
         let service = Service::new(about, health.clone(), Health::new(), Arc::new(Few), Arc::clone(&stop) as _);
         let service = Arc::new(service);
-        let owner = Arc::new(Owner { app_id: "app".to_owned(), namespace: "default".to_owned() });
-        let router = endpoints(Arc::clone(&service)).merge(absent::endpoints(&owner)).into_router(|_| true);
+        let router = endpoints(Arc::clone(&service)).merge(absent::endpoints()).into_router(|_| true);
         Self { router, service, health, stop }
     }
 
@@ -126,13 +125,9 @@ async fn shutdown_has_two_speeds() {
 }
 
 #[tokio::test]
-async fn absent_blocks_look_at_a_request_before_they_refuse_it() {
+async fn workflows_want_a_placement_service() {
     let world = World::new();
-    for (line, body, status, code) in [
-        ("POST /v1.0/jobs/j", r#"{"name": "k"}"#, 400, "DAPR_SCHEDULER_JOB_NAME"),
-        ("POST /v1.0/jobs/j", r#"{"dueTime": "1s"}"#, 500, "DAPR_SCHEDULER_SCHEDULE_JOB"),
-        ("POST /v1.0-beta1/workflows/dapr/w/start", "", 400, "ERR_ACTOR_NO_PLACEMENT"),
-    ] {
+    for (line, body, status, code) in [("POST /v1.0-beta1/workflows/dapr/w/start", "", 400, "ERR_ACTOR_NO_PLACEMENT")] {
         let (got, answer) = world.send(line, body).await;
         assert_eq!((got, answer["errorCode"].as_str()), (status, Some(code)), "{line} {body}");
     }

@@ -2,7 +2,7 @@
 use crate::over_grpc::GrpcApp;
 use crate::over_http::HttpApp;
 use crate::{
-    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Error, EventStatus, GrpcConnection, Health, Protocol,
+    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Error, EventStatus, GrpcConnection, Health, JobEvent, Protocol,
     Subscription, TopicEvent,
 };
 use async_trait::async_trait;
@@ -58,6 +58,12 @@ pub trait Channel: Send + Sync {
     /// # Errors
     /// The app was not reached or answered with an error; [`Error::code`] is its status.
     async fn binding_event(&self, event: &BindingEvent) -> Result<BindingAnswer, Error>;
+
+    /// Tells the app that a job is due. A job that the app does not know is [`EventStatus::Drop`] (protocols.md 3.6).
+    ///
+    /// # Errors
+    /// The app was not reached or answered with an error; [`Error::code`] is its status.
+    async fn job(&self, job: &JobEvent) -> Result<EventStatus, Error>;
 
     /// What the app says of its actors, as it says it; none when it says nothing. gRPC apps register on a stream instead.
     ///

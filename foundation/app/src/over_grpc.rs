@@ -4,6 +4,7 @@ mod connection;
 mod envelopes;
 mod events;
 mod invoke;
+mod jobs;
 mod questions;
 
 pub use connection::GrpcConnection;
@@ -12,8 +13,8 @@ pub use envelopes::topic_event as topic_event_request;
 use crate::connection::Dialer;
 use crate::turn::Turns;
 use crate::{
-    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, Health, Protocol, Subscription,
-    TopicEvent,
+    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, Health, JobEvent, Protocol,
+    Subscription, TopicEvent,
 };
 use async_trait::async_trait;
 use axum::body::Body;
@@ -98,6 +99,11 @@ impl Channel for GrpcApp {
     async fn binding_event(&self, event: &BindingEvent) -> Result<BindingAnswer, Error> {
         self.health.check()?;
         self.caller.binding_event(event).await
+    }
+
+    async fn job(&self, job: &JobEvent) -> Result<EventStatus, Error> {
+        self.health.check()?;
+        self.caller.job(job).await
     }
 
     async fn config(&self) -> Result<Option<Value>, Error> {

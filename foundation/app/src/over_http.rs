@@ -2,6 +2,7 @@
 mod bindings;
 mod events;
 mod invoke;
+mod jobs;
 mod questions;
 
 pub use invoke::AGENT;
@@ -9,8 +10,8 @@ pub use invoke::AGENT;
 use crate::connection::{Broken, Dialer, http1, http2};
 use crate::turn::{MOST_CONNECTIONS, Turn, Turns};
 use crate::{
-    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, GrpcConnection, Health, Protocol,
-    Subscription, TopicEvent,
+    AppOptions, BindingAnswer, BindingEvent, BulkEvent, Channel, Error, EventStatus, GrpcConnection, Health, JobEvent,
+    Protocol, Subscription, TopicEvent,
 };
 use async_trait::async_trait;
 use axum::body::Body;
@@ -139,6 +140,11 @@ impl Channel for HttpApp {
     async fn binding_event(&self, event: &BindingEvent) -> Result<BindingAnswer, Error> {
         self.health.check()?;
         self.caller.binding_event(event).await
+    }
+
+    async fn job(&self, job: &JobEvent) -> Result<EventStatus, Error> {
+        self.health.check()?;
+        self.caller.job(job).await
     }
 
     async fn config(&self) -> Result<Option<Value>, Error> {

@@ -54,6 +54,19 @@ pub fn int32<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error
     whole.ok_or_else(|| D::Error::invalid_value(Unexpected::Other("no such number"), &"a 32-bit integer"))
 }
 
+/// For `deserialize_with`: a 32-bit integer that is not negative, which may be written as a string; `null` is none.
+///
+/// # Errors
+/// Anything else, or a number that is too large.
+pub fn uint32<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(value) = Option::<Value>::deserialize(deserializer)? else { return Ok(None) };
+    let number = match &value {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64().and_then(|number| u32::try_from(number).ok()),
+    };
+    number.map(Some).ok_or_else(|| D::Error::custom("a 32-bit integer that is not negative is expected"))
+}
+
 /// For `deserialize_with`: a 64-bit float, which may be written as a string.
 ///
 /// # Errors

@@ -1,10 +1,12 @@
 //! JSON as Go reads and writes it: what is stored must be the same text, whichever sidecar stored it (protocols.md 7.6).
 mod depth;
 mod members;
+mod protobuf;
 mod repair;
 
 pub use depth::{DEPTH, STACK, TooDeep, check_depth, from_slice};
 pub use members::{Members, list, text};
+pub use protobuf::{of_protobuf, to_protobuf};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;

@@ -5,6 +5,7 @@
 //! Contract: protocols.md 6.
 mod call;
 mod connection;
+mod control;
 mod envelope;
 mod error;
 mod exchange;
@@ -21,6 +22,7 @@ mod target;
 mod unary;
 
 pub use call::{Answer, Head, Origin, Outcome, Payload};
+pub use control::ControlService;
 pub use error::{Error, describe};
 pub use frame::FrameError;
 pub use own::Own;

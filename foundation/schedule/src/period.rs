@@ -47,6 +47,12 @@ impl Period {
         later.timestamp().checked_add(self.time).ok()
     }
 
+    /// Its length, unless that depends on the calendar.
+    pub fn fixed(&self) -> Option<Duration> {
+        let in_days = (self.years, self.months, self.days) != (0, 0, 0);
+        (!in_days).then_some(self.time)
+    }
+
     /// Whether it has no length.
     pub fn is_zero(&self) -> bool {
         *self == Self::default()

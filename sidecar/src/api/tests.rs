@@ -8,7 +8,6 @@ use crate::resources::Current;
 use crate::stopping::{ByApi, Ending};
 use async_trait::async_trait;
 use axum::body::Body;
-use block_host::absent::Owner;
 use block_host::{About, Health};
 use component_api::naming::{Registration, Resolver, Target};
 use component_api::state::{DeleteRequest, Features, GetRequest, Item, SetRequest, Store};
@@ -83,6 +82,7 @@ fn blocks(drain: &Drain) -> Blocks {
         subscriber: Arc::clone(&subscriber),
         current: Current::default(),
         actors: Arc::clone(&actors),
+        scheduler: None,
     };
     let stop = Arc::new(ByApi::new(Ending::default(), drain.clone()));
     let host = block_host::Service::new(About::default(), Health::new(), Health::new(), Arc::new(facts), stop);
@@ -100,7 +100,7 @@ fn blocks(drain: &Drain) -> Blocks {
         conversation: Arc::new(block_conversation::Service::new(live.conversations.clone())),
         telemetry: Arc::new(block_telemetry::Service::new(id(), Metrics::disabled(), Exporter::default())),
         host: Arc::new(host),
-        owner: Arc::new(Owner { app_id: id(), namespace: id() }),
+        job: Arc::new(block_job::Service::new(id(), id(), None)),
     }
 }
 

@@ -1,5 +1,5 @@
 //! From flags to options: what they must look like, and how they belong together.
-use super::{App, Environment, Listen, Log, Mode, Mtls, Options};
+use super::{App, Environment, Listen, Log, Mode, Mtls, Options, Scheduler};
 use foundation_app::{HealthOptions, Protocol};
 use foundation_flags::{Flags, Standing};
 use foundation_metadata::ByteSize;
@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const INIT_ENDPOINTS: [&str; 2] = ["subscribe", "config"];
+/// Variable with a name that has an address for each scheduler.
+const SCHEDULER: &str = "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A";
 const DEFAULT_BODY: usize = 4 << 20;
 const DEFAULT_HEADERS: usize = 4 << 10;
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
@@ -61,6 +63,7 @@ pub(super) fn options(flags: &Flags, environment: Environment) -> Result<Options
         read_buffer_size,
         placement: placement(flags),
         dissemination_timeout: flags.duration("actors-disseminate-timeout"),
+        scheduler: scheduler(flags, &environment),
         mtls: flags.bool("enable-mtls").then(|| mtls(flags, &environment)),
         grace: u64::try_from(seconds).map_or(DEFAULT_GRACE, Duration::from_secs),
         block_shutdown: given(flags, "dapr-block-shutdown-duration").map(|name| flags.duration(name)),
@@ -77,6 +80,18 @@ fn placement(flags: &Flags) -> Vec<String> {
     let older = older.strip_prefix("placement:").unwrap_or(older);
     let text = Some(flags.text("placement-host-address")).filter(|text| !text.is_empty()).unwrap_or(older);
     split(text.trim().trim_matches(['"', '\''])).into_iter().filter(|address| !address.is_empty()).collect()
+}
+
+/// Without the flag the variable counts. Blanks and quotes alone are no address.
+fn scheduler(flags: &Flags, environment: &Environment) -> Scheduler {
+    let given = flags.list("scheduler-host-address");
+    let fallback = || environment.filled(SCHEDULER).map(|name| vec![name.to_owned()]).unwrap_or_default();
+    let texts = if flags.is_given("scheduler-host-address") { given } else { fallback() };
+    let addresses = texts.iter().flat_map(|text| split(text.trim().trim_matches(['"', '\''])));
+    Scheduler {
+        addresses: addresses.filter(|address| !address.is_empty()).collect(),
+        streams: usize::try_from(flags.int("scheduler-job-streams")).unwrap_or_default().max(1),
+    }
 }
 
 /// A flag counts before the environment.

@@ -3,7 +3,6 @@ use foundation_flags::Kind::{self, Bool, Duration, Int, List, Text};
 use foundation_flags::Standing::{Absent, Current, Deprecated};
 use foundation_flags::{Flag, Standing};
 
-const JOBS: Standing = Absent("jobs");
 const IDENTITY: Standing = Absent("tokens of sentry");
 const KUBERNETES: Standing = Absent("Kubernetes mode");
 const PROFILING: Standing = Absent("profiling");
@@ -51,8 +50,8 @@ pub(crate) static FLAGS: &[Flag] = &[
     absent("sentry-request-jwt-audiences", List, "", IDENTITY, "audiences of requested tokens"),
     flag("enable-mtls", Bool, "false", "encrypt calls between sidecars"),
     flag("placement-host-address", Text, "", "addresses of the placement service, between commas"),
-    absent("scheduler-host-address", List, "", JOBS, "addresses of the scheduler"),
-    absent("scheduler-job-streams", Int, "3", JOBS, "streams to each scheduler"),
+    flag("scheduler-host-address", List, "", "addresses of the scheduler, between commas"),
+    flag("scheduler-job-streams", Int, "3", "streams to each scheduler"),
     flag("actors-disseminate-timeout", Duration, "30s", "longest dissemination of actor placement"),
     deprecated("actors-service", Text, "", "flag no longer has any effect"),
     deprecated("reminders-service", Text, "", "flag no longer has any effect"),

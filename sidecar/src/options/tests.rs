@@ -74,8 +74,15 @@ fn wrong_command_lines_say_what_is_wrong() {
 
 #[test]
 fn flags_of_absent_parts_are_named_once() {
-    let options = read(&["--placement-host-address=\"\"", "--enable-mtls=false", "--scheduler-host-address=a:1,b:2"]);
-    assert_eq!(options.unwrap().warnings, ["jobs: not in this build yet; --scheduler-host-address ignored"]);
+    let options = read(&[
+        "--placement-host-address=\"\"",
+        "--enable-mtls=false",
+        "--profile-port=1",
+        "--scheduler-host-address=a:1,b:2",
+    ]);
+    let options = options.unwrap();
+    assert_eq!(options.warnings, ["profiling: not in this build yet; --profile-port ignored"]);
+    assert_eq!((options.scheduler.addresses, options.scheduler.streams), (vec!["a:1".to_owned(), "b:2".to_owned()], 3));
 }
 
 #[test]

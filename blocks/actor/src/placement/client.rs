@@ -1,8 +1,9 @@
 //! The client of the placement service: one stream after the other, as long as the sidecar lives.
 use super::Placement;
-use super::connection::Service;
+use super::connection;
 use super::session::Session;
 use crate::hosts::Hosts;
+use foundation_peer::ControlService;
 use foundation_telemetry::Metrics;
 use rand::Rng;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ impl Report {
 
 /// Keeps this sidecar in step with the placement service.
 pub(crate) struct Client {
-    pub(crate) service: Service,
+    pub(crate) service: ControlService,
     pub(crate) report: Report,
     pub(crate) placement: Arc<Placement>,
     pub(crate) hosts: Arc<Hosts>,
@@ -70,7 +71,7 @@ impl Client {
             tracing::info!(target: SCOPE, "Reporting initial host to placement service with initial types {entities:?}");
         }
         reports.send(self.report.of(entities)).await.ok();
-        let (address, orders) = match self.service.open(attempt, waiting).await {
+        let (address, orders) = match connection::open(&self.service, attempt, waiting).await {
             Ok(opened) => opened,
             Err(reason) => return pause(&reason).await,
         };

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use block_actor::{Options, PlacementService, Service, endpoints, internal_routes};
+use block_actor::{Options, Service, endpoints, internal_routes};
 use bytes::Bytes;
 use component_api::{Error, Instance, Live, Properties, Result, naming, state};
 use component_in_memory::InMemoryStore;
@@ -134,7 +134,7 @@ impl Sidecar {
         let stores = Live::default();
         add_store(&stores, store());
         let service = placement.map(|placement| vec![placement.address.clone()]);
-        let service = service.map(|addresses| PlacementService { addresses, identity: None });
+        let service = service.map(|addresses| foundation_peer::ControlService { addresses, identity: None });
         let options = Options { placement: service, dissemination_timeout: Duration::from_secs(30), ..options };
         let service = Arc::new(Service::new(options, &peers, stores.clone(), &drain));
         listen(internal, internal_routes(Arc::clone(&service), 1 << 20), &drain);

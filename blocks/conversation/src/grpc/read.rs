@@ -3,9 +3,9 @@ use crate::model::{
     Assistant, Content, Converse, ConverseTexts, Function, FunctionCall, Input, Message, Speech, Text, TextInput, Tool,
     ToolAnswer, ToolCall,
 };
-use prost_types::value::Kind;
-use prost_types::{Struct, Value as WireValue};
-use serde_json::{Map, Number, Value};
+use foundation_json::of_protobuf;
+use prost_types::Struct;
+use serde_json::{Map, Value};
 use wire::runtime::v1;
 use wire::runtime::v1::conversation_message::MessageTypes;
 use wire::runtime::v1::conversation_tool_calls::ToolTypes as CallTypes;
@@ -96,28 +96,5 @@ impl From<v1::ConversationTools> for Tool {
 }
 
 fn members(message: Struct) -> Map<String, Value> {
-    message.fields.into_iter().map(|(name, value)| (name, json(value))).collect()
-}
-
-/// A number that is none in JSON becomes null; whole ones are written without a fraction.
-fn json(value: WireValue) -> Value {
-    match value.kind {
-        None | Some(Kind::NullValue(_)) => Value::Null,
-        Some(Kind::NumberValue(number)) => self::number(number),
-        Some(Kind::StringValue(text)) => Value::String(text),
-        Some(Kind::BoolValue(is)) => Value::Bool(is),
-        Some(Kind::StructValue(message)) => Value::Object(members(message)),
-        Some(Kind::ListValue(list)) => list.values.into_iter().map(json).collect(),
-    }
-}
-
-/// Beyond this not every whole number is a 64-bit float.
-const WHOLE: f64 = 9_007_199_254_740_992.0;
-
-#[allow(clippy::cast_possible_truncation)] // It is whole and small enough.
-fn number(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() <= WHOLE {
-        return Value::from(number as i64);
-    }
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
+    message.fields.into_iter().map(|(name, value)| (name, of_protobuf(value))).collect()
 }

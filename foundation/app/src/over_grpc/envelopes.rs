@@ -3,14 +3,12 @@ use crate::{BulkEntry, BulkEvent, BulkPayload, Envelope, Error, TopicEvent};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use prost_types::value::Kind;
-use prost_types::{ListValue, Struct};
+use foundation_json::to_protobuf;
+use prost_types::Struct;
 use serde_json::Value;
 use wire::runtime::v1::topic_event_bulk_request_entry::Event;
 use wire::runtime::v1::{TopicEventBulkRequest, TopicEventBulkRequestEntry, TopicEventCeRequest, TopicEventRequest};
 
-/// Levels of an attribute: decoders of Protocol Buffers take a hundred messages, and each level is two or three.
-const LEVELS: usize = 32;
 const UNEXPECTED: &str = "unexpected data type encountered in envelope";
 
 /// Attributes that have a field of their own.
@@ -110,25 +108,7 @@ fn data(envelope: &Envelope) -> Result<Bytes, Error> {
 
 fn extensions(envelope: &Envelope) -> Struct {
     let others = envelope.iter().filter(|(name, _)| !FIELDS.contains(&name.as_str()));
-    Struct { fields: others.map(|(name, value)| (name.clone(), protobuf(value, LEVELS))).collect() }
-}
-
-/// What is below `levels` is null.
-fn protobuf(value: &Value, levels: usize) -> prost_types::Value {
-    let kind = match value {
-        Value::Array(_) | Value::Object(_) if levels == 0 => Kind::NullValue(0),
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(value) => Kind::BoolValue(*value),
-        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
-        Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(items) => {
-            Kind::ListValue(ListValue { values: items.iter().map(|item| protobuf(item, levels - 1)).collect() })
-        }
-        Value::Object(members) => Kind::StructValue(Struct {
-            fields: members.iter().map(|(name, value)| (name.clone(), protobuf(value, levels - 1))).collect(),
-        }),
-    };
-    prost_types::Value { kind: Some(kind) }
+    Struct { fields: others.map(|(name, value)| (name.clone(), to_protobuf(value))).collect() }
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 //! What the Dapr service delegates to.
-use block_host::absent::Owner;
 use std::sync::Arc;
 
 /// The building blocks behind the service.
@@ -16,6 +15,6 @@ pub struct Blocks {
     pub conversation: Arc<block_conversation::Service>,
     pub actors: Arc<block_actor::Service>,
     pub telemetry: Arc<block_telemetry::Service>,
+    pub job: Arc<block_job::Service>,
     pub host: Arc<block_host::Service>,
-    pub owner: Arc<Owner>,
 }

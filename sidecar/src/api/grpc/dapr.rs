@@ -2,7 +2,7 @@
 use super::blocks::Blocks;
 use super::described::described;
 use block_crypto::subtle;
-use block_host::absent::grpc as absent;
+use block_host::absent;
 use block_host::grpc as host;
 use tonic::{Request, Response, Status, Streaming};
 use wire::common::v1 as common;
@@ -105,25 +105,27 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn register_actor_reminder(&self, request: Request<v1::RegisterActorReminderRequest>) -> Reply<()> {
-        block_actor::register_actor_reminder(&self.blocks.actors, request.into_inner()).map(Response::new)
+        block_actor::register_actor_reminder(&self.blocks.actors, request.into_inner()).await.map(Response::new)
     }
 
     async fn unregister_actor_reminder(&self, request: Request<v1::UnregisterActorReminderRequest>) -> Reply<()> {
-        block_actor::unregister_actor_reminder(&self.blocks.actors, request.get_ref()).map(Response::new)
+        block_actor::unregister_actor_reminder(&self.blocks.actors, request.into_inner()).await.map(Response::new)
     }
 
     async fn unregister_actor_reminders_by_type(
         &self,
         request: Request<v1::UnregisterActorRemindersByTypeRequest>,
     ) -> Reply<v1::UnregisterActorRemindersByTypeResponse> {
-        block_actor::unregister_actor_reminders_by_type(&self.blocks.actors, request.get_ref()).map(Response::new)
+        block_actor::unregister_actor_reminders_by_type(&self.blocks.actors, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn list_actor_reminders(
         &self,
         request: Request<v1::ListActorRemindersRequest>,
     ) -> Reply<v1::ListActorRemindersResponse> {
-        block_actor::list_actor_reminders(&self.blocks.actors, request.get_ref()).map(Response::new)
+        block_actor::list_actor_reminders(&self.blocks.actors, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_actor_state(&self, request: Request<v1::GetActorStateRequest>) -> Reply<v1::GetActorStateResponse> {
@@ -134,7 +136,7 @@ impl v1::dapr_server::Dapr for Dapr {
         &self,
         request: Request<v1::GetActorReminderRequest>,
     ) -> Reply<v1::GetActorReminderResponse> {
-        block_actor::get_actor_reminder(&self.blocks.actors, request.get_ref()).map(Response::new)
+        block_actor::get_actor_reminder(&self.blocks.actors, request.into_inner()).await.map(Response::new)
     }
 
     async fn execute_actor_state_transaction(
@@ -339,49 +341,53 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn schedule_job_alpha1(&self, request: Request<v1::ScheduleJobRequest>) -> Reply<v1::ScheduleJobResponse> {
-        Err(absent::schedule_job(&self.blocks.owner, request.into_inner()))
+        block_job::schedule_job(&self.blocks.job, request.into_inner()).await.map(Response::new)
     }
 
     async fn schedule_job(&self, request: Request<v1::ScheduleJobRequest>) -> Reply<v1::ScheduleJobResponse> {
-        Err(absent::schedule_job(&self.blocks.owner, request.into_inner()))
+        block_job::schedule_job(&self.blocks.job, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_job_alpha1(&self, request: Request<v1::GetJobRequest>) -> Reply<v1::GetJobResponse> {
-        Err(absent::get_job(&self.blocks.owner, &request.into_inner().name))
+        block_job::get_job(&self.blocks.job, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Reply<v1::GetJobResponse> {
-        Err(absent::get_job(&self.blocks.owner, &request.into_inner().name))
+        block_job::get_job(&self.blocks.job, request.into_inner()).await.map(Response::new)
     }
 
     async fn delete_job_alpha1(&self, request: Request<v1::DeleteJobRequest>) -> Reply<v1::DeleteJobResponse> {
-        Err(absent::delete_job(&self.blocks.owner, &request.into_inner().name))
+        block_job::delete_job(&self.blocks.job, request.into_inner()).await.map(Response::new)
     }
 
     async fn delete_job(&self, request: Request<v1::DeleteJobRequest>) -> Reply<v1::DeleteJobResponse> {
-        Err(absent::delete_job(&self.blocks.owner, &request.into_inner().name))
+        block_job::delete_job(&self.blocks.job, request.into_inner()).await.map(Response::new)
     }
 
     async fn delete_jobs_by_prefix_alpha1(
         &self,
-        _: Request<v1::DeleteJobsByPrefixRequestAlpha1>,
+        request: Request<v1::DeleteJobsByPrefixRequestAlpha1>,
     ) -> Reply<v1::DeleteJobsByPrefixResponseAlpha1> {
-        Err(absent::delete_jobs(&self.blocks.owner))
+        block_job::delete_jobs_by_prefix(&self.blocks.job, request.into_inner().name_prefix).await?;
+        Ok(Response::new(v1::DeleteJobsByPrefixResponseAlpha1 {}))
     }
 
     async fn delete_jobs_by_prefix(
         &self,
-        _: Request<v1::DeleteJobsByPrefixRequest>,
+        request: Request<v1::DeleteJobsByPrefixRequest>,
     ) -> Reply<v1::DeleteJobsByPrefixResponse> {
-        Err(absent::delete_jobs(&self.blocks.owner))
+        block_job::delete_jobs_by_prefix(&self.blocks.job, request.into_inner().name_prefix).await?;
+        Ok(Response::new(v1::DeleteJobsByPrefixResponse {}))
     }
 
     async fn list_jobs_alpha1(&self, _: Request<v1::ListJobsRequestAlpha1>) -> Reply<v1::ListJobsResponseAlpha1> {
-        Err(absent::list_jobs(&self.blocks.owner))
+        let jobs = block_job::list_jobs(&self.blocks.job).await?;
+        Ok(Response::new(v1::ListJobsResponseAlpha1 { jobs }))
     }
 
     async fn list_jobs(&self, _: Request<v1::ListJobsRequest>) -> Reply<v1::ListJobsResponse> {
-        Err(absent::list_jobs(&self.blocks.owner))
+        let jobs = block_job::list_jobs(&self.blocks.job).await?;
+        Ok(Response::new(v1::ListJobsResponse { jobs }))
     }
 
     async fn converse_alpha1(&self, request: Request<v1::ConversationRequest>) -> Reply<v1::ConversationResponse> {

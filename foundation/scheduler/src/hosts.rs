@@ -1,0 +1,219 @@
+//! Which schedulers there are, and the streams to each of them.
+use crate::stream::{Deliver, Stream};
+use crate::wanted::Wanted;
+use foundation_drain::Drain;
+use foundation_peer::ControlService;
+use futures_util::future::join_all;
+use rand::Rng;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+use tonic::{Code, Status, Streaming};
+use wire::scheduler::v1::scheduler_client::SchedulerClient;
+use wire::scheduler::v1::{WatchHostsRequest, WatchHostsResponse};
+
+const SCOPE: &str = "dapr.runtime.scheduler";
+/// Pause before another try, in milliseconds.
+const PAUSE: std::ops::Range<u64> = 500..1500;
+
+/// What a client is made with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub service: ControlService,
+    /// To each scheduler.
+    pub streams: usize,
+    pub app_id: String,
+    pub namespace: String,
+}
+
+/// The client of the schedulers.
+pub struct Client {
+    options: Options,
+    /// Those that are known, with a connection to each.
+    hosts: watch::Sender<Vec<(String, Channel)>>,
+    turn: AtomicUsize,
+    wanted: watch::Sender<Wanted>,
+    /// Streams that are open, by address.
+    open: Mutex<BTreeMap<String, usize>>,
+    drain: Drain,
+}
+
+impl Client {
+    /// Streams are tasks of the drain.
+    pub fn new(options: Options, drain: &Drain) -> Self {
+        Self {
+            options,
+            hosts: watch::Sender::new(Vec::new()),
+            turn: AtomicUsize::new(0),
+            wanted: watch::Sender::new(Wanted::default()),
+            open: Mutex::default(),
+            drain: drain.clone(),
+        }
+    }
+
+    /// Changes which jobs are taken; those in work are finished.
+    pub fn want(&self, change: impl FnOnce(&mut Wanted)) {
+        self.wanted.send_if_modified(|wanted| {
+            let old = wanted.clone();
+            change(wanted);
+            *wanted != old
+        });
+    }
+
+    /// Addresses of the schedulers that a stream is open to.
+    pub fn connected(&self) -> Vec<String> {
+        self.open().keys().cloned().collect()
+    }
+
+    /// Resolves when a scheduler has told which ones there are.
+    pub async fn until_known(&self) {
+        self.hosts.subscribe().wait_for(|hosts| !hosts.is_empty()).await.ok();
+    }
+
+    /// Follows the schedulers; ends only when it is dropped.
+    pub async fn run(&self, deliver: Arc<dyn Deliver>) {
+        let first = rand::rng().random_range(0..self.options.service.addresses.len().max(1));
+        for attempt in first.. {
+            let Err(reason) = self.follow(attempt, &deliver).await;
+            tracing::warn!(target: SCOPE, "Lost the scheduler: {reason}. Reconnecting...");
+            pause().await;
+        }
+    }
+
+    /// The connection to the scheduler whose turn it is; waits until one is known.
+    pub(crate) async fn next_host(&self) -> Result<Channel, Status> {
+        let mut hosts = self.hosts.subscribe();
+        let known = hosts.wait_for(|hosts| !hosts.is_empty()).await;
+        let known = known.map_err(|_| Status::unavailable("the sidecar is ending"))?;
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % known.len();
+        Ok(known[turn].1.clone())
+    }
+
+    /// Follows one scheduler, which tells of all, as long as it is there.
+    async fn follow(&self, attempt: usize, deliver: &Arc<dyn Deliver>) -> Result<std::convert::Infallible, String> {
+        let (address, channel) = self.options.service.connect(attempt).await?;
+        tracing::debug!(target: SCOPE, "Connected to scheduler {address}");
+        let watched = SchedulerClient::new(channel).watch_hosts(WatchHostsRequest {}).await;
+        let mut told = match watched {
+            Ok(told) => told.into_inner(),
+            // An old scheduler knows nothing of others.
+            Err(status) if status.code() == Code::Unimplemented => {
+                return self.stream_from(self.options.service.addresses.clone(), deliver).await;
+            }
+            Err(status) => return Err(foundation_peer::describe(&status)),
+        };
+        let mut hosts = next(&mut told).await?;
+        loop {
+            hosts = tokio::select! {
+                next = next(&mut told) => next?,
+                never = self.stream_from(hosts, deliver) => return never,
+            };
+        }
+    }
+
+    async fn stream_from(
+        &self,
+        hosts: Vec<String>,
+        deliver: &Arc<dyn Deliver>,
+    ) -> Result<std::convert::Infallible, String> {
+        tracing::info!(target: SCOPE, "Schedulers: {}", hosts.join(", "));
+        let service = &self.options.service;
+        self.hosts.send_replace(hosts.iter().map(|host| (host.clone(), service.lazily(host))).collect());
+        let streams = hosts.iter().flat_map(|host| (0..self.options.streams.max(1)).map(|_| host.clone()));
+        join_all(streams.map(|host| self.keep_stream(host, deliver))).await;
+        Err("no scheduler is left".to_owned())
+    }
+
+    /// Keeps a stream open while there is something to take, and opens another one when that changes.
+    async fn keep_stream(&self, host: String, deliver: &Arc<dyn Deliver>) {
+        let mut wanted = self.wanted.subscribe();
+        loop {
+            let now = wanted.borrow_and_update().clone();
+            if now.is_empty() {
+                if wanted.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            tokio::select! {
+                _ = wanted.changed() => {}
+                reason = self.stream(&host, &now, deliver) => {
+                    tracing::warn!(target: SCOPE, "Stream to scheduler {host} has ended: {reason}. Reconnecting...");
+                    pause().await;
+                }
+            }
+        }
+    }
+
+    /// One stream, to its end. Whoever gives up waiting stops it; it finishes what it has begun.
+    async fn stream(&self, host: &str, wanted: &Wanted, deliver: &Arc<dyn Deliver>) -> String {
+        let channel = match self.options.service.connect_by_name(host).await {
+            Ok(channel) => channel,
+            Err(reason) => return reason,
+        };
+        let _open = Open::new(self, host);
+        let first = wanted.request(&self.options.app_id, &self.options.namespace);
+        let stream = Stream { deliver: Arc::clone(deliver), drain: self.drain.clone() };
+        let stopping = self.drain.token().child_token();
+        let _stop = stopping.clone().drop_guard();
+        let (sender, ended) = oneshot::channel();
+        self.drain.spawn(async move { run(stream, channel, first, stopping, sender).await });
+        ended.await.unwrap_or_else(|_| "it was given up".to_owned())
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn run(
+    stream: Stream,
+    channel: Channel,
+    first: wire::scheduler::v1::WatchJobsRequest,
+    stopping: CancellationToken,
+    ended: oneshot::Sender<String>,
+) {
+    let reason = stream.run(channel, first, &stopping).await.err();
+    ended.send(reason.unwrap_or_else(|| "it was stopped".to_owned())).ok();
+}
+
+/// A stream that counts as open as long as this lives.
+struct Open<'a> {
+    client: &'a Client,
+    host: String,
+}
+
+impl<'a> Open<'a> {
+    fn new(client: &'a Client, host: &str) -> Self {
+        *client.open().entry(host.to_owned()).or_default() += 1;
+        Self { client, host: host.to_owned() }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let mut open = self.client.open();
+        let left = open.get(&self.host).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            open.remove(&self.host);
+        } else {
+            open.insert(self.host.clone(), left);
+        }
+    }
+}
+
+async fn next(told: &mut Streaming<WatchHostsResponse>) -> Result<Vec<String>, String> {
+    let message = told.message().await.map_err(|status| foundation_peer::describe(&status))?;
+    let message = message.ok_or_else(|| "it has ended".to_owned())?;
+    Ok(message.hosts.into_iter().map(|host| host.address).collect())
+}
+
+async fn pause() {
+    let pause = rand::rng().random_range(PAUSE);
+    sleep(Duration::from_millis(pause)).await;
+}

@@ -1,0 +1,105 @@
+//! A stream on which a scheduler tells of jobs that are due.
+use async_trait::async_trait;
+use foundation_drain::{Drain, isolated};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
+use tonic::transport::Channel;
+use wire::scheduler::v1::scheduler_client::SchedulerClient;
+use wire::scheduler::v1::watch_jobs_request::WatchJobRequestType;
+use wire::scheduler::v1::{WatchJobsRequest, WatchJobsRequestResult, WatchJobsRequestResultStatus, WatchJobsResponse};
+
+/// Jobs of a stream that are delivered at the same time; as many as a scheduler has workers.
+const MOST: usize = 2048;
+const ALL: u32 = 2048;
+/// How long what is in work may take when a stream is to end: the scheduler hands out more jobs as long as it is open.
+const HANDOVER: Duration = Duration::from_secs(5);
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Results that wait to be sent.
+const RESULTS: usize = 256;
+
+/// What became of a job that was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Success,
+    /// The scheduler follows the job's failure policy.
+    Failed,
+}
+
+/// Takes jobs that are due.
+#[async_trait]
+pub trait Deliver: Send + Sync {
+    /// Hands a job out, and says what became of it.
+    async fn deliver(&self, job: WatchJobsResponse) -> Outcome;
+}
+
+/// One stream to one scheduler.
+pub(crate) struct Stream {
+    pub(crate) deliver: Arc<dyn Deliver>,
+    pub(crate) drain: Drain,
+}
+
+impl Stream {
+    /// Takes jobs until it is told to stop, or the stream breaks; what is in work is finished first. Returns why it broke.
+    pub(crate) async fn run(
+        &self,
+        channel: Channel,
+        first: WatchJobsRequest,
+        stopping: &CancellationToken,
+    ) -> Result<(), String> {
+        let (results, waiting) = mpsc::channel(RESULTS);
+        results.send(first).await.ok();
+        let mut client = SchedulerClient::new(channel).max_decoding_message_size(usize::MAX);
+        let opened = stopping.run_until_cancelled(client.watch_jobs(ReceiverStream::new(waiting))).await;
+        let Some(opened) = opened else { return Ok(()) };
+        let mut jobs = opened.map_err(|status| foundation_peer::describe(&status))?.into_inner();
+        let room = Arc::new(Semaphore::new(MOST));
+        let taken = stopping.run_until_cancelled(self.take(&mut jobs, &results, &room)).await;
+        let Some(taken) = taken else {
+            // The stream stays open for the results of what is in work.
+            timeout(HANDOVER, room.acquire_many(ALL)).await.ok();
+            drop(results);
+            timeout(GOODBYE, read_on(&mut jobs)).await.ok();
+            return Ok(());
+        };
+        taken
+    }
+
+    async fn take(
+        &self,
+        jobs: &mut Streaming<WatchJobsResponse>,
+        results: &mpsc::Sender<WatchJobsRequest>,
+        room: &Arc<Semaphore>,
+    ) -> Result<(), String> {
+        while let Some(job) = jobs.message().await.map_err(|status| foundation_peer::describe(&status))? {
+            let Ok(room) = Arc::clone(room).acquire_owned().await else { break };
+            let (deliver, results) = (Arc::clone(&self.deliver), results.clone());
+            self.drain.spawn(async move {
+                let id = job.id;
+                // A panic is a failure like any other.
+                let outcome = isolated(async move { deliver.deliver(job).await }).await.unwrap_or(Outcome::Failed);
+                results.send(result(id, outcome)).await.ok();
+                drop(room);
+            });
+        }
+        Err("the stream has ended".to_owned())
+    }
+}
+
+/// Waits for the scheduler's end of a stream, whose results it has read by then. Jobs that it still sends come again.
+async fn read_on(jobs: &mut Streaming<WatchJobsResponse>) {
+    while let Ok(Some(_)) = jobs.message().await {}
+}
+
+fn result(id: u64, outcome: Outcome) -> WatchJobsRequest {
+    let status = match outcome {
+        Outcome::Success => WatchJobsRequestResultStatus::Success,
+        Outcome::Failed => WatchJobsRequestResultStatus::Failed,
+    };
+    let result = WatchJobsRequestResult { id, status: status.into() };
+    WatchJobsRequest { watch_job_request_type: Some(WatchJobRequestType::Result(result)) }
+}
