@@ -45,7 +45,7 @@ impl Facts for Sources {
     }
 
     fn schedulers(&self) -> Vec<String> {
-        self.scheduler.as_ref().map(|scheduler| scheduler.connected()).unwrap_or_default()
+        self.scheduler.as_ref().map(|scheduler| scheduler.addresses()).unwrap_or_default()
     }
 
     fn http_endpoints(&self) -> Vec<String> {

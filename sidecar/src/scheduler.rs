@@ -24,6 +24,7 @@ pub(crate) fn client(
     drain: &Drain,
 ) -> anyhow::Result<Option<Arc<Client>>> {
     if options.scheduler.addresses.is_empty() {
+        tracing::warn!(target: "dapr.runtime.scheduler", "No scheduler host addresses provided. Scheduler disabled: no jobs and no reminders without --scheduler-host-address");
         return Ok(None);
     }
     let service = service(options, identity, SCHEDULER, options.scheduler.addresses.clone())?;

@@ -9,6 +9,7 @@ mod dapr;
 mod ending;
 mod http2;
 mod invocation;
+mod jobs;
 mod malformed;
 mod pressure;
 mod reload;

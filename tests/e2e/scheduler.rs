@@ -26,21 +26,21 @@ const ENOUGH: [usize; 3] = [40, 150, 400];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running scheduler; it is killed when dropped.
-struct Scheduler {
+pub(crate) struct Scheduler {
     child: Child,
     folder: TempDir,
     ports: [u16; 4],
 }
 
 impl Scheduler {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (folder, ports) = (tempfile::tempdir().unwrap(), [0; 4].map(|_| free_port()));
         let scheduler = Self { child: spawn(&folder, ports), folder, ports };
         scheduler.ready().await;
         scheduler
     }
 
-    async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.kill();
         self.child = spawn(&self.folder, self.ports);
         self.ready().await;
@@ -58,6 +58,11 @@ impl Scheduler {
             answer.is_ok_and(|(status, _)| status == StatusCode::OK)
         };
         until("the scheduler is ready", is_ready).await;
+    }
+
+    /// Where sidecars find it.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports[0])
     }
 
     fn client(&self) -> SchedulerClient<Channel> {

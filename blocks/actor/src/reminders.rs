@@ -17,7 +17,8 @@ use wire::scheduler::v1::{
     NamedJob, ScheduleJobRequest, TargetActorReminder,
 };
 
-const ABSENT: &str = "reminder scheduler is not configured; start the sidecar with --scheduler-host-address";
+/// In Dapr's words; the log says at the start which flag is missing.
+const ABSENT: &str = "scheduler clients are disabled";
 
 /// A reminder to be made. Times are as they were written.
 #[derive(Clone, Debug, Default)]
@@ -113,12 +114,12 @@ impl Reminders {
     /// # Errors
     /// [`Error::ReminderNotHosted`], [`Error::NoReminder`] and [`Error::GetReminder`].
     pub(crate) async fn get(&self, actor: ActorKey, name: String) -> Result<Kept, Error> {
-        let scheduler = self.scheduler(&actor.actor_type, Error::GetReminder)?;
+        let scheduler = self.scheduler(&actor.actor_type, not_read)?;
         let request = GetJobRequest { name: name.clone(), metadata: Some(self.metadata(&actor)) };
         match scheduler.get(request).await {
             Ok(found) => Ok(kept(actor, name, found.job.unwrap_or_default())),
             Err(status) if status.code() == Code::NotFound => Err(Error::NoReminder(name)),
-            Err(status) => Err(Error::GetReminder(format!("failed to get job due to: {}", describe(&status)))),
+            Err(status) => Err(not_read(describe(&status))),
         }
     }
 
@@ -175,6 +176,11 @@ impl Reminders {
             concurrency_key: None,
         }
     }
+}
+
+/// In Dapr's words.
+fn not_read(reason: String) -> Error {
+    Error::GetReminder(format!("api error: code = Internal desc = failed to get job due to: {reason}"))
 }
 
 /// The schedule and the repetitions of a period, which must not depend on the calendar.

@@ -83,6 +83,7 @@ impl Service {
         self.store_changed().await;
         let hosts = Arc::clone(&runtime.hosts);
         self.drain.spawn_until_stopped(async move { hosts.watch_idle().await });
+        tracing::info!(target: SCOPE, "Using Scheduler service for reminders.");
         let reminders = Arc::clone(&runtime.reminders);
         self.drain.spawn_until_stopped(async move { reminders.follow().await });
         let (client, leaving) = (Arc::clone(&runtime.client), runtime.leaving.clone());

@@ -5,9 +5,8 @@ use foundation_drain::Drain;
 use foundation_peer::ControlService;
 use futures_util::future::join_all;
 use rand::Rng;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
@@ -38,8 +37,6 @@ pub struct Client {
     hosts: watch::Sender<Vec<(String, Channel)>>,
     turn: AtomicUsize,
     wanted: watch::Sender<Wanted>,
-    /// Streams that are open, by address.
-    open: Mutex<BTreeMap<String, usize>>,
     drain: Drain,
 }
 
@@ -51,7 +48,6 @@ impl Client {
             hosts: watch::Sender::new(Vec::new()),
             turn: AtomicUsize::new(0),
             wanted: watch::Sender::new(Wanted::default()),
-            open: Mutex::default(),
             drain: drain.clone(),
         }
     }
@@ -65,9 +61,9 @@ impl Client {
         });
     }
 
-    /// Addresses of the schedulers that a stream is open to.
-    pub fn connected(&self) -> Vec<String> {
-        self.open().keys().cloned().collect()
+    /// Addresses of the schedulers, as one of them told last.
+    pub fn addresses(&self) -> Vec<String> {
+        self.hosts.borrow().iter().map(|(address, _)| address.clone()).collect()
     }
 
     /// Resolves when a scheduler has told which ones there are.
@@ -121,7 +117,7 @@ impl Client {
         hosts: Vec<String>,
         deliver: &Arc<dyn Deliver>,
     ) -> Result<std::convert::Infallible, String> {
-        tracing::info!(target: SCOPE, "Schedulers: {}", hosts.join(", "));
+        tracing::info!(target: SCOPE, "Connected and received scheduler hosts addresses: {hosts:?}");
         let service = &self.options.service;
         self.hosts.send_replace(hosts.iter().map(|host| (host.clone(), service.lazily(host))).collect());
         let streams = hosts.iter().flat_map(|host| (0..self.options.streams.max(1)).map(|_| host.clone()));
@@ -156,7 +152,6 @@ impl Client {
             Ok(channel) => channel,
             Err(reason) => return reason,
         };
-        let _open = Open::new(self, host);
         let first = wanted.request(&self.options.app_id, &self.options.namespace);
         let stream = Stream { deliver: Arc::clone(deliver), drain: self.drain.clone() };
         let stopping = self.drain.token().child_token();
@@ -164,10 +159,6 @@ impl Client {
         let (sender, ended) = oneshot::channel();
         self.drain.spawn(async move { run(stream, channel, first, stopping, sender).await });
         ended.await.unwrap_or_else(|_| "it was given up".to_owned())
-    }
-
-    fn open(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,31 +171,6 @@ async fn run(
 ) {
     let reason = stream.run(channel, first, &stopping).await.err();
     ended.send(reason.unwrap_or_else(|| "it was stopped".to_owned())).ok();
-}
-
-/// A stream that counts as open as long as this lives.
-struct Open<'a> {
-    client: &'a Client,
-    host: String,
-}
-
-impl<'a> Open<'a> {
-    fn new(client: &'a Client, host: &str) -> Self {
-        *client.open().entry(host.to_owned()).or_default() += 1;
-        Self { client, host: host.to_owned() }
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        let mut open = self.client.open();
-        let left = open.get(&self.host).map_or(0, |count| count.saturating_sub(1));
-        if left == 0 {
-            open.remove(&self.host);
-        } else {
-            open.insert(self.host.clone(), left);
-        }
-    }
 }
 
 async fn next(told: &mut Streaming<WatchHostsResponse>) -> Result<Vec<String>, String> {

@@ -76,7 +76,7 @@ async fn without_a_placement_service_there_are_no_actors() {
 #[tokio::test]
 async fn reminders_say_what_they_lack() {
     let (_placement, sidecar) = alone().await;
-    let lacking = "reminder scheduler is not configured; start the sidecar with --scheduler-host-address";
+    let lacking = "scheduler clients are disabled";
     let lacking = fault("ERR_ACTOR_REMINDER_CREATE", &format!("error creating actor reminder: {lacking}"));
     sidecar.check("PUT t/1/reminders/r", "{}", (500, &lacking)).await;
     let foreign = "operations on actor reminders are only possible on hosted actor types";

@@ -26,11 +26,19 @@ impl Caller {
     }
 }
 
+/// Without white space around, to which Go counts the vertical tab.
+fn trimmed(data: &[u8]) -> &[u8] {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let start = data.iter().position(|byte| !is_space(byte)).unwrap_or(data.len());
+    let end = data.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
+    &data[start..end]
+}
+
 /// JSON as such, other data as its bytes.
 fn body(data: Option<&Any>) -> Result<Bytes, Error> {
     let Some(data) = data else { return Ok(Bytes::new()) };
     if data.type_url != VALUE {
-        return Ok(Bytes::copy_from_slice(data.value.trim_ascii()));
+        return Ok(trimmed(&data.value).to_vec().into());
     }
     let value = Value::decode(data.value.as_slice()).map_err(|error| Error::Malformed(error.to_string()))?;
     if value.kind.is_none() {

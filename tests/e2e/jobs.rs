@@ -1,0 +1,108 @@
+//! Jobs and reminders on a scheduler of its own, with real processes.
+use crate::app::App;
+use crate::client::{Answer, over_tcp};
+use crate::scheduler::Scheduler;
+use crate::sidecar::{Setup, Sidecar, binary, free_port};
+use crate::wait::until;
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::process::{Child, Command, Stdio};
+
+const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
+
+async fn sidecar(app: &App, scheduler: &Scheduler, flags: &[(&str, String)]) -> Sidecar {
+    let setup =
+        Setup::new("planner", Some(app.port)).component("store", "state.in-memory", &[("actorStateStore", "true")]);
+    let setup = setup.flag("--scheduler-host-address", &scheduler.address());
+    flags.iter().fold(setup, |setup, (name, value)| setup.flag(name, value)).start().await
+}
+
+async fn schedule(sidecar: &Sidecar, name: &str, job: Value) {
+    let (status, body) = sidecar.post(&format!("/v1.0/jobs/{name}"), job.to_string()).await.unwrap();
+    assert_eq!(status, NO_CONTENT, "{body:?}");
+}
+
+async fn delete(sidecar: &Sidecar, path: &str) -> Answer {
+    over_tcp(sidecar.port, Method::DELETE, path, "").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_reach_the_app_before_and_after_a_kill_of_the_scheduler() {
+    let (app, mut scheduler) = (App::start(&[]).await, Scheduler::start().await);
+    let sidecar = sidecar(&app, &scheduler, &[]).await;
+    schedule(&sidecar, "once", json!({"dueTime": "0s", "data": {"a": [1, "x", null]}})).await;
+    until("the job has come", async || !app.bodies("/job/once").is_empty()).await;
+    assert_eq!(app.bodies("/job/once"), [r#"{"a":[1,"x",null]}"#]);
+    schedule(&sidecar, "often", json!({"schedule": "@every 100ms", "data": "tick"})).await;
+    until("it has come twice", async || app.bodies("/job/often").len() >= 2).await;
+    scheduler.restart().await;
+    let before = app.bodies("/job/often").len();
+    until("it comes again", async || app.bodies("/job/often").len() > before).await;
+    let (status, body) = sidecar.get("/v1.0/jobs/often").await.unwrap();
+    let job: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(
+        (status, &job["schedule"], &job["data"]["value"]),
+        (StatusCode::OK, &json!("@every 100ms"), &json!("tick"))
+    );
+    assert_eq!(delete(&sidecar, "/v1.0/jobs/often").await.unwrap().0, NO_CONTENT);
+    let (status, body) = sidecar.get("/v1.0/jobs/often").await.unwrap();
+    assert!(status.is_server_error() && String::from_utf8_lossy(&body).contains("DAPR_SCHEDULER_GET_JOB"), "{body:?}");
+    let again = json!({"dueTime": "1h"});
+    schedule(&sidecar, "kept", again.clone()).await;
+    let (status, _) = sidecar.post("/v1.0/jobs/kept", again.to_string()).await.unwrap();
+    assert_eq!(status, StatusCode::CONFLICT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_is_tried_again_as_its_policy_says() {
+    let (app, scheduler) = (App::start(&[("/job/hard", StatusCode::BAD_GATEWAY, "")]).await, Scheduler::start().await);
+    let sidecar = sidecar(&app, &scheduler, &[]).await;
+    let policy = json!({"constant": {"interval": "0.05s", "maxRetries": 4}});
+    schedule(&sidecar, "hard", json!({"dueTime": "0s", "failurePolicy": policy})).await;
+    until("it was tried three times", async || app.bodies("/job/hard").len() == 3).await;
+    app.answer("/job/hard", StatusCode::OK, "");
+    let is_gone = async || sidecar.get("/v1.0/jobs/hard").await.is_ok_and(|(status, _)| status.is_server_error());
+    until("it is done", is_gone).await;
+    assert!(app.bodies("/job/hard").len() <= 5);
+}
+
+/// A placement service; it is killed when dropped.
+struct Placement(Child, u16);
+
+impl Placement {
+    fn start() -> Self {
+        let [port, health, metrics] = [(); 3].map(|()| free_port());
+        let mut command = Command::new(binary());
+        command.args(["placement", "--listen-address=127.0.0.1", &format!("--port={port}")]);
+        command.args([format!("--healthz-port={health}"), format!("--metrics-port={metrics}")]);
+        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), port)
+    }
+}
+
+impl Drop for Placement {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reminders_reach_their_actors() {
+    let config = json!({"entities": ["cart"]}).to_string();
+    let (app, scheduler) = (App::start(&[("/dapr/config", StatusCode::OK, &config)]).await, Scheduler::start().await);
+    let placement = Placement::start();
+    let address = format!("127.0.0.1:{}", placement.1);
+    let sidecar = sidecar(&app, &scheduler, &[("--placement-host-address", address)]).await;
+    let path = "/v1.0/actors/cart/7/reminders/pay";
+    let reminder = json!({"dueTime": "0s", "period": "100ms", "data": {"sum": 3}}).to_string();
+    let made = async || sidecar.post(path, reminder.clone()).await.is_ok_and(|(status, _)| status == NO_CONTENT);
+    until("the type is hosted and the reminder made", made).await;
+    let told = "/actors/cart/7/method/remind/pay";
+    until("the actor was told twice", async || app.bodies(told).len() >= 2).await;
+    let body: Value = serde_json::from_slice(&app.bodies(told)[0]).unwrap();
+    assert_eq!(body["data"], json!({"sum": 3}));
+    let kept: Value = serde_json::from_slice(&sidecar.get(path).await.unwrap().1).unwrap();
+    assert_eq!((&kept["period"], &kept["data"]), (&json!("@every 100ms"), &json!({"sum": 3})));
+    assert_eq!(delete(&sidecar, path).await.unwrap().0, NO_CONTENT);
+    assert_eq!(sidecar.get(path).await.unwrap().0, StatusCode::NOT_FOUND);
+}
