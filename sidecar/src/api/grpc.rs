@@ -68,7 +68,7 @@ impl Api {
         let invoke = Arc::clone(&blocks.invoke);
         let telemetry = block_telemetry::routes(Arc::clone(&blocks.telemetry));
         let limit = Some(settings.max_message_size).filter(|limit| *limit != 0).unwrap_or(usize::MAX);
-        let dapr = DaprServer::new(Dapr::new(blocks));
+        let dapr = DaprServer::new(Dapr { blocks });
         let dapr = dapr.max_decoding_message_size(limit).max_encoding_message_size(limit);
         let groups = groups::by_method();
         Ok(Self { dapr, reflection: reflection()?, telemetry, invoke, groups, settings, observer })

@@ -12,13 +12,7 @@ type Reply<T> = Result<Response<T>, Status>;
 
 /// The service.
 pub(crate) struct Dapr {
-    blocks: Blocks,
-}
-
-impl Dapr {
-    pub(crate) fn new(blocks: Blocks) -> Self {
-        Self { blocks }
-    }
+    pub(crate) blocks: Blocks,
 }
 
 #[tonic::async_trait]
@@ -381,13 +375,11 @@ impl v1::dapr_server::Dapr for Dapr {
     }
 
     async fn list_jobs_alpha1(&self, _: Request<v1::ListJobsRequestAlpha1>) -> Reply<v1::ListJobsResponseAlpha1> {
-        let jobs = block_job::list_jobs(&self.blocks.job).await?;
-        Ok(Response::new(v1::ListJobsResponseAlpha1 { jobs }))
+        Ok(Response::new(v1::ListJobsResponseAlpha1 { jobs: block_job::list_jobs(&self.blocks.job).await? }))
     }
 
     async fn list_jobs(&self, _: Request<v1::ListJobsRequest>) -> Reply<v1::ListJobsResponse> {
-        let jobs = block_job::list_jobs(&self.blocks.job).await?;
-        Ok(Response::new(v1::ListJobsResponse { jobs }))
+        Ok(Response::new(v1::ListJobsResponse { jobs: block_job::list_jobs(&self.blocks.job).await? }))
     }
 
     async fn converse_alpha1(&self, request: Request<v1::ConversationRequest>) -> Reply<v1::ConversationResponse> {
