@@ -77,11 +77,11 @@ fn flags_of_absent_parts_are_named_once() {
     let options = read(&[
         "--placement-host-address=\"\"",
         "--enable-mtls=false",
-        "--profile-port=1",
+        "--sentry-request-jwt-audiences=a",
         "--scheduler-host-address=a:1,b:2",
     ]);
     let options = options.unwrap();
-    assert_eq!(options.warnings, ["profiling: not in this build yet; --profile-port ignored"]);
+    assert_eq!(options.warnings, ["tokens of sentry: not in this build yet; --sentry-request-jwt-audiences ignored"]);
     assert_eq!((options.scheduler.addresses, options.scheduler.streams), (vec!["a:1".to_owned(), "b:2".to_owned()], 3));
 }
 
