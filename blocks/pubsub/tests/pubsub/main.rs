@@ -1,9 +1,11 @@
 //! Publishing through both transports and delivery to HTTP and gRPC apps, over the in-memory broker.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+mod brokers;
 mod world;
 
 use axum::body::Body;
 use block_pubsub::{Declared, Kind, bulk_publish_event, publish_event};
+use brokers::Stuck;
 use component_api::pubsub::Publishing;
 use foundation_app::{Rule, Subscription};
 use http::{Request, StatusCode};
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use tonic::Code;
 use wire::runtime::v1::topic_event_response::TopicEventResponseStatus as Status;
 use wire::runtime::v1::{BulkPublishRequest, BulkPublishRequestEntry, PublishEventRequest};
-use world::{Stuck, Talk, World, instance, route, subscriptions};
+use world::{Talk, World, instance, route, subscriptions};
 
 #[tokio::test]
 async fn an_event_reaches_the_app() {
@@ -248,14 +250,14 @@ async fn bulks_are_collected_for_the_app() {
 
 #[tokio::test]
 async fn a_bulk_that_is_full_does_not_wait() {
-    let bulk = json!({"route": "/b", "bulkSubscribe": {"enabled": true, "maxMessagesCount": 2, "maxAwaitDurationMs": 3_600_000}});
-    let mut world = World::with(subscriptions(&[("b", bulk)])).await;
+    let bulk = json!({"enabled": true, "maxMessagesCount": 2, "maxAwaitDurationMs": 3_600_000});
+    let bulk = json!([{"pubsubname": "eager", "topic": "b", "route": "/b", "bulkSubscribe": bulk}]);
+    let mut world = World::with(bulk).await;
     for number in ["1", "2"] {
-        world.publish("pubsub/b", number).await;
+        world.publish("eager/b", number).await;
     }
     let event = world.app.next().await;
-    let data: Vec<_> = event.json["entries"].as_array().unwrap().iter().map(|entry| &entry["event"]["data"]).collect();
-    assert_eq!(data, [&json!(1), &json!(2)]);
+    assert_eq!(event.json["entries"].as_array().unwrap().len(), 2);
 }
 
 fn declared(name: &str, topic: &str, path: &str) -> Declared {

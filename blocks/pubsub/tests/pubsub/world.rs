@@ -1,12 +1,13 @@
 //! A sidecar's publishing and subscriptions with an app behind it.
+use crate::brokers::{Eager, Picky};
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use block_pubsub::{Options, Service, Subscriber, endpoints, subscribe_topic_events};
-use component_api::pubsub::{Broker, Deliver, Features, PublishRequest};
-use component_api::{Error, Instance, Live, Metadata, Result};
+use component_api::pubsub::Broker;
+use component_api::{Instance, Live};
 use component_in_memory::InMemoryBroker;
 use foundation_app::{AppOptions, Protocol, connect};
 use foundation_drain::Drain;
@@ -141,52 +142,6 @@ fn three_tries() -> Resiliency {
     Resiliency::new(Policies::load([&resource], &Metrics::disabled()))
 }
 
-/// Refuses messages that say `bad`.
-struct Picky;
-
-#[async_trait]
-impl Broker for Picky {
-    fn features(&self) -> Features {
-        Features::default()
-    }
-
-    async fn publish(&self, request: PublishRequest) -> Result<()> {
-        if &request.data[..] == b"bad" { Err(Error::other("too bad")) } else { Ok(()) }
-    }
-
-    async fn subscribe(
-        &self,
-        _: &str,
-        _: Metadata,
-        _: Arc<dyn Deliver>,
-    ) -> Result<component_api::pubsub::Subscription> {
-        Err(Error::unsupported("nobody subscribes here"))
-    }
-}
-
-/// Never comes to an end of subscribing.
-pub(crate) struct Stuck;
-
-#[async_trait]
-impl Broker for Stuck {
-    fn features(&self) -> Features {
-        Features::default()
-    }
-
-    async fn publish(&self, _: PublishRequest) -> Result<()> {
-        Ok(())
-    }
-
-    async fn subscribe(
-        &self,
-        _: &str,
-        _: Metadata,
-        _: Arc<dyn Deliver>,
-    ) -> Result<component_api::pubsub::Subscription> {
-        std::future::pending().await
-    }
-}
-
 pub(crate) fn instance(name: &str, component: Arc<dyn Broker>, properties: &[(&str, &str)]) -> Instance<dyn Broker> {
     let properties = properties.iter().copied().collect();
     Instance { name: name.to_owned(), kind: "pubsub.test".to_owned(), version: "v1".to_owned(), properties, component }
@@ -211,6 +166,7 @@ impl World {
             brokers.insert(instance(name, Arc::new(InMemoryBroker::new()), properties));
         }
         brokers.insert(instance("picky", Arc::new(Picky), &[]));
+        brokers.insert(instance("eager", Arc::new(Eager::default()), &[]));
         let service = Service::new("golden", "space", brokers.clone()).with_resiliency(three_tries());
         let service = Arc::new(service);
         let options = AppOptions { app_id: "golden".to_owned(), port, protocol, ..AppOptions::default() };
@@ -245,8 +201,7 @@ impl World {
 
 /// What a streaming app says and hears.
 pub(crate) struct Talk {
-    pub(crate) say:
-        Option<mpsc::UnboundedSender<std::result::Result<SubscribeTopicEventsRequestAlpha1, tonic::Status>>>,
+    pub(crate) say: Option<mpsc::UnboundedSender<Result<SubscribeTopicEventsRequestAlpha1, tonic::Status>>>,
     heard: block_pubsub::Events,
 }
 
@@ -279,7 +234,7 @@ impl Talk {
     }
 
     /// None for the answer to the first request.
-    pub(crate) async fn hear(&mut self) -> std::result::Result<Option<TopicEventRequest>, tonic::Status> {
+    pub(crate) async fn hear(&mut self) -> Result<Option<TopicEventRequest>, tonic::Status> {
         let heard = timeout(Duration::from_secs(30), self.heard.next()).await.unwrap().unwrap()?;
         match heard.subscribe_topic_events_response_type.unwrap() {
             Told::InitialResponse(_) => Ok(None),
@@ -296,14 +251,14 @@ impl AppCallback for GrpcApp {
     async fn on_invoke(
         &self,
         _: tonic::Request<wire::common::v1::InvokeRequest>,
-    ) -> std::result::Result<tonic::Response<wire::common::v1::InvokeResponse>, tonic::Status> {
+    ) -> Result<tonic::Response<wire::common::v1::InvokeResponse>, tonic::Status> {
         Err(tonic::Status::unimplemented(""))
     }
 
     async fn list_topic_subscriptions(
         &self,
         _: tonic::Request<()>,
-    ) -> std::result::Result<tonic::Response<ListTopicSubscriptionsResponse>, tonic::Status> {
+    ) -> Result<tonic::Response<ListTopicSubscriptionsResponse>, tonic::Status> {
         let one = |topic: &str, dead_letter_topic: &str, path: &str| TopicSubscription {
             pubsub_name: "pubsub".to_owned(),
             topic: topic.to_owned(),
@@ -318,7 +273,7 @@ impl AppCallback for GrpcApp {
     async fn on_topic_event(
         &self,
         request: tonic::Request<TopicEventRequest>,
-    ) -> std::result::Result<tonic::Response<TopicEventResponse>, tonic::Status> {
+    ) -> Result<tonic::Response<TopicEventResponse>, tonic::Status> {
         let event = request.into_inner();
         let drop = event.topic == "drop";
         self.0.send(event).unwrap();
@@ -329,28 +284,28 @@ impl AppCallback for GrpcApp {
     async fn list_input_bindings(
         &self,
         _: tonic::Request<()>,
-    ) -> std::result::Result<tonic::Response<ListInputBindingsResponse>, tonic::Status> {
+    ) -> Result<tonic::Response<ListInputBindingsResponse>, tonic::Status> {
         Err(tonic::Status::unimplemented(""))
     }
 
     async fn on_bulk_topic_event(
         &self,
         _: tonic::Request<TopicEventBulkRequest>,
-    ) -> std::result::Result<tonic::Response<TopicEventBulkResponse>, tonic::Status> {
+    ) -> Result<tonic::Response<TopicEventBulkResponse>, tonic::Status> {
         Err(tonic::Status::unimplemented(""))
     }
 
     async fn on_job_event(
         &self,
         _: tonic::Request<JobEventRequest>,
-    ) -> std::result::Result<tonic::Response<JobEventResponse>, tonic::Status> {
+    ) -> Result<tonic::Response<JobEventResponse>, tonic::Status> {
         Err(tonic::Status::unimplemented(""))
     }
 
     async fn on_binding_event(
         &self,
         _: tonic::Request<BindingEventRequest>,
-    ) -> std::result::Result<tonic::Response<BindingEventResponse>, tonic::Status> {
+    ) -> Result<tonic::Response<BindingEventResponse>, tonic::Status> {
         Err(tonic::Status::unimplemented(""))
     }
 }
