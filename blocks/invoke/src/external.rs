@@ -1,6 +1,5 @@
 //! Calls of what is no app: HTTPEndpoint resources by name, and absolute URLs (protocols.md 6.5, surface.md 0.13).
 mod client;
-mod hop;
 
 pub use client::{ClientTls, InvalidTls};
 
@@ -13,14 +12,12 @@ use client::{Client, Clients};
 use component_api::middleware::{self, Pipeline};
 use foundation_app::{AGENT, answer_to_http, gunzip, offer_gzip};
 use foundation_peer::{Answer, Head, Outcome, Payload};
-use hop::Hop;
+use foundation_redirect::{Hop, MOST, Redirect};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_body::Body as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Redirects that are followed before the call fails.
-const MOST_REDIRECTS: usize = 10;
 
 /// Where an HTTPEndpoint is, and what it wants in every request.
 #[derive(Clone, Debug, Default)]
@@ -92,11 +89,9 @@ impl External {
         // There are no WebSockets here: it is a call without a body.
         let payload = if take_mark(&mut head.headers) { Payload::Whole(Bytes::new()) } else { payload };
         let uri = format!("{}{}", endpoint.base_url, path_and_query(&head.method, &head.query)?);
-        let hop = Hop {
-            uri: uri.parse().map_err(|error| Error::External(format!("parse \"{uri}\": {error}")))?,
-            method: head.verb.clone().unwrap_or(Method::POST),
-            headers: headers(head, endpoint),
-        };
+        let method = head.verb.clone().unwrap_or(Method::POST);
+        let hop = Hop::new(method, &uri, headers(head, endpoint));
+        let hop = hop.map_err(|error| Error::External(format!("the URL of {}: {error}", endpoint.name)))?;
         let client = endpoint.client.as_ref();
         let response = if self.pipeline.is_empty() {
             self.follow(client, hop, payload).await
@@ -112,7 +107,7 @@ impl External {
         hop: Hop,
         payload: Payload,
     ) -> Result<Response<Body>, Error> {
-        let request = hop.request(payload.into_body()).map(middleware::Body::new);
+        let request = request(&hop, payload.into_body()).map(middleware::Body::new);
         Ok(self.pipeline.run(request, |request| self.leave_pipeline(client, request)).await?.map(Body::new))
     }
 
@@ -121,7 +116,7 @@ impl External {
         client: Option<&Client>,
         request: middleware::Request,
     ) -> Result<middleware::Response, Error> {
-        let (hop, payload) = Hop::of(request).await?;
+        let (hop, payload) = taken_apart(request).await?;
         Ok(self.follow(client, hop, payload).await?.map(middleware::Body::new))
     }
 
@@ -129,18 +124,20 @@ impl External {
     async fn follow(&self, client: Option<&Client>, mut hop: Hop, payload: Payload) -> Result<Response<Body>, Error> {
         let mut payload = Some(payload);
         let inflate = offer_gzip(&hop.method, &mut hop.headers);
-        for _ in 0..MOST_REDIRECTS {
+        for _ in 0..MOST {
             let (body, again) = split(payload.take());
-            let sent = self.clients.request(client, hop.request(body)).await;
+            let sent = self.clients.request(client, request(&hop, body)).await;
             let failed = |reason| Error::External(format!("{} \"{}\": {reason}", hop.method, hop.uri));
             let response = sent.map_err(failed)?;
-            match hop.next(&response, again.is_some()) {
-                Some(next) => (hop, payload) = (next, again.map(Payload::Whole)),
+            match hop.next(response.status(), response.headers(), again.is_some()) {
+                Some(Redirect { hop: next, with_body }) => {
+                    (hop, payload) = (next, again.filter(|_| with_body).map(Payload::Whole));
+                }
                 None if inflate => return Ok(gunzip(response)),
                 None => return Ok(response),
             }
         }
-        Err(Error::External(format!("Get \"{}\": stopped after {MOST_REDIRECTS} redirects", hop.uri)))
+        Err(Error::External(format!("Get \"{}\": stopped after {MOST} redirects", hop.uri)))
     }
 }
 
@@ -167,6 +164,24 @@ fn headers(head: Head, endpoint: &Endpoint) -> HeaderMap {
     headers.extend(head.content_type.map(|value| (CONTENT_TYPE, value)));
     endpoint.headers.iter().for_each(|(name, value)| drop(headers.insert(name, value.clone())));
     headers
+}
+
+fn request(hop: &Hop, body: Body) -> Request<Body> {
+    let mut request = Request::new(body);
+    *request.method_mut() = hop.method.clone();
+    *request.uri_mut() = hop.uri.clone();
+    *request.headers_mut() = hop.headers.clone();
+    request
+}
+
+/// What came out of a pipeline. A body of known length can be sent again.
+async fn taken_apart(request: middleware::Request) -> Result<(Hop, Payload), Error> {
+    let (head, body) = request.into_parts();
+    let payload = match body.size_hint().exact() {
+        Some(_) => Payload::Whole(body.read(usize::MAX).await.map_err(|error| Error::Body(error.to_string()))?),
+        None => Payload::Stream(Body::new(body)),
+    };
+    Ok((Hop { uri: head.uri, method: head.method, headers: head.headers }, payload))
 }
 
 /// The body, and its bytes if there may be another request with it.

@@ -5,10 +5,12 @@
 //! the event from there looks for the marker: when it is in the store, the transaction happened, and the event goes on to
 //! the topic that apps subscribe to.
 mod event;
+mod refusals;
 mod relay;
 
 pub use event::Event;
 
+use crate::outbox::refusals::Refusals;
 use crate::outbox::relay::Relay;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +26,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 const SCOPE: &str = "dapr.outbox";
+/// How the keys of markers begin.
+const MARKER: &str = "outbox-";
 /// Marks an entry that is published and not written.
 const PROJECTION: &str = "outbox.projection";
 
@@ -62,6 +66,7 @@ pub struct Outbox {
     bus: Arc<dyn Bus>,
     drain: Drain,
     state: Mutex<State>,
+    refusals: Arc<Refusals>,
 }
 
 /// The outboxes whose events are passed on, by store.
@@ -96,7 +101,7 @@ impl Outbox {
         drain: &Drain,
     ) -> Arc<Self> {
         let (app_id, namespace, drain) = (app_id.into(), namespace.into(), drain.child());
-        Arc::new(Self { app_id, namespace, stores, bus, drain, state: Mutex::default() })
+        Arc::new(Self { app_id, namespace, stores, bus, drain, state: Mutex::default(), refusals: Arc::default() })
     }
 
     /// Passes on the events of all stores that have an outbox, as they and their brokers are now. Where a broker fails it is
@@ -149,7 +154,8 @@ impl Outbox {
 
     /// Whether it could be started.
     async fn bring_to_work(&self, store: String, aim: Aim) -> bool {
-        let relay = Relay::new(&store, aim.settings.clone(), self.stores.clone(), Arc::clone(&self.bus));
+        let (stores, bus, refusals) = (self.stores.clone(), Arc::clone(&self.bus), Arc::clone(&self.refusals));
+        let relay = Relay::new(&store, aim.settings.clone(), stores, bus, refusals);
         let topic = self.internal_topic(&aim.settings);
         let listen = self.bus.listen(&aim.broker, &topic, Arc::new(relay));
         match self.drain.token().run_until_cancelled_owned(listen).await {
@@ -197,7 +203,7 @@ impl Outbox {
         let topic = self.internal_topic(settings);
         let mut markers = Vec::new();
         for entry in operations.iter().filter_map(entry) {
-            let id = format!("outbox-{}", Uuid::new_v4());
+            let id = format!("{MARKER}{}", Uuid::new_v4());
             let payload = projections.get(&entry.key).unwrap_or(entry);
             let event = self.bus.make(Event::of((&id, &settings.pubsub), entry, payload, trace))?;
             self.bus.publish(&settings.pubsub, &topic, event, None).await?;
@@ -205,6 +211,12 @@ impl Outbox {
         }
         operations.extend(markers);
         Ok(operations)
+    }
+
+    /// The store has refused a transaction for good: its events are forgotten when they come, and keep no others waiting.
+    pub(crate) fn refused(&self, operations: &[Operation]) {
+        let keys = operations.iter().filter_map(entry).map(|entry| &entry.key);
+        self.refusals.note(keys.filter(|key| key.starts_with(MARKER)).cloned());
     }
 
     /// One topic for each app and public topic.

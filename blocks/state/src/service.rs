@@ -171,7 +171,13 @@ impl Service {
         }
         let operations = self.published(store, operations, &trace).await?;
         let attempt = || async { Ok(store.component.transact(operations.clone(), metadata.clone()).await?) };
-        self.call(store, "transaction", attempt).await.map_err(Error::Transaction)
+        let done = self.call(store, "transaction", attempt).await;
+        if let (Err(failure), Some(outbox)) = (&done, &self.outbox)
+            && failure.is_permanent()
+        {
+            outbox.refused(&operations);
+        }
+        done.map_err(Error::Transaction)
     }
 
     /// Runs a query document over the values of a store; the keys of the answer are those of the app.

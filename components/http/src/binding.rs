@@ -2,11 +2,13 @@
 use crate::request::Request;
 use crate::settings::Renegotiation;
 use crate::tls::{Client, client};
-use crate::{Settings, answer, redirect};
+use crate::{Settings, answer};
 use async_trait::async_trait;
+use bytes::Bytes;
 use component_api::binding::{Binding, Request as Operation, Response};
 use component_api::{Config, Descriptor, Error, Kind, Registry, Result, Status};
 use foundation_metadata::is_truthy;
+use foundation_redirect::{Hop, MOST, Redirect};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -51,23 +53,26 @@ impl HttpBinding {
     }
 
     async fn exchange(&self, mut request: Request, only_success: bool) -> Result<Response> {
-        for _ in 0..=redirect::MOST {
+        for _ in 0..=MOST {
             let response = self.send(&request).await?;
-            match redirect::next(&request, response.status(), response.headers()) {
-                Some(next) => request = next,
+            match request.hop.next(response.status(), response.headers(), true) {
+                Some(Redirect { hop, with_body }) => {
+                    request = Request { hop, body: if with_body { request.body } else { Bytes::new() } };
+                }
                 None => return answer::read(response, self.settings.max_response_body_size.0, only_success).await,
             }
         }
-        Err(Error::other(format!("stopped after {} redirects", redirect::MOST)))
+        Err(Error::other(format!("stopped after {} redirects", MOST)))
     }
 
     async fn send(&self, request: &Request) -> Result<http::Response<Incoming>> {
         let mut sent = http::Request::new(Full::new(request.body.clone()));
-        *sent.method_mut() = request.method.clone();
-        *sent.uri_mut() = request.uri.clone();
-        *sent.headers_mut() = request.headers.clone();
+        let Hop { method, uri, headers } = &request.hop;
+        *sent.method_mut() = method.clone();
+        *sent.uri_mut() = uri.clone();
+        *sent.headers_mut() = headers.clone();
         let refusal = |error| {
-            let target = request.uri.authority().map_or("", |authority| authority.as_str());
+            let target = uri.authority().map_or("", |authority| authority.as_str());
             Error::new(Kind::Unavailable, format!("cannot call {target}: {}", cause(&error)))
         };
         self.client.request(sent).await.map_err(refusal)

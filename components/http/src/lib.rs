@@ -1,7 +1,6 @@
 //! Components that call HTTP servers.
 mod answer;
 pub mod binding;
-mod redirect;
 mod request;
 mod settings;
 mod tls;

@@ -3,8 +3,9 @@ use crate::Settings;
 use bytes::Bytes;
 use component_api::binding::Request as Operation;
 use component_api::{Error, Metadata, Result};
+use foundation_redirect::Hop;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -21,9 +22,7 @@ const UNSAFE: &AsciiSet =
 /// A request that can be sent several times.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
+    pub(crate) hop: Hop,
     pub(crate) body: Bytes,
 }
 
@@ -34,9 +33,13 @@ impl Request {
         let Operation { operation, data, metadata } = operation;
         let method = verb(&operation)?;
         let with_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
-        let uri = uri(&settings.url, metadata.get("path").map_or("", String::as_str))?;
+        let url = url(&settings.url, metadata.get("path").map_or("", String::as_str));
         let headers = headers(settings, &metadata, with_body)?;
-        Ok(Self { method, uri, headers, body: if with_body { data } else { Bytes::new() } })
+        let hop = Hop::new(method, &url, headers).map_err(|_| not_a_url())?;
+        if hop.uri.scheme().is_none() || hop.uri.authority().is_none() {
+            return Err(not_a_url());
+        }
+        Ok(Self { hop, body: if with_body { data } else { Bytes::new() } })
     }
 }
 
@@ -55,14 +58,13 @@ fn verb(operation: &str) -> Result<Method> {
     }
 }
 
-fn uri(url: &str, path: &str) -> Result<Uri> {
+fn url(url: &str, path: &str) -> String {
     let whole = match path {
         "" => url.to_owned(),
         path => format!("{}/{}", url.trim_end_matches('/'), path.trim_start_matches('/')),
     };
     let whole = whole.split('#').next().unwrap_or_default();
-    let uri: Uri = utf8_percent_encode(whole, UNSAFE).to_string().parse().map_err(|_| not_a_url())?;
-    if uri.authority().is_none() { Err(not_a_url()) } else { Ok(uri) }
+    utf8_percent_encode(whole, UNSAFE).to_string()
 }
 
 fn not_a_url() -> Error {
@@ -104,8 +106,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn request(operation: &str, metadata: &[(&str, &str)]) -> Result<Request> {
+        request_to("http://host/base/", operation, metadata)
+    }
+
+    fn request_to(url: &str, operation: &str, metadata: &[(&str, &str)]) -> Result<Request> {
         let settings = Settings {
-            url: "http://host/base/".to_owned(),
+            url: url.to_owned(),
             security_token: "t".into(),
             security_token_header: "x-token".to_owned(),
             ..Settings::default()
@@ -116,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_path_is_appended() {
-        let uri = |path: &str| request("get", &[("path", path)]).unwrap().uri.to_string();
+        let uri = |path: &str| request("get", &[("path", path)]).unwrap().hop.uri.to_string();
         assert_eq!(uri(""), "http://host/base/");
         assert_eq!(uri("/a/b?x=1 2#c"), "http://host/base/a/b?x=1%202");
         assert_eq!(uri("ü%2F"), "http://host/base/%C3%BC%2F");
@@ -127,7 +133,7 @@ mod tests {
         let metadata =
             [("X-Custom", "1"), ("lower", "2"), ("traceparent", "00-1"), ("Host", "other"), ("Accept", "a/b")];
         let request = request("put", &metadata).unwrap();
-        let value = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap());
+        let value = |name: &str| request.hop.headers.get(name).map(|value| value.to_str().unwrap());
         assert_eq!((value("x-custom"), value("lower"), value("host")), (Some("1"), None, None));
         assert_eq!((value("traceparent"), value("accept"), value("x-token")), (Some("00-1"), Some("a/b"), Some("t")));
         assert_eq!(
@@ -139,22 +145,25 @@ mod tests {
     #[test]
     fn only_some_verbs_have_a_body() {
         let request = request("get", &[]).unwrap();
-        assert!(request.body.is_empty() && !request.headers.contains_key("content-type"));
+        assert!(request.body.is_empty() && !request.hop.headers.contains_key("content-type"));
     }
 
     #[test]
     fn what_cannot_be_sent_is_refused() {
         assert_eq!(request("fetch", &[]).unwrap_err().to_string(), "invalid operation: fetch");
         assert!(request("get", &[("X-A", "a\nb")]).unwrap_err().to_string().starts_with("X-A cannot be sent"));
-        assert!(uri("host/path", "").is_err() && uri("", "").is_err());
+        for url in ["host/path", "SECRET", "", "http://"] {
+            let refused = request_to(url, "get", &[]).unwrap_err().to_string();
+            assert!(refused.contains("not an absolute URL") && !refused.contains("SECRET"), "{url}: {refused}");
+        }
     }
 
     proptest! {
         #[test]
         fn the_host_is_that_of_the_component(path in "[/a?#%:@.\\\\]{0,16}|\\PC{0,12}", name in "[A-Z]\\PC{0,6}", value in "(\\PC|\n){0,6}") {
             if let Ok(request) = request("get", &[("path", &path), (&name, &value)]) {
-                prop_assert_eq!(request.uri.host(), Some("host"));
-                prop_assert!(request.uri.path().starts_with("/base"), "{}", request.uri);
+                prop_assert_eq!(request.hop.uri.host(), Some("host"));
+                prop_assert!(request.hop.uri.path().starts_with("/base"), "{}", request.hop.uri);
             }
         }
     }

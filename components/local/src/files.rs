@@ -104,9 +104,21 @@ fn create(root: &Path, path: &Path, data: &[u8]) -> Result<Response> {
         std::fs::create_dir_all(folder).map_err(problem)?;
     }
     let problem = |error| failed(format!("error creating file {}: {error}", path.display()));
-    std::fs::write(path, content(data)).map_err(problem)?;
+    replace(path, &content(data)).map_err(problem)?;
     let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
     Ok(answer(json!({ "fileName": name }).to_string()))
+}
+
+/// Writes beside the file first: when the disk is full, what was there stays.
+fn replace(path: &Path, data: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.partial", uuid::Uuid::new_v4()));
+    let beside = path.with_file_name(name);
+    let written = std::fs::write(&beside, data).and_then(|()| std::fs::rename(&beside, path));
+    if written.is_err() {
+        std::fs::remove_file(&beside).ok();
+    }
+    written
 }
 
 /// Data arrives as JSON: a string stands for its text, and text in base64 for its bytes.

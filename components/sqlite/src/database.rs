@@ -148,7 +148,7 @@ impl Readers {
     }
 
     fn take(&self) -> rusqlite::Result<Opened> {
-        let Some(mut idle) = self.idle().pop() else { return self.source.open_for_reading() };
+        let Some(mut idle) = self.idle().pop() else { return self.open() };
         if idle.is_gone() {
             // The others are gone too. The tables are made as at the start, since nobody may write for a long time.
             self.idle().clear();
@@ -156,6 +156,14 @@ impl Readers {
             return self.source.open_for_reading();
         }
         Ok(idle)
+    }
+
+    /// A file that is gone is made as at the start.
+    fn open(&self) -> rusqlite::Result<Opened> {
+        self.source.open_for_reading().or_else(|_| {
+            self.source.open()?;
+            self.source.open_for_reading()
+        })
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Opened>> {

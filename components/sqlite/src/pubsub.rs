@@ -24,6 +24,7 @@ use component_api::{Descriptor, Error, Metadata as Pairs, Registry, Result, Stat
 use consumer::Consumer;
 use engine::{Command, Engine, translate};
 use futures_util::future::{FutureExt, join_all};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tables::{NewMessage, Place};
@@ -177,7 +178,13 @@ fn cleaner(engine: Engine) -> Task {
         let mut times = interval(CLEANING);
         loop {
             times.tick().await;
-            while let Ok(true) = engine.ask(|reply| Command::Clean { reply }).await {}
+            let mut lost = BTreeMap::<_, usize>::new();
+            while let Ok(Some(more)) = engine.ask(|reply| Command::Clean { reply }).await {
+                more.into_iter().for_each(|(number, topic)| *lost.entry(topic).or_default() += number);
+            }
+            for (topic, number) in lost {
+                tracing::warn!(target: "dapr.contrib", "{number} messages of topic {topic} were deleted before all had handled them: they were older than retention, or more than maxMessages");
+            }
         }
     })
 }

@@ -32,6 +32,13 @@ impl Properties {
         self
     }
 
+    /// The text with `***` in place of values that were taken from secrets. Those of less than four bytes stay: they would be
+    /// found in words.
+    pub fn redact(&self, text: &str) -> String {
+        let values = self.secrets.keys().filter_map(|name| self.get(name));
+        values.filter(|value| value.len() >= 4).fold(text.to_owned(), |text, value| text.replace(value, "***"))
+    }
+
     /// All pairs, with names as they were written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.values().map(|(name, value)| (name.as_str(), value.as_str()))

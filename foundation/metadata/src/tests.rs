@@ -174,3 +174,10 @@ proptest! {
         names.iter().for_each(|name| drop(decode(&[(name, &text)])));
     }
 }
+
+#[test]
+fn what_comes_from_secrets_is_taken_out_of_texts() {
+    let pairs = [("schedule", "hunter22"), ("path", "/data"), ("short", "a")];
+    let properties = Properties::from_iter(pairs).taken_from("Schedule", "one").taken_from("short", "two");
+    assert_eq!(properties.redact("a bad schedule 'hunter22' in /data"), "a bad schedule '***' in /data");
+}

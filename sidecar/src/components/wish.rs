@@ -55,7 +55,9 @@ impl Wish<'_> {
             let name = self.component.log_name();
             tracing::warn!(target: SCOPE, "Component {name} has metadata {given:?}, which {kind} does not know; did you mean {meant:?}?");
         }
-        let component: Arc<T> = factory(self.config).await.map_err(|error| init_failure(self.component, error))?;
+        let component: Arc<T> = factory(self.config)
+            .await
+            .map_err(|error| init_failure(self.component, self.properties.redact(&error.to_string())))?;
         let instance = Instance {
             name: self.component.metadata.name.clone(),
             kind: kind.clone(),

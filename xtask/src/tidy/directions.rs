@@ -16,6 +16,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("component-cron", &["component-api", "foundation-metadata", "foundation-schedule"]),
     // What a token is worth is decided in one place, for middleware and certificate authority.
     ("component-middleware", &["component-api", "foundation-metadata", "foundation-jwt"]),
+    // Redirects are followed in one way, for bindings and for calls of what is no app.
+    ("component-http", &["component-api", "foundation-metadata", "foundation-tls", "foundation-redirect"]),
     ("component-all", &["component-"]),
     // A certificate that is not checked is taken in one place.
     ("component-", &["component-api", "foundation-metadata", "foundation-tls"]),

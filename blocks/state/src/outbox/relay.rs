@@ -1,10 +1,12 @@
 //! From the internal topic to the public one, when the transaction has happened.
+use super::refusals::Refusals;
 use super::{Bus, SCOPE, Settings};
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::Live;
 use component_api::pubsub::{Deliver, Message, Verdict};
 use component_api::state::{DeleteRequest, GetRequest, Store};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +16,8 @@ use tokio::time::sleep;
 /// Waits between looks for the marker, in milliseconds; a transaction that takes longer than their sum is taken for one
 /// that failed.
 const WAITS: [u64; 9] = [50, 100, 200, 400, 800, 1500, 2500, 3000, 3000];
+/// An event this old has no transaction any more: its sidecar ended before it could begin, or was refused.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Takes the events of one store.
 pub(crate) struct Relay {
@@ -21,23 +25,29 @@ pub(crate) struct Relay {
     settings: Settings,
     stores: Live<dyn Store>,
     bus: Arc<dyn Bus>,
+    refusals: Arc<Refusals>,
 }
 
 /// The attributes of an event, as they were written.
 type Attributes = BTreeMap<String, Box<RawValue>>;
 
 impl Relay {
-    pub(crate) fn new(store: &str, settings: Settings, stores: Live<dyn Store>, bus: Arc<dyn Bus>) -> Self {
-        Self { store: store.to_owned(), settings, stores, bus }
+    pub(crate) fn new(
+        store: &str,
+        settings: Settings,
+        stores: Live<dyn Store>,
+        bus: Arc<dyn Bus>,
+        refusals: Arc<Refusals>,
+    ) -> Self {
+        Self { store: store.to_owned(), settings, stores, bus, refusals }
     }
 
     async fn pass_on(&self, message: &Message) -> Result<Verdict, String> {
         let attributes: Attributes = serde_json::from_slice(&message.data).map_err(|error| error.to_string())?;
         let marker = text(&attributes, "id").unwrap_or_default();
         let Settings { publish_pubsub, publish_topic, .. } = &self.settings;
-        if let Err(reason) = self.wait_for(&marker).await {
-            let failed = format!("failed to publish outbox topic to pubsub {publish_pubsub}: {reason}");
-            return Ok(self.given_up(&failed));
+        if !self.wait_for(&marker).await? {
+            return Ok(self.given_up(&marker, is_old(&attributes)));
         }
         let content_type = text(&attributes, "datacontenttype");
         let event = addressed(attributes, publish_pubsub, publish_topic)?;
@@ -46,18 +56,17 @@ impl Relay {
         Ok(Verdict::Ack)
     }
 
-    /// Waits until the marker is in the store.
-    async fn wait_for(&self, marker: &str) -> Result<(), String> {
+    /// Waits until the marker is in the store; false when it does not come.
+    async fn wait_for(&self, marker: &str) -> Result<bool, String> {
         let mut waits = WAITS.into_iter().map(Duration::from_millis);
         loop {
-            let trouble = match self.look_for(marker).await {
-                Ok(true) => return Ok(()),
-                Ok(false) => "outbox state not found".to_owned(),
-                Err(reason) => reason,
-            };
-            match waits.next() {
+            let found = self.look_for(marker).await;
+            if found == Ok(true) {
+                return found;
+            }
+            match waits.next().filter(|_| !self.refusals.has(marker)) {
                 Some(wait) => sleep(wait).await,
-                None => return Err(trouble),
+                None => return found,
             }
         }
     }
@@ -88,8 +97,13 @@ impl Relay {
         Ok(Arc::clone(&store.component))
     }
 
-    fn given_up(&self, failed: &str) -> Verdict {
-        if self.settings.discard_when_missing {
+    fn given_up(&self, marker: &str, is_old: bool) -> Verdict {
+        if self.refusals.has(marker) {
+            return Verdict::Ack;
+        }
+        let Settings { publish_pubsub, discard_when_missing, .. } = &self.settings;
+        let failed = format!("failed to publish outbox topic to pubsub {publish_pubsub}: outbox state not found");
+        if *discard_when_missing || is_old {
             tracing::error!(target: SCOPE, "{failed}, discarding message");
             return Verdict::Ack;
         }
@@ -106,6 +120,11 @@ impl Deliver for Relay {
             Verdict::Retry
         })
     }
+}
+
+fn is_old(attributes: &Attributes) -> bool {
+    let time = text(attributes, "time").and_then(|time| time.parse::<Timestamp>().ok());
+    time.is_some_and(|time| Timestamp::now().duration_since(time) > LONGEST_WAIT)
 }
 
 fn text(attributes: &Attributes, name: &str) -> Option<String> {

@@ -242,6 +242,24 @@ async fn an_event_without_its_transaction_waits_and_is_not_published() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_transaction_was_refused_holds_up_no_other() {
+    let shop = Shop::new("", false).await;
+    let upsert = json!([{"operation": "upsert", "request": {"key": "a", "value": 1, "etag": "wrong"}}]);
+    assert_eq!(shop.transact("store", upsert).await, 500);
+    let start = Instant::now();
+    let event = shop.published().remove(0).2;
+    assert_eq!(shop.deliver(&event).await, Verdict::Ack);
+    assert!(start.elapsed().is_zero() && shop.published().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_event_without_its_transaction_is_given_up() {
+    let shop = Shop::new("", false).await;
+    assert_eq!(shop.deliver(&json!({"id": "outbox-none", "time": "2020-01-01T00:00:00Z"})).await, Verdict::Ack);
+    assert!(shop.published().is_empty());
+}
+
 #[tokio::test]
 async fn stores_and_brokers_may_be_replaced() {
     let shop = Shop::new("", false).await;

@@ -57,6 +57,18 @@ async fn a_deleted_file_is_made_anew() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_file_that_is_deleted_before_the_first_look_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder).await;
+    insert(&database, 1).await;
+    for file in ["data.db", "data.db-wal", "data.db-shm"] {
+        std::fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    assert!(numbers(&database).await.is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_folder_that_is_gone_is_an_error_until_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let database = open(&folder).await;

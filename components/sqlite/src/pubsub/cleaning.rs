@@ -14,6 +14,8 @@ const SHORTEST_MEMORY: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub(super) struct Waste {
     messages: Vec<i64>,
+    /// How many messages of a topic somebody might still have got, and the topic.
+    lost: Vec<(usize, String)>,
     /// Topic and consumer.
     groups: Vec<(String, String)>,
 }
@@ -22,21 +24,32 @@ impl Waste {
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.groups.is_empty()
     }
+
+    /// Messages that are deleted although somebody might still get them.
+    pub(super) fn lost(&self) -> Vec<(usize, String)> {
+        self.lost.clone()
+    }
+
+    fn give_up(&mut self, mut messages: Vec<i64>, topic: String) {
+        messages.retain(|id| !self.messages.contains(id));
+        if !messages.is_empty() {
+            self.lost.push((messages.len(), topic));
+        }
+        self.messages.append(&mut messages);
+    }
 }
 
 /// Finds some of what can go; reads only.
 pub(super) fn find(connection: &Connection, metadata: &Metadata) -> Result<Waste> {
-    let mut waste = Waste { groups: abandoned(connection, metadata)?, messages: outdated(connection, metadata)? };
+    let mut waste = Waste { groups: abandoned(connection, metadata)?, ..Waste::default() };
+    waste.messages = expired(connection)?;
     for topic in topics(connection)? {
         if waste.messages.len() >= AT_ONCE as usize {
             break;
         }
         waste.messages.extend(done(connection, &topic)?);
-        waste.messages.extend(surplus(connection, &topic, metadata.max_messages)?);
+        waste.give_up(too_many(connection, &topic, metadata)?, topic);
     }
-    waste.messages.sort_unstable();
-    waste.messages.dedup();
-    waste.messages.truncate(AT_ONCE as usize);
     Ok(waste)
 }
 
@@ -64,13 +77,9 @@ fn abandoned(connection: &Connection, metadata: &Metadata) -> Result<Vec<(String
     rows.collect()
 }
 
-fn outdated(connection: &Connection, metadata: &Metadata) -> Result<Vec<i64>> {
-    let oldest = now().saturating_sub(milliseconds(metadata.retention.0));
-    let too_old = "SELECT id FROM pubsub_messages WHERE published_at < ?1 LIMIT ?2";
-    let expired = "SELECT id FROM pubsub_messages WHERE expires_at <= ?1 LIMIT ?2";
-    let mut found = ids(connection, too_old, params![oldest, AT_ONCE])?;
-    found.extend(ids(connection, expired, params![now(), AT_ONCE])?);
-    Ok(found)
+fn expired(connection: &Connection) -> Result<Vec<i64>> {
+    let sql = "SELECT id FROM pubsub_messages WHERE expires_at <= ?1 LIMIT ?2";
+    ids(connection, sql, params![now(), AT_ONCE])
 }
 
 /// Messages that all groups of their topic are done with. Where there is no group, one may still come.
@@ -81,10 +90,18 @@ fn done(connection: &Connection, topic: &str) -> Result<Vec<i64>> {
     ids(connection, sql, params![topic, AT_ONCE])
 }
 
-fn surplus(connection: &Connection, topic: &str, most: u32) -> Result<Vec<i64>> {
-    let sql = "SELECT id FROM pubsub_messages WHERE topic = ?1 AND id <=
+/// Messages that are too old, or more than are kept.
+fn too_many(connection: &Connection, topic: &str, metadata: &Metadata) -> Result<Vec<i64>> {
+    let oldest = now().saturating_sub(milliseconds(metadata.retention.0));
+    // The plus keeps SQLite from the index of topics, where it would look at every message.
+    let too_old = "SELECT id FROM pubsub_messages WHERE published_at < ?1 AND +topic = ?2 LIMIT ?3";
+    let surplus = "SELECT id FROM pubsub_messages WHERE topic = ?1 AND id <=
         (SELECT id FROM pubsub_messages WHERE topic = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2) ORDER BY id LIMIT ?3";
-    ids(connection, sql, params![topic, most, AT_ONCE])
+    let mut found = ids(connection, too_old, params![oldest, topic, AT_ONCE])?;
+    found.extend(ids(connection, surplus, params![topic, metadata.max_messages, AT_ONCE])?);
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }
 
 /// All topics, found by stepping through the index rather than over all messages.

@@ -40,18 +40,21 @@ pub(super) enum Command {
         reply: Option<Reply<()>>,
     },
     Renew(Settlement),
-    /// Deletes some of what nobody will get any more; answers whether there may be more.
+    /// Deletes some of what is not kept any more; answers what was lost by it, or none when there was nothing to delete.
     Clean {
-        reply: Reply<bool>,
+        reply: Reply<Option<Lost>>,
     },
     Delete {
         waste: Waste,
-        reply: Reply<bool>,
+        reply: Reply<Option<Lost>>,
     },
     Stop {
         reply: Reply<()>,
     },
 }
+
+/// Numbers of messages that somebody might still have got, with their topics.
+pub(super) type Lost = Vec<(usize, String)>;
 
 type Reply<T> = oneshot::Sender<Result<T>>;
 
@@ -210,7 +213,7 @@ impl Worker {
             Command::Clean { reply } => match cleaning::find(&self.opened.connection, &self.metadata) {
                 Ok(waste) if !waste.is_empty() => Some(Command::Delete { waste, reply }),
                 found => {
-                    reply.send(found.map(|_| false).map_err(|error| translate(&error))).ok();
+                    reply.send(found.map(|_| None).map_err(|error| translate(&error))).ok();
                     None
                 }
             },
@@ -287,8 +290,10 @@ fn apply(
             }
         }
         Command::Renew(settlement) => tables::renew(transaction, &settlement, metadata)?,
-        Command::Delete { waste, reply } => answer(batch, reply, cleaning::delete(transaction, &waste).map(|()| true))?,
-        Command::Clean { reply } => answer(batch, reply, Ok(true))?,
+        Command::Delete { waste, reply } => {
+            answer(batch, reply, cleaning::delete(transaction, &waste).map(|()| Some(waste.lost())))?;
+        }
+        Command::Clean { reply } => answer(batch, reply, Ok(None))?,
         Command::Stop { reply } => answer(batch, reply, Ok(()))?,
     }
     Ok(())

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
+const MOST_HANDLERS: usize = 10_000;
+
 /// Durable publish/subscribe between the processes of one machine, in one SQLite file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -20,7 +22,7 @@ pub struct Metadata {
     /// handled, goes to the dead letter topic of its subscription, or is given up after `maxRetries`; of a bulk, those of
     /// its messages that failed. `parallel` spreads messages over all processes of the group, and none waits for another.
     pub concurrency_mode: ConcurrencyMode,
-    /// With `concurrencyMode: parallel`, how many messages of a topic this process handles at the same time.
+    /// With `concurrencyMode: parallel`, how many messages of a topic this process handles at the same time; at most 10,000.
     pub max_concurrent_handlers: usize,
     /// How long a message stays with a process that shows no sign of life before another one gets it. The time is
     /// renewed while a message is being handled, so it need not be longer than that takes.
@@ -85,8 +87,11 @@ impl Metadata {
     }
 
     fn checked(self) -> Result<Self> {
-        if self.max_concurrent_handlers == 0 || self.max_messages == 0 {
-            return Err(Error::invalid("maxConcurrentHandlers and maxMessages must be above zero"));
+        if !(1..=MOST_HANDLERS).contains(&self.max_concurrent_handlers) {
+            return Err(Error::invalid(format!("maxConcurrentHandlers must be from 1 to {MOST_HANDLERS}")));
+        }
+        if self.max_messages == 0 {
+            return Err(Error::invalid("maxMessages must be above zero"));
         }
         if self.visibility_timeout.0 < Duration::from_millis(30) || self.retention.0.is_zero() {
             return Err(Error::invalid("visibilityTimeout must be at least 30ms, and retention above zero"));

@@ -154,10 +154,11 @@ async fn a_broker_whose_files_were_deleted_begins_anew() {
 }
 
 /// As the cleaner does it when its time has come.
-fn clean(folder: &TempDir, settings: &Metadata) {
+fn clean(folder: &TempDir, settings: &Metadata) -> super::engine::Lost {
     let connection = rusqlite::Connection::open(folder.path().join("broker.db")).unwrap();
     let waste = super::cleaning::find(&connection, settings).unwrap();
     super::cleaning::delete(&connection, &waste).unwrap();
+    waste.lost()
 }
 
 fn execute(folder: &TempDir, sql: &str) {
@@ -249,7 +250,7 @@ async fn cleaning_keeps_what_somebody_needs() {
     for number in 1..=5 {
         publish(&broker, &number.to_string()).await;
     }
-    clean(&folder, &settings);
+    assert_eq!(clean(&folder, &settings), [(2, "topic".to_owned())]);
     assert_eq!(rows(&folder, "pubsub_messages"), 3, "0 was handled, 1 and 2 are too many");
     let (mut inbox, _subscription) = subscribe(&broker, Verdict::Ack).await;
     assert_eq!(inbox.recv().await.unwrap(), "3");

@@ -137,7 +137,10 @@ impl Export<'_> {
         let full = self.kept.families.len() >= MOST_METRICS || all >= self.limit.saturating_mul(MOST_SERIES);
         let export = self.kept.export;
         let family = match self.kept.families.entry(name) {
-            Entry::Vacant(entry) if entry.key().starts_with(OWN) || !names::is_valid(entry.key()) => {
+            Entry::Vacant(entry) if !names::is_valid(entry.key()) => {
+                return self.rejected.note(points.len(), "a metric has no name that can be one");
+            }
+            Entry::Vacant(entry) if entry.key().starts_with(OWN) => {
                 return self.rejected.note(points.len(), "names that begin with dapr_ are those of the sidecar");
             }
             Entry::Vacant(_) if full => return self.rejected.note(points.len(), "there are too many metrics"),
