@@ -1,26 +1,13 @@
 //! Why there are no credentials, and why an identity is not given.
-use std::io;
 use tonic::{Code, Status};
 
 /// Why credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot read {path}: {reason}; check --issuer-credentials")]
-    Read { path: String, reason: io::Error },
-    #[error("cannot write {path}: {reason}; check --issuer-credentials")]
-    Write { path: String, reason: io::Error },
-    #[error("{0} is missing beside the other credentials; restore it, or remove the others to get new ones")]
-    Incomplete(String),
-    #[error("there is no certificate in {0}")]
-    Empty(&'static str),
+    #[error(transparent)]
+    Credentials(#[from] foundation_credentials::Error),
     #[error("{what} cannot be read: {reason}")]
     Unreadable { what: &'static str, reason: String },
-    #[error("the issuer is no certificate authority")]
-    NoAuthority,
-    #[error("the issuer's key and certificate do not lead to one of the roots: {0}")]
-    Untrusted(foundation_identity::Error),
-    #[error("cannot sign: {0}")]
-    Sign(#[from] rcgen::Error),
     #[error("the key of tokens: {0}; check --jwt-signing-algorithm")]
     TokenKey(foundation_jwt::Error),
     #[error("the public keys of tokens do not hold that of the private key, with its id; check --jwks-filename")]

@@ -1,11 +1,10 @@
 //! Sentry, the certificate authority: gives sidecars and the control plane their identities.
 //!
-//! [`Authority`] signs certificates and tokens; a [`Validator`] says whether who asks may have the identity; [`Service`] is
-//! the gRPC service over both. The credentials are files in Dapr's form, so that either sentry can follow the other.
+//! [`foundation_credentials::Authority`] signs certificates and [`Tokens`] tokens; a [`Validator`] says whether who asks may have the
+//! identity; [`Service`] is the gRPC service over them. The credentials are files in Dapr's form, so that either sentry can follow the
+//! other; a root that was made here is replaced long before it ends.
 //! Contract: protocols.md 5.
-mod authority;
 mod client;
-mod credentials;
 mod error;
 mod metrics;
 mod oidc;
@@ -14,11 +13,10 @@ mod request;
 mod server;
 mod service;
 mod settings;
+mod source;
 mod tokens;
 mod validator;
 
-pub use authority::{Authority, Lifetimes};
-pub use credentials::{Credentials, Files};
 pub use error::Error;
 pub use options::{Options, usage};
 pub use service::Service;
@@ -44,6 +42,6 @@ pub fn main(arguments: &[String], environment: &BTreeMap<String, String>) -> Exi
 fn misuse(error: &Invalid) -> Option<&Misuse> {
     match error {
         Invalid::Misuse(misuse) => Some(misuse),
-        Invalid::Port(_) | Invalid::Oidc => None,
+        Invalid::Port(_) | Invalid::Oidc | Invalid::RootTtl => None,
     }
 }

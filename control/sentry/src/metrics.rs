@@ -1,6 +1,7 @@
 //! Metrics of sentry (surface.md 5.1).
+use foundation_credentials::Step;
 use foundation_telemetry::{Counter, Gauge, MetricsError, Registry};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, SystemTimeError, UNIX_EPOCH};
 
 /// What the service counts.
 pub(crate) struct Metrics {
@@ -10,6 +11,9 @@ pub(crate) struct Metrics {
     handshakes_refused: Counter,
     issuer_changed: Counter,
     issuer_expiry: Gauge,
+    root_expiry: Gauge,
+    root_remaining: Gauge,
+    rotations: Counter,
 }
 
 impl Metrics {
@@ -26,6 +30,17 @@ impl Metrics {
                 "When the issuer's certificate ends, in seconds since 1970.",
                 &[],
             )?,
+            root_expiry: registry.gauge(
+                "sentry_rootcert_expiry_timestamp",
+                "When the root that signs ends, in seconds since 1970.",
+                &[],
+            )?,
+            root_remaining: registry.gauge(
+                "sentry_rootcert_remaining_seconds",
+                "Seconds until the root that signs ends.",
+                &[],
+            )?,
+            rotations: counter("sentry_rootcert_rotation_total", "Steps from one root to the next.", &["step"])?,
         })
     }
 
@@ -50,7 +65,26 @@ impl Metrics {
     }
 
     pub(crate) fn issuer_expires(&self, time: SystemTime) {
-        let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.issuer_expiry.set(&[], i64::try_from(seconds).unwrap_or(i64::MAX));
+        self.issuer_expiry.set(&[], seconds(time.duration_since(UNIX_EPOCH)));
     }
+
+    pub(crate) fn root_expires(&self, time: SystemTime) {
+        self.root_expiry.set(&[], seconds(time.duration_since(UNIX_EPOCH)));
+        self.root_remaining.set(&[], seconds(time.duration_since(SystemTime::now())));
+    }
+
+    pub(crate) fn rotated(&self, step: Step) {
+        let step = match step {
+            Step::Made => "made",
+            Step::Announced => "announced",
+            Step::Switched => "switched",
+            Step::Dropped => "dropped",
+        };
+        self.rotations.increment(&[step]);
+    }
+}
+
+/// What is over counts as none.
+fn seconds(length: Result<Duration, SystemTimeError>) -> i64 {
+    i64::try_from(length.unwrap_or_default().as_secs()).unwrap_or(i64::MAX)
 }

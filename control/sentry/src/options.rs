@@ -18,6 +18,7 @@ const FLAGS: &[Flag] = &[
     flag("issuer-ca-filename", Text, "ca.crt", "Certificates of the roots"),
     flag("issuer-certificate-filename", Text, "issuer.crt", "Certificate of the issuer"),
     flag("issuer-key-filename", Text, "issuer.key", "Private key of the issuer"),
+    flag("root-ttl", Kind::Duration, "8760h", "How long roots made here are good; they are replaced long before"),
     flag("jwt-enabled", Bool, "false", "Give tokens along with certificates"),
     flag("jwt-key-filename", Text, "jwt.key", "Private key that signs tokens"),
     flag("jwks-filename", Text, "jwks.json", "Public keys of the tokens"),
@@ -52,6 +53,8 @@ pub struct Options {
     pub ca: PathBuf,
     pub issuer_certificate: PathBuf,
     pub issuer_key: PathBuf,
+    /// How long roots are good that are made here.
+    pub root_ttl: Duration,
     pub jwt: Option<JwtOptions>,
     pub oidc: Option<OidcOptions>,
 }
@@ -88,6 +91,8 @@ pub enum Invalid {
     Port(&'static str),
     #[error("both OIDC TLS certificate and key must be provided if one is specified")]
     Oidc,
+    #[error("invalid value for --root-ttl: it must be 5s or more")]
+    RootTtl,
 }
 
 impl Options {
@@ -108,6 +113,7 @@ impl Options {
             ca: file("issuer-ca-filename"),
             issuer_certificate: file("issuer-certificate-filename"),
             issuer_key: file("issuer-key-filename"),
+            root_ttl: root_ttl(&flags)?,
             jwt: flags.bool("jwt-enabled").then(|| jwt(&flags, file("jwt-key-filename"), file("jwks-filename"))),
             oidc: flags.bool("oidc-enabled").then(|| oidc(&flags)).transpose()?,
         })
@@ -128,6 +134,12 @@ fn jwt(flags: &Flags, key: PathBuf, key_set: PathBuf) -> JwtOptions {
         key_id: filled(flags, "jwt-key-id"),
         ttl: flags.duration("jwt-ttl"),
     }
+}
+
+/// Shorter lives are over before everybody has heard of the next root.
+fn root_ttl(flags: &Flags) -> Result<Duration, Invalid> {
+    const SHORTEST: Duration = Duration::from_secs(5);
+    Some(flags.duration("root-ttl")).filter(|life| *life >= SHORTEST).ok_or(Invalid::RootTtl)
 }
 
 fn oidc(flags: &Flags) -> Result<OidcOptions, Invalid> {

@@ -49,6 +49,7 @@ pub(crate) fn public_key(mut pem: &[u8]) -> Result<SubjectPublicKeyInfo, Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
+    use foundation_credentials::pem;
     use proptest::prelude::*;
     use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
 
@@ -97,13 +98,13 @@ mod tests {
             assert!(public_key(request.pem().unwrap().as_bytes()).is_ok());
             let mut forged = request.der().to_vec();
             *forged.last_mut().unwrap() ^= 1;
-            let forged = crate::authority::pem("CERTIFICATE REQUEST", &forged);
+            let forged = pem("CERTIFICATE REQUEST", &forged);
             assert_eq!(public_key(forged.as_bytes()).unwrap_err(), Refusal::Signature);
         }
         assert_eq!(public_key(b"").unwrap_err(), Refusal::NoRequest);
-        let key = crate::authority::pem("PRIVATE KEY", b"x");
+        let key = pem("PRIVATE KEY", b"x");
         assert_eq!(public_key(key.as_bytes()).unwrap_err(), Refusal::NoRequest);
-        let junk = crate::authority::pem("CERTIFICATE REQUEST", &[0x30; 4096]);
+        let junk = pem("CERTIFICATE REQUEST", &[0x30; 4096]);
         assert!(matches!(public_key(junk.as_bytes()), Err(Refusal::UnreadableRequest(_))));
     }
 
@@ -116,7 +117,7 @@ mod tests {
                 prop_assert!(identity.to_string().ends_with(&path));
             }
             prop_assert!(public_key(&csr).is_err());
-            prop_assert!(public_key(crate::authority::pem("CERTIFICATE REQUEST", &csr).as_bytes()).is_err());
+            prop_assert!(public_key(pem("CERTIFICATE REQUEST", &csr).as_bytes()).is_err());
         }
     }
 }

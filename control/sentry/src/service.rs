@@ -1,15 +1,16 @@
 //! The gRPC service: from a request for a certificate to an identity (protocols.md 5.2).
-use crate::authority::Authority;
 use crate::error::Refusal;
 use crate::metrics::Metrics;
 use crate::request::{identity, public_key};
 use crate::tokens::Tokens;
 use crate::validator::Validators;
 use arc_swap::ArcSwap;
+use foundation_credentials::Authority;
 use foundation_identity::{SpiffeId, TrustDomain};
 use prost_types::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tonic::{Request, Response, Status, async_trait};
 use wire::sentry::v1::ca_server::Ca;
 use wire::sentry::v1::{SignCertificateRequest, SignCertificateResponse};
@@ -20,6 +21,8 @@ const SCOPE: &str = "dapr.sentry.server";
 pub(crate) struct Signers {
     pub(crate) authority: Authority,
     pub(crate) tokens: Option<Tokens>,
+    /// When the root ends that vouches for the authority.
+    pub(crate) root_expires: SystemTime,
 }
 
 /// Gives identities. Clones share everything.

@@ -1,6 +1,6 @@
 //! What the Configuration resource says to sentry (surface.md 3.3).
-use crate::authority::Lifetimes;
 use crate::error::Error;
+use foundation_credentials::Lifetimes;
 use foundation_metadata::duration;
 use foundation_resources::{Configuration, Mtls};
 use std::collections::BTreeMap;
@@ -19,22 +19,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads a configuration file.
+    /// Reads a configuration file. `root` is how long roots are good that are made here.
     ///
     /// # Errors
     /// A file that cannot be read, durations that are none, and validators that cannot be chosen.
-    pub fn load(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let Some(file) = file else { return Self::new(&Mtls::default()) };
+    pub fn load(file: Option<&Path>, environment: &BTreeMap<String, String>, root: Duration) -> Result<Self, Error> {
+        let Some(file) = file else { return Self::new(&Mtls::default(), root) };
         let variable = |name: &str| environment.get(name).map(String::as_str);
         let configuration = Configuration::load(&[file.to_owned()], &variable);
         let configuration = configuration.map_err(|error| Error::Configuration(error.to_string()))?;
-        Self::new(&configuration.spec.mtls.unwrap_or_default())
+        Self::new(&configuration.spec.mtls.unwrap_or_default(), root)
     }
 
-    fn new(mtls: &Mtls) -> Result<Self, Error> {
+    fn new(mtls: &Mtls, root: Duration) -> Result<Self, Error> {
         let lifetimes = Lifetimes {
             workload: length("workloadCertTTL", &mtls.workload_cert_ttl, LIFETIME)?,
             skew: length("allowedClockSkew", &mtls.allowed_clock_skew, SKEW)?,
+            root,
         };
         let mut jwks = None;
         for validator in &mtls.token_validators {

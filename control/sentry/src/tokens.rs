@@ -1,8 +1,7 @@
 //! Tokens that prove the same identity as a certificate (SPIFFE JWT-SVID; protocols.md 5.4).
-use crate::authority::pem;
-use crate::credentials::{read, write};
 use crate::error::Error;
 use crate::options::JwtOptions;
+use foundation_credentials::{pem, read, write};
 use foundation_identity::SpiffeId;
 use foundation_jwt::{SigningKey, generate_rsa};
 use rustls_pki_types::PrivateKeyDer;

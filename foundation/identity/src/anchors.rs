@@ -1,8 +1,7 @@
 //! Where the roots to trust are: in a text, or in a file that may change.
-use crate::{Error, Trust};
-use arc_swap::ArcSwap;
+use crate::Error;
+use crate::bundle::Bundle;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 const SCOPE: &str = "dapr.runtime.security";
@@ -22,9 +21,9 @@ impl Anchors {
     /// Reads them.
     ///
     /// # Errors
-    /// A file that is not there, and what [`Trust::from_pem`] says.
-    pub fn read(&self) -> Result<Trust, Error> {
-        Trust::from_pem(&self.pem()?)
+    /// A file that is not there, and roots that cannot be used.
+    pub(crate) fn read(&self) -> Result<Bundle, Error> {
+        Bundle::new(self.pem()?)
     }
 
     fn pem(&self) -> Result<Vec<u8>, Error> {
@@ -35,7 +34,7 @@ impl Anchors {
     }
 
     /// Follows changes of a file; a text has none.
-    pub(crate) async fn follow(self, trust: Arc<ArcSwap<Trust>>) {
+    pub(crate) async fn follow(self, bundle: Bundle) {
         if !matches!(self, Self::File(_)) {
             return;
         }
@@ -46,11 +45,8 @@ impl Anchors {
             if pem == known {
                 continue;
             }
-            match Trust::from_pem(&pem) {
-                Ok(changed) => {
-                    trust.store(Arc::new(changed));
-                    tracing::info!(target: SCOPE, "trust anchors changed");
-                }
+            match bundle.given(pem.clone()) {
+                Ok(()) => tracing::info!(target: SCOPE, "trust anchors changed"),
                 Err(error) => tracing::warn!(target: SCOPE, "changed trust anchors are not used: {error}"),
             }
             known = pem;

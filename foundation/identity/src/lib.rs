@@ -3,6 +3,7 @@
 //! [`start`] gets a certificate from sentry and keeps it fresh; the [`Identity`] that it returns accepts and opens connections.
 //! Contract: protocols.md 5.
 mod anchors;
+mod bundle;
 mod connection;
 mod error;
 mod identity;

@@ -37,11 +37,11 @@ pub struct Sentry {
 }
 
 impl Sentry {
-    /// A new certificate for a new key.
+    /// A new certificate for a new key, and the roots in PEM that sentry tells of.
     ///
     /// # Errors
     /// A sentry that cannot be reached, is not who it must be, or refuses.
-    pub(crate) async fn sign(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<Svid, Error> {
+    pub(crate) async fn sign(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<(Svid, Vec<u8>), Error> {
         let (pair, request) = self.request()?;
         let exchange = async {
             let mut client = CaClient::new(self.connect(trust).await?);
@@ -49,7 +49,7 @@ impl Sentry {
         };
         let answer = tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| Error::Late)??.into_inner();
         let key = PrivateKeyDer::try_from(pair.serialize_der()).map_err(|error| Error::Key(error.to_owned()))?;
-        Svid::from_pem(&answer.workload_certificate, &key)
+        Ok((Svid::from_pem(&answer.workload_certificate, &key)?, answer.trust_chain_certificates.join(&b'\n')))
     }
 
     fn request(&self) -> Result<(KeyPair, SignCertificateRequest), Error> {

@@ -1,8 +1,7 @@
 //! A certificate that keeps itself fresh.
-use crate::{Anchors, Error, Identity, Sentry, Svid, Trust};
-use arc_swap::ArcSwap;
+use crate::bundle::Bundle;
+use crate::{Anchors, Error, Identity, Sentry, Svid};
 use foundation_drain::Drain;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 
@@ -20,18 +19,18 @@ const LOOK: Duration = Duration::from_secs(60);
 /// # Errors
 /// Roots that cannot be read.
 pub async fn start(sentry: Sentry, anchors: Anchors, drain: &Drain) -> Result<Identity, Error> {
-    let trust = Arc::new(ArcSwap::from_pointee(anchors.read()?));
-    drain.spawn_until_stopped(anchors.follow(Arc::clone(&trust)));
-    let own = first(&sentry, &trust).await;
+    let bundle = anchors.read()?;
+    drain.spawn_until_stopped(anchors.follow(bundle.clone()));
+    let own = first(&sentry, &bundle).await;
     tracing::info!(target: SCOPE, "identity is {}", own.id());
-    let identity = Identity::sharing(own, Arc::clone(&trust));
-    drain.spawn_until_stopped(rotate(sentry, identity.clone(), trust));
+    let identity = Identity::sharing(own, bundle.trust().clone());
+    drain.spawn_until_stopped(rotate(sentry, identity.clone(), bundle));
     Ok(identity)
 }
 
-async fn first(sentry: &Sentry, trust: &Arc<ArcSwap<Trust>>) -> Svid {
+async fn first(sentry: &Sentry, bundle: &Bundle) -> Svid {
     loop {
-        match sentry.sign(trust).await {
+        match sign(sentry, bundle).await {
             Ok(svid) => return svid,
             Err(error) => {
                 tracing::warn!(target: SCOPE, "no certificate yet: {error}");
@@ -41,21 +40,30 @@ async fn first(sentry: &Sentry, trust: &Arc<ArcSwap<Trust>>) -> Svid {
     }
 }
 
-async fn rotate(sentry: Sentry, identity: Identity, trust: Arc<ArcSwap<Trust>>) {
+async fn rotate(sentry: Sentry, identity: Identity, bundle: Bundle) {
     loop {
         until_half(identity.own().expires()).await;
-        while let Err(error) = renew(&sentry, &identity, &trust).await {
+        while let Err(error) = renew(&sentry, &identity, &bundle).await {
             tracing::warn!(target: SCOPE, "the certificate could not be renewed: {error}");
             sleep((remaining(identity.own().expires()) / 4).clamp(REST, RETRY)).await;
         }
     }
 }
 
-async fn renew(sentry: &Sentry, identity: &Identity, trust: &Arc<ArcSwap<Trust>>) -> Result<(), Error> {
-    let svid = sentry.sign(trust).await?;
+async fn renew(sentry: &Sentry, identity: &Identity, bundle: &Bundle) -> Result<(), Error> {
+    let svid = sign(sentry, bundle).await?;
     tracing::debug!(target: SCOPE, "certificate renewed");
     identity.renew(svid);
     Ok(())
+}
+
+/// A new certificate. Its roots are trusted before it is used.
+async fn sign(sentry: &Sentry, bundle: &Bundle) -> Result<Svid, Error> {
+    let (svid, roots) = sentry.sign(bundle.trust()).await?;
+    if !roots.is_empty() {
+        bundle.told(roots);
+    }
+    Ok(svid)
 }
 
 /// Waits until half of the time that is left has gone by.

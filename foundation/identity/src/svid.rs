@@ -75,7 +75,7 @@ pub fn id_of(certificate: &CertificateDer<'_>) -> Result<SpiffeId, Error> {
     }
 }
 
-fn expiry_of(certificate: &CertificateDer<'_>) -> Result<SystemTime, Error> {
+pub(crate) fn expiry_of(certificate: &CertificateDer<'_>) -> Result<SystemTime, Error> {
     let seconds = parse(certificate)?.validity().not_after.timestamp();
     Ok(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
 }

@@ -1,4 +1,5 @@
 //! The roots that certificates must come from.
+use crate::svid::expiry_of;
 use crate::{Error, SpiffeId, id_of};
 use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -9,6 +10,7 @@ use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Root certificates; what they have signed is trusted.
 #[derive(Clone, Debug)]
@@ -19,15 +21,23 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Reads root certificates from PEM.
+    /// Reads root certificates from PEM. Those that have ended are passed over.
     ///
     /// # Errors
-    /// A text without certificates, or with one that cannot be used.
+    /// A text without certificates, or with one that cannot be used, and one whose certificates have all ended.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
-        let mut roots = RootCertStore::empty();
+        let (mut roots, mut have_ended) = (RootCertStore::empty(), false);
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| Error::Pem(error.to_string()))?;
+            // The TLS library takes a root for good as long as it is there.
+            if expiry_of(&certificate)? <= SystemTime::now() {
+                have_ended = true;
+                continue;
+            }
             roots.add(certificate).map_err(|error| Error::Anchors(error.to_string()))?;
+        }
+        if roots.is_empty() && have_ended {
+            return Err(Error::Anchors("all of them have ended; get the present ones from sentry".to_owned()));
         }
         let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build();

@@ -1,10 +1,11 @@
 //! What the authority signs, and which credentials it takes.
 use super::*;
-use crate::credentials::Files;
+use crate::Files;
 use foundation_identity::id_of;
 use rcgen::{PKCS_ECDSA_P384_SHA384, SignatureAlgorithm};
 
-const LIFETIMES: Lifetimes = Lifetimes { workload: Duration::from_secs(3600), skew: Duration::from_secs(60) };
+const LIFETIMES: Lifetimes =
+    Lifetimes { workload: Duration::from_secs(3600), skew: Duration::from_secs(60), root: Duration::from_secs(86_400) };
 
 fn sentry() -> SpiffeId {
     "spiffe://localhost/ns/default/dapr-sentry".parse().unwrap()
@@ -20,7 +21,7 @@ fn key(algorithm: &'static SignatureAlgorithm) -> KeyPair {
 
 #[test]
 fn what_it_signs_is_trusted_by_its_roots_alone() {
-    let credentials = Credentials::generate(&sentry(), LIFETIMES).unwrap();
+    let credentials = Credentials::generate(&sentry(), LIFETIMES, SystemTime::now()).unwrap();
     let authority = Authority::new(&credentials, LIFETIMES).unwrap();
     assert_eq!(authority.own(&sentry()).unwrap().id(), &sentry());
     for algorithm in [&PKCS_ED25519, &PKCS_ECDSA_P384_SHA384] {
@@ -28,14 +29,17 @@ fn what_it_signs_is_trusted_by_its_roots_alone() {
         let (leaf, rest) = signed.chain.split_first().unwrap();
         assert_eq!(id_of(leaf).unwrap(), app());
         assert_eq!(authority.trust().unwrap().client(leaf, rest).unwrap(), app());
-        let other = Credentials::generate(&sentry(), LIFETIMES).unwrap();
+        let other = Credentials::generate(&sentry(), LIFETIMES, SystemTime::now()).unwrap();
         assert!(Trust::from_pem(other.ca.as_bytes()).unwrap().client(leaf, rest).is_err());
     }
 }
 
 #[test]
 fn credentials_that_do_not_fit_together_are_refused() {
-    let (one, other) = (Credentials::generate(&sentry(), LIFETIMES), Credentials::generate(&sentry(), LIFETIMES));
+    let (one, other) = (
+        Credentials::generate(&sentry(), LIFETIMES, SystemTime::now()),
+        Credentials::generate(&sentry(), LIFETIMES, SystemTime::now()),
+    );
     let (one, other) = (one.unwrap(), other.unwrap());
     let owns = |credentials: &Credentials| {
         Authority::new(credentials, LIFETIMES).and_then(|authority| authority.own(&sentry())).is_ok()
@@ -49,7 +53,7 @@ fn credentials_that_do_not_fit_together_are_refused() {
 
 #[test]
 fn a_certificate_lives_at_least_as_long_as_it_shall_and_never_longer_than_its_issuer() {
-    let credentials = Credentials::generate(&sentry(), LIFETIMES).unwrap();
+    let credentials = Credentials::generate(&sentry(), LIFETIMES, SystemTime::now()).unwrap();
     let sign = |workload| {
         let authority = Authority::new(&credentials, Lifetimes { workload, ..LIFETIMES }).unwrap();
         (authority.sign(&key(&PKCS_ED25519), &app(), &[]).unwrap().expires, authority.expires())
@@ -63,10 +67,9 @@ fn a_certificate_lives_at_least_as_long_as_it_shall_and_never_longer_than_its_is
 #[test]
 fn credentials_are_made_only_where_there_are_none() {
     let folder = tempfile::tempdir().unwrap();
-    let file = |name| folder.path().join(name);
-    let files = Files { ca: file("ca.crt"), issuer_certificate: file("issuer.crt"), issuer_key: file("issuer.key") };
+    let files = Files::of_folder(folder.path());
     assert!(files.read().unwrap().is_none());
-    files.write(&Credentials::generate(&sentry(), LIFETIMES).unwrap()).unwrap();
+    files.write(&Credentials::generate(&sentry(), LIFETIMES, SystemTime::now()).unwrap()).unwrap();
     assert!(files.read().unwrap().is_some());
     for path in [&files.issuer_key, &files.issuer_certificate, &files.ca] {
         std::fs::remove_file(path).unwrap();

@@ -2,10 +2,9 @@
 #[cfg(test)]
 mod tests;
 
-use crate::credentials::Credentials;
-use crate::error::Error;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::Credentials;
+use crate::certificate::{ISSUER, chain, parse, pem, time};
+use crate::error::{Error, unreadable};
 use foundation_identity::{SpiffeId, Svid, Trust};
 use rcgen::string::Ia5String;
 use rcgen::{
@@ -15,7 +14,6 @@ use rcgen::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// How long certificates are good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +21,8 @@ pub struct Lifetimes {
     pub workload: Duration,
     /// How far clocks may differ: certificates begin so long ago.
     pub skew: Duration,
+    /// Of roots and issuers that are made here.
+    pub root: Duration,
 }
 
 /// Signs certificates.
@@ -49,9 +49,8 @@ impl Authority {
     /// Credentials that cannot be read, or whose key and certificate do not lead to one of the roots.
     pub fn new(credentials: &Credentials, lifetimes: Lifetimes) -> Result<Self, Error> {
         let chain = chain(&credentials.issuer_certificate)?;
-        let first = chain.first().ok_or(Error::Empty("the issuer's certificate"))?;
-        let (_, parsed) =
-            X509Certificate::from_der(first).map_err(|error| unreadable("the issuer's certificate", error))?;
+        let first = chain.first().ok_or(Error::Empty(ISSUER))?;
+        let parsed = parse(first, ISSUER)?;
         if !parsed.is_ca() {
             return Err(Error::NoAuthority);
         }
@@ -59,8 +58,7 @@ impl Authority {
         let key = PrivateKeyDer::from_pem_slice(credentials.issuer_key.as_bytes());
         let key = key.map_err(|error| unreadable("the issuer's key", error))?;
         let key = KeyPair::try_from(&key).map_err(|error| unreadable("the issuer's key", error))?;
-        let issuer =
-            Issuer::from_ca_cert_der(first, key).map_err(|error| unreadable("the issuer's certificate", error))?;
+        let issuer = Issuer::from_ca_cert_der(first, key).map_err(|error| unreadable(ISSUER, error))?;
         Ok(Self { issuer, anchors: credentials.ca.clone(), expires, lifetimes, chain })
     }
 
@@ -129,13 +127,6 @@ impl Signed {
     }
 }
 
-/// A block of PEM (RFC 7468).
-pub(crate) fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
-
 /// 128 bits, positive.
 pub(crate) fn random_serial() -> SerialNumber {
     let mut bytes: [u8; 16] = rand::random();
@@ -143,30 +134,8 @@ pub(crate) fn random_serial() -> SerialNumber {
     SerialNumber::from_slice(&bytes)
 }
 
-/// The issuers of a leaf, without a root at the end: that one is in everybody's hands.
-fn chain(text: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    let mut chain = chain.map_err(|error| unreadable("the issuer's certificate", error))?;
-    if chain.len() > 1 && chain.last().is_some_and(is_root) {
-        chain.pop();
-    }
-    Ok(chain)
-}
-
-fn is_root(certificate: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(certificate).is_ok_and(|(_, parsed)| parsed.subject() == parsed.issuer())
-}
-
 /// Certificates end on whole seconds; a short life shall not become none.
 fn whole_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     UNIX_EPOCH + Duration::from_secs(since.as_secs() + u64::from(since.subsec_nanos() > 0))
-}
-
-fn time(seconds: i64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
-}
-
-fn unreadable(what: &'static str, error: impl std::fmt::Display) -> Error {
-    Error::Unreadable { what, reason: error.to_string() }
 }

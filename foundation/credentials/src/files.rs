@@ -1,19 +1,13 @@
-//! The credentials of the authority: files in Dapr's form, made when they are missing (protocols.md 5.1, 5.3).
-use crate::authority::{Lifetimes, random_serial};
-use crate::error::Error;
-use foundation_identity::SpiffeId;
-use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519,
-};
-use std::fs::OpenOptions;
+//! Where the credentials are: the files of Dapr, and one more that tells how far the replacement of a root has come.
+use crate::journal::Journal;
+use crate::{Credentials, Error};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-/// Life of a root and of an issuer that are made here.
-const LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
+const JOURNAL: &str = "rotation.json";
+const LOCK: &str = "rotation.lock";
 
 /// Where the credentials are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +17,13 @@ pub struct Files {
     pub issuer_key: PathBuf,
 }
 
-/// The credentials in PEM.
-#[derive(Clone)]
-pub struct Credentials {
-    pub ca: String,
-    pub issuer_certificate: String,
-    pub issuer_key: String,
-}
-
 impl Files {
+    /// With Dapr's names in a folder.
+    pub fn of_folder(folder: &Path) -> Self {
+        let [ca, issuer_certificate, issuer_key] = ["ca.crt", "issuer.crt", "issuer.key"].map(|name| folder.join(name));
+        Self { ca, issuer_certificate, issuer_key }
+    }
+
     /// The credentials; none when none of the files is there.
     ///
     /// # Errors
@@ -64,39 +56,45 @@ impl Files {
         write(&self.issuer_certificate, &credentials.issuer_certificate)?;
         write(&self.ca, &credentials.ca)
     }
-}
 
-impl Credentials {
-    /// A new root, and an issuer for `sentry` that it has signed. The key of the root is not kept.
+    /// How far the replacement of a root has come; nowhere without a file.
     ///
     /// # Errors
-    /// None but what the library says.
-    pub fn generate(sentry: &SpiffeId, lifetimes: Lifetimes) -> Result<Self, Error> {
-        let (root_key, key) = (KeyPair::generate_for(&PKCS_ED25519)?, KeyPair::generate_for(&PKCS_ED25519)?);
-        let root = authority(sentry.trust_domain().as_str(), lifetimes);
-        let mut issuer = authority(&sentry.to_string(), lifetimes);
-        issuer.use_authority_key_identifier_extension = true;
-        let ca: Certificate = root.self_signed(&root_key)?;
-        let signed = issuer.signed_by(&key, &Issuer::from_params(&root, &root_key))?;
-        Ok(Self { ca: ca.pem(), issuer_certificate: signed.pem(), issuer_key: key.serialize_pem() })
+    /// A file that cannot be read.
+    pub fn journal(&self) -> Result<Journal, Error> {
+        let path = self.beside(JOURNAL);
+        let Some(text) = read(&path)? else { return Ok(Journal::default()) };
+        let path = path.display().to_string();
+        serde_json::from_str(&text).map_err(|reason| Error::Journal { path, reason })
+    }
+
+    pub(crate) fn write_journal(&self, journal: &Journal) -> Result<(), Error> {
+        let path = self.beside(JOURNAL);
+        let text = serde_json::to_string_pretty(journal);
+        let text = text.map_err(|reason| Error::Journal { path: path.display().to_string(), reason })?;
+        write(&path, &text)
+    }
+
+    /// Keeps other processes from changing the files until the lock is dropped.
+    pub(crate) fn lock(&self) -> Result<File, Error> {
+        let path = self.beside(LOCK);
+        let failed = |reason| Error::Write { path: path.display().to_string(), reason };
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(file)
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.ca.with_file_name(name)
     }
 }
 
-fn authority(organization: &str, lifetimes: Lifetimes) -> CertificateParams {
-    let now = SystemTime::now();
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::OrganizationName, organization);
-    params.serial_number = Some(random_serial());
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = (now - lifetimes.skew).into();
-    params.not_after = (now + LIFETIME).into();
-    params
-}
-
 /// The content of a file, if it is there.
-pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
+///
+/// # Errors
+/// A file that is there and cannot be read.
+pub fn read(path: &Path) -> Result<Option<String>, Error> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -105,9 +103,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, Error> {
 }
 
 /// Writes a file that only its owner may read. It is there as a whole or not at all.
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
+///
+/// # Errors
+/// A folder that is not there or not writable.
+pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     let failed = |reason| Error::Write { path: path.display().to_string(), reason };
-    let beside = path.with_extension("new");
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all())).map_err(failed)?;
     std::fs::rename(&beside, path).map_err(failed)

@@ -1,0 +1,185 @@
+//! Where credentials come from: files that are followed, and replaced when their time has come.
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::options::{JwtOptions, Options};
+use crate::service::Signers;
+use crate::tokens::Tokens;
+use arc_swap::ArcSwap;
+use foundation_credentials::{Authority, Credentials, Files, Lifetimes, Rotation, Step};
+use foundation_identity::{Identity, SpiffeId, Trust};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::{Instant, sleep};
+
+const SCOPE: &str = "dapr.sentry";
+/// Between two looks at the files, at the age of the own certificate, and at what is to become of the root.
+const LOOK: Duration = Duration::from_secs(1);
+/// Longest time between two looks at what is to become of the root; one that failed is repeated after it.
+const RETRY: Duration = Duration::from_secs(60);
+/// A root that nobody replaces is spoken of this long before its end, once a day.
+const NOTICE: Duration = Duration::from_secs(60 * 24 * 3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Reads credentials, and keeps them fresh.
+pub(crate) struct Source {
+    rotation: Rotation,
+    jwt: Option<JwtOptions>,
+}
+
+/// What follows the files from time to time.
+struct Following {
+    known: Vec<Option<(SystemTime, u64)>>,
+    /// When the own certificate is renewed.
+    renewal: SystemTime,
+    /// Not before this is the root looked at again.
+    rotation: Instant,
+    /// When a root that nobody replaces is spoken of.
+    warning: Instant,
+}
+
+impl Source {
+    pub(crate) fn new(options: &Options, lifetimes: Lifetimes, own: SpiffeId) -> Self {
+        let files = Files {
+            ca: options.ca.clone(),
+            issuer_certificate: options.issuer_certificate.clone(),
+            issuer_key: options.issuer_key.clone(),
+        };
+        Self { rotation: Rotation { files, sentry: own, lifetimes }, jwt: options.jwt.clone() }
+    }
+
+    /// Reads all credentials; makes them when there are none.
+    pub(crate) fn load(&self, metrics: &Metrics) -> Result<Signers, Error> {
+        let (credentials, steps) = self.rotation.load(SystemTime::now())?;
+        tell(&steps, metrics);
+        if steps.contains(&Step::Made) {
+            metrics.issuer_changed();
+        }
+        self.signers(&credentials, metrics)
+    }
+
+    fn signers(&self, credentials: &Credentials, metrics: &Metrics) -> Result<Signers, Error> {
+        let lifetimes = self.rotation.lifetimes;
+        let authority = Authority::new(credentials, lifetimes)?;
+        authority.own(&self.rotation.sentry)?;
+        let tokens = self.jwt.as_ref().map(|options| Tokens::load(options, lifetimes.skew)).transpose()?;
+        let root_expires = credentials.signing_root()?.expires;
+        metrics.issuer_expires(authority.expires());
+        metrics.root_expires(root_expires);
+        Ok(Signers { authority, tokens, root_expires })
+    }
+
+    /// Takes changed files, replaces the root when its time has come, and renews the own certificate.
+    pub(crate) async fn follow(self, signers: Arc<ArcSwap<Signers>>, identity: Identity, metrics: Arc<Metrics>) {
+        let now = Instant::now();
+        let renewal = half_life(&identity);
+        let mut following = Following { known: self.stamps(), renewal, rotation: now, warning: now };
+        loop {
+            self.rotate(&mut following, &metrics);
+            self.look(&mut following, &signers, &identity, &metrics);
+            metrics.root_expires(signers.load().root_expires);
+            self.warn(&mut following, signers.load().root_expires);
+            sleep(LOOK).await;
+        }
+    }
+
+    fn rotate(&self, following: &mut Following, metrics: &Metrics) {
+        if Instant::now() < following.rotation {
+            return;
+        }
+        match self.rotation.advance(SystemTime::now()) {
+            Ok(steps) => {
+                tell(&steps, metrics);
+                following.rotation = Instant::now() + (self.rotation.lifetimes.root / 100).clamp(LOOK, RETRY);
+            }
+            Err(error) => {
+                tracing::error!(target: SCOPE, "cannot look after the root; trying again in a minute: {error}");
+                following.rotation = Instant::now() + RETRY;
+            }
+        }
+    }
+
+    fn look(&self, following: &mut Following, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
+        let now = self.stamps();
+        if now != following.known {
+            following.known = now;
+            self.reload(signers, identity, metrics);
+            following.renewal = half_life(identity);
+        }
+        if SystemTime::now() >= following.renewal {
+            self.renew(signers, identity);
+            following.renewal = half_life(identity);
+        }
+    }
+
+    fn warn(&self, following: &mut Following, root_expires: SystemTime) {
+        let now = Instant::now();
+        if now < following.warning {
+            return;
+        }
+        following.warning = now + DAY;
+        let left = root_expires.duration_since(SystemTime::now()).unwrap_or_default();
+        if left < NOTICE && matches!(self.rotation.is_automatic(), Ok(false)) {
+            let days = left.as_secs() / DAY.as_secs();
+            tracing::warn!(
+                target: SCOPE,
+                "the root ends in {days} days and is not replaced by itself, as it was not made here; see `dapr mtls renew-certificate`"
+            );
+        }
+    }
+
+    fn reload(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
+        match self.reread(metrics) {
+            Ok((trust, loaded)) => {
+                signers.store(Arc::new(loaded));
+                identity.trust(trust);
+                self.renew(signers, identity);
+                metrics.issuer_changed();
+                tracing::info!(target: SCOPE, "credentials changed; new ones are in use");
+            }
+            Err(error) => tracing::error!(target: SCOPE, "changed credentials are not used: {error}"),
+        }
+    }
+
+    /// While sentry runs nothing is made: files that are being replaced may be away for a moment.
+    fn reread(&self, metrics: &Metrics) -> Result<(Trust, Signers), Error> {
+        let files = &self.rotation.files;
+        let gone = || foundation_credentials::Error::Incomplete(files.ca.display().to_string());
+        let signers = self.signers(&files.read()?.ok_or_else(gone)?, metrics)?;
+        Ok((signers.authority.trust()?, signers))
+    }
+
+    fn renew(&self, signers: &ArcSwap<Signers>, identity: &Identity) {
+        match signers.load().authority.own(&self.rotation.sentry) {
+            Ok(own) => identity.renew(own),
+            Err(error) => tracing::error!(target: SCOPE, "cannot renew the own certificate: {error}"),
+        }
+    }
+
+    /// What tells that a file has changed: when it was written, and its length.
+    fn stamps(&self) -> Vec<Option<(SystemTime, u64)>> {
+        let files = &self.rotation.files;
+        let jwt = self.jwt.iter().flat_map(|jwt| [&jwt.key, &jwt.key_set]);
+        let all = [&files.ca, &files.issuer_certificate, &files.issuer_key].into_iter().chain(jwt);
+        let stamp = |path: &PathBuf| std::fs::metadata(path).and_then(|file| Ok((file.modified()?, file.len()))).ok();
+        all.map(stamp).collect()
+    }
+}
+
+fn tell(steps: &[Step], metrics: &Metrics) {
+    for step in steps {
+        metrics.rotated(*step);
+        let text = match step {
+            Step::Made => "Root and issuer certs not found: generating self signed CA",
+            Step::Announced => "a new root is trusted from now on; it signs when everybody knows it",
+            Step::Switched => "the new root signs from now on",
+            Step::Dropped => "the last root is trusted no more: nothing that it vouched for is left",
+        };
+        tracing::info!(target: SCOPE, "{text}");
+    }
+}
+
+fn half_life(identity: &Identity) -> SystemTime {
+    let now = SystemTime::now();
+    now + identity.own().expires().duration_since(now).unwrap_or_default() / 2
+}

@@ -1,0 +1,261 @@
+//! One root gives way to the next: announced, then signing, then alone. Each step is written down before it is taken, so that one
+//! that is interrupted is finished by whoever comes next.
+#[cfg(test)]
+mod tests;
+
+use crate::certificate::Root;
+use crate::journal::{Journal, Next, Own, Retiring};
+use crate::{Credentials, Error, Files, Lifetimes, Schedule, files};
+use foundation_identity::SpiffeId;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The files of an authority and what is to become of them.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    pub files: Files,
+    /// Whom issuers that are made here name.
+    pub sentry: SpiffeId,
+    pub lifetimes: Lifetimes,
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There were no credentials; there are now.
+    Made,
+    /// A new root is trusted, and does not sign yet.
+    Announced,
+    /// The new root signs.
+    Switched,
+    /// Roots that signed before are trusted no more.
+    Dropped,
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Prepare,
+    Publish,
+    Switch,
+    Drop,
+}
+
+struct State {
+    credentials: Credentials,
+    journal: Journal,
+    signing: Root,
+}
+
+impl Rotation {
+    /// The credentials, made when there are none, after all that is due now.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written, and [`Error::Expired`] for a root that is not to be replaced unasked.
+    pub fn load(&self, now: SystemTime) -> Result<(Credentials, Vec<Step>), Error> {
+        let mut steps = Vec::new();
+        if self.files.read()?.is_none() && self.make_first(now)? {
+            steps.push(Step::Made);
+        }
+        steps.extend(self.advance(now)?);
+        let state = self.state()?;
+        if state.signing.expires <= now {
+            return Err(Error::Expired(
+                jiff::Timestamp::try_from(state.signing.expires).unwrap_or_default().to_string(),
+            ));
+        }
+        Ok((state.credentials, steps))
+    }
+
+    /// Does what is due now. Nothing is written when nothing is due.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written.
+    pub fn advance(&self, now: SystemTime) -> Result<Vec<Step>, Error> {
+        let mut steps = Vec::new();
+        if self.due(&self.state()?, now)?.is_none() {
+            return Ok(steps);
+        }
+        let _lock = self.files.lock()?;
+        // Another process may have been quicker.
+        while let Some(due) = self.due(&self.state()?, now)? {
+            steps.push(self.take(due, self.state()?, now)?);
+        }
+        Ok(steps)
+    }
+
+    /// Has other credentials take over as soon as everybody knows their root; at once when there are none. `is_own` tells whether
+    /// the root was made here, and may be replaced again when its time has come.
+    ///
+    /// # Errors
+    /// Credentials that do not fit together, [`Error::Underway`], and files that cannot be read or written.
+    pub fn renew(&self, with: &Credentials, is_own: bool, now: SystemTime) -> Result<Step, Error> {
+        with.check(&self.sentry, self.lifetimes)?;
+        let _lock = self.files.lock()?;
+        let mut journal = self.files.journal()?;
+        if journal.next.is_some() {
+            return Err(Error::Underway);
+        }
+        if is_own {
+            journal.own.push(own(&with.signing_root()?, now));
+        }
+        if self.files.read()?.is_none() {
+            self.files.write_journal(&journal)?;
+            self.files.write(with)?;
+            return Ok(Step::Made);
+        }
+        journal.next = Some(next(with, now, true)?);
+        self.files.write_journal(&journal)?;
+        self.publish(&self.state()?)?;
+        Ok(Step::Announced)
+    }
+
+    /// When the announced root begins to sign, if there is one.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn switches(&self) -> Result<Option<SystemTime>, Error> {
+        let state = self.state()?;
+        let Some(next) = &state.journal.next else { return Ok(None) };
+        Ok(Some(self.schedule(&state)?.switches(next.announced, next.is_wanted_soon)))
+    }
+
+    /// Whether the root that signs is replaced without anybody asking for it.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn is_automatic(&self) -> Result<bool, Error> {
+        let state = self.state()?;
+        Ok(state.made().is_some())
+    }
+
+    fn make_first(&self, now: SystemTime) -> Result<bool, Error> {
+        let _lock = self.files.lock()?;
+        if self.files.read()?.is_some() {
+            return Ok(false);
+        }
+        let credentials = Credentials::generate(&self.sentry, self.lifetimes, now)?;
+        let own = vec![own(&credentials.signing_root()?, now)];
+        self.files.write_journal(&Journal { own, ..Journal::default() })?;
+        self.files.write(&credentials)?;
+        Ok(true)
+    }
+
+    fn state(&self) -> Result<State, Error> {
+        let gone = || Error::Incomplete(self.files.ca.display().to_string());
+        let credentials = self.files.read()?.ok_or_else(gone)?;
+        let signing = credentials.signing_root()?;
+        Ok(State { credentials, journal: self.files.journal()?, signing })
+    }
+
+    fn schedule(&self, state: &State) -> Result<Schedule, Error> {
+        let expires = state.signing.expires.min(state.credentials.issuer_expires()?);
+        Ok(Schedule::new(state.made().unwrap_or(UNIX_EPOCH), expires, self.lifetimes))
+    }
+
+    fn due(&self, state: &State, now: SystemTime) -> Result<Option<Due>, Error> {
+        let schedule = self.schedule(state)?;
+        if let Some(next) = &state.journal.next {
+            if state.credentials.issuer_key == next.issuer_key {
+                return Ok(Some(Due::Switch));
+            }
+            if !state.is_published(next)? {
+                return Ok(Some(Due::Publish));
+            }
+            if now >= schedule.switches(next.announced, next.is_wanted_soon) {
+                return Ok(Some(Due::Switch));
+            }
+        }
+        if state.overdue(now).next().is_some() {
+            return Ok(Some(Due::Drop));
+        }
+        let needs_next = state.journal.next.is_none() && state.made().is_some() && now >= schedule.announces();
+        Ok(needs_next.then_some(Due::Prepare))
+    }
+
+    fn take(&self, due: Due, state: State, now: SystemTime) -> Result<Step, Error> {
+        match due {
+            Due::Prepare => self.prepare(state, now).map(|()| Step::Announced),
+            Due::Publish => self.publish(&state).map(|()| Step::Announced),
+            Due::Switch => self.switch(state, now).map(|()| Step::Switched),
+            Due::Drop => self.drop_overdue(state, now).map(|()| Step::Dropped),
+        }
+    }
+
+    fn prepare(&self, mut state: State, now: SystemTime) -> Result<(), Error> {
+        let made = Credentials::generate(&self.sentry, self.lifetimes, now)?;
+        state.journal.own.push(own(&made.signing_root()?, now));
+        state.journal.next = Some(next(&made, now, false)?);
+        self.files.write_journal(&state.journal)?;
+        self.publish(&state)
+    }
+
+    /// Has the next root trusted.
+    fn publish(&self, state: &State) -> Result<(), Error> {
+        let next = state.journal.next.as_ref().map(|next| next.root.as_str()).unwrap_or_default();
+        let roots = Root::all(&format!("{}\n{next}", state.credentials.ca))?;
+        self.write_roots(&roots)
+    }
+
+    fn switch(&self, mut state: State, now: SystemTime) -> Result<(), Error> {
+        let until = self.schedule(&state)?.drops(now);
+        let Some(next) = state.journal.next.take() else { return Ok(()) };
+        let new = Root::all(&next.root)?;
+        // After an interruption the issuer may be the new one already, and the old root is written down.
+        if !new.contains(&state.signing) {
+            let fingerprint = state.signing.fingerprint;
+            state.journal.retiring.retain(|root| root.fingerprint != fingerprint);
+            state.journal.retiring.push(Retiring { fingerprint, until });
+            self.files.write_journal(&Journal { next: Some(next.clone()), ..state.journal.clone() })?;
+        }
+        files::write(&self.files.issuer_key, &next.issuer_key)?;
+        files::write(&self.files.issuer_certificate, &next.issuer_certificate)?;
+        self.files.write_journal(&state.journal)
+    }
+
+    fn drop_overdue(&self, mut state: State, now: SystemTime) -> Result<(), Error> {
+        let overdue: Vec<String> = state.overdue(now).map(|root| root.fingerprint.clone()).collect();
+        let mut roots = state.credentials.roots()?;
+        roots.retain(|root| !overdue.contains(&root.fingerprint));
+        self.write_roots(&roots)?;
+        state.journal.retiring.retain(|root| !overdue.contains(&root.fingerprint));
+        state.journal.own.retain(|root| !overdue.contains(&root.fingerprint));
+        self.files.write_journal(&state.journal)
+    }
+
+    fn write_roots(&self, roots: &[Root]) -> Result<(), Error> {
+        files::write(&self.files.ca, &roots.iter().map(|root| root.pem.as_str()).collect::<String>())
+    }
+}
+
+impl State {
+    /// When the root that signs was made, if it was made here.
+    fn made(&self) -> Option<SystemTime> {
+        let mut own = self.journal.own.iter();
+        own.find(|root| root.fingerprint == self.signing.fingerprint).map(|root| root.made)
+    }
+
+    fn is_published(&self, next: &Next) -> Result<bool, Error> {
+        let trusted = self.credentials.roots()?;
+        Ok(Root::all(&next.root)?.iter().all(|root| trusted.contains(root)))
+    }
+
+    /// Roots whose time is over. What signs is never among them.
+    fn overdue(&self, now: SystemTime) -> impl Iterator<Item = &Retiring> {
+        let retiring = self.journal.retiring.iter();
+        retiring.filter(move |root| root.until <= now && root.fingerprint != self.signing.fingerprint)
+    }
+}
+
+fn own(root: &Root, made: SystemTime) -> Own {
+    Own { fingerprint: root.fingerprint.clone(), made }
+}
+
+fn next(credentials: &Credentials, announced: SystemTime, is_wanted_soon: bool) -> Result<Next, Error> {
+    Ok(Next {
+        root: credentials.signing_root()?.pem,
+        issuer_certificate: credentials.issuer_certificate.clone(),
+        issuer_key: credentials.issuer_key.clone(),
+        announced,
+        is_wanted_soon,
+    })
+}
