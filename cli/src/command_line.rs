@@ -8,6 +8,7 @@ use crate::commands::init::Init;
 use crate::commands::invoke::Invoke;
 use crate::commands::list::List;
 use crate::commands::mcpservers::McpServers;
+use crate::commands::mtls::Mtls;
 use crate::commands::publish::Publish;
 use crate::commands::run::Run;
 use crate::commands::stop::Stop;
@@ -59,6 +60,7 @@ enum Command {
     Configurations(Configurations),
     #[command(name = "mcpservers")]
     McpServers(McpServers),
+    Mtls(Mtls),
     Version(Version),
     BuildInfo(BuildInfo),
     Completion(Completion),
@@ -66,8 +68,6 @@ enum Command {
     Annotate(Absent),
     #[command(hide = true)]
     Logs(Absent),
-    #[command(hide = true)]
-    Mtls(Absent),
     #[command(hide = true, alias = "sched")]
     Scheduler(Absent),
     #[command(hide = true)]
@@ -125,12 +125,12 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<ExitCod
         Command::Components(components) => components.run(context),
         Command::Configurations(configurations) => configurations.run(context),
         Command::McpServers(mcp_servers) => mcp_servers.run(context),
+        Command::Mtls(mtls) => mtls.run(context),
         Command::Version(version) => version.run(context),
         Command::BuildInfo(build_info) => build_info.run(context),
         Command::Completion(completion) => Ok(completion.run(&mut CommandLine::command())),
         Command::Annotate(absent) => absent.run("annotate", KUBERNETES),
         Command::Logs(absent) => absent.run("logs", KUBERNETES),
-        Command::Mtls(absent) => absent.run("mtls", KUBERNETES),
         Command::Scheduler(absent) => absent.run("scheduler", "the scheduler"),
         Command::Status(absent) => absent.run("status", KUBERNETES),
         Command::Upgrade(absent) => absent.run("upgrade", KUBERNETES),

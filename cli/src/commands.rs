@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod invoke;
 pub(crate) mod list;
 pub(crate) mod mcpservers;
+pub(crate) mod mtls;
 pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod stop;

@@ -61,6 +61,11 @@ impl Install {
         self.root.join("config.yaml")
     }
 
+    /// Where the credentials of sentry are, for this machine alone.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.root.join("certs")
+    }
+
     fn data(&self) -> PathBuf {
         self.root.join("data")
     }

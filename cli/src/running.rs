@@ -1,4 +1,5 @@
 //! Apps with their sidecars, from what they are started with to their end.
+mod authority;
 mod labels;
 mod output;
 mod plan;
@@ -8,8 +9,9 @@ mod settings;
 mod shutdown;
 mod template;
 
+pub(crate) use authority::Authority;
 pub(crate) use output::{Sink, Target};
-pub(crate) use plan::{Plan, Planner};
+pub(crate) use plan::{Plan, Planner, asks_for_mtls};
 pub(crate) use process::{end_group, is_alive, terminate};
 pub(crate) use session::{Ended, Session, Sinks};
 pub(crate) use settings::Settings;

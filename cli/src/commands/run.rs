@@ -2,7 +2,7 @@
 use crate::commands::refuse_kubernetes;
 use crate::console::Console;
 use crate::context::Context;
-use crate::running::{Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template, template_path};
+use crate::running::{Authority, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template, template_path};
 use crate::time;
 use anyhow::Context as _;
 use clap::Args;
@@ -43,9 +43,13 @@ impl Run {
 async fn run_one(settings: &Settings, context: &Context) -> anyhow::Result<ExitCode> {
     let console = context.console;
     warn(settings, console);
-    let plan = Planner::new(context).plan(settings)?;
-    let sinks = Sinks { app: Sink::console(console), daprd: Sink::console(console) };
     let mut shutdown = Shutdown::new()?;
+    let authority = tokio::select! {
+        authority = Authority::for_apps(std::slice::from_ref(settings), context) => authority?,
+        () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    let plan = Planner::new(context).with_authority(authority.as_ref()).plan(settings)?;
+    let sinks = Sinks { app: Sink::console(console), daprd: Sink::console(console) };
     let mut session = tokio::select! {
         session = Session::start(plan, sinks) => session?,
         () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
@@ -57,10 +61,18 @@ async fn run_one(settings: &Settings, context: &Context) -> anyhow::Result<ExitC
     let well = ended.is_none_or(|ended| session.tell(&ended));
     console.info("terminated signal received: shutting down");
     tokio::select! {
-        () = session.stop() => {}
+        () = stop(session.stop(), authority.as_ref()) => {}
         () = shutdown.asked() => console.warning("asked again: killing what is left"),
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Ends apps and sidecars, and then the authority that they have their identities from.
+async fn stop(sessions: impl Future<Output = ()>, authority: Option<&Authority>) {
+    sessions.await;
+    if let Some(authority) = authority {
+        authority.stop().await;
+    }
 }
 
 fn warn(settings: &Settings, console: Console) {
@@ -101,11 +113,15 @@ async fn run_template(file: &Path, context: &Context) -> anyhow::Result<ExitCode
         ));
     }
     let origin = Origin { path: std::path::absolute(&path)?, name: template.name.clone(), console };
-    let mut planner = Planner::new(context);
+    let mut shutdown = Shutdown::new()?;
+    let authority = tokio::select! {
+        authority = Authority::for_apps(&template.apps, context) => authority?,
+        () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    let mut planner = Planner::new(context).with_authority(authority.as_ref());
     let starts = template.apps.iter().map(|app| planner.plan(app).map(|plan| origin.start(plan, app)));
     let starts = starts.collect::<anyhow::Result<Vec<_>>>()?;
     drop(planner);
-    let mut shutdown = Shutdown::new()?;
     let started = tokio::select! {
         started = join_all(starts) => started,
         () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
@@ -120,8 +136,9 @@ async fn run_template(file: &Path, context: &Context) -> anyhow::Result<ExitCode
         }
         console.info("Received signal to stop Dapr and app processes. Shutting down Dapr and app processes.");
     }
+    let stopping = async { drop(join_all(sessions.iter_mut().flatten().map(Session::stop)).await) };
     tokio::select! {
-        _ = join_all(sessions.iter_mut().flatten().map(Session::stop)) => {}
+        () = stop(stopping, authority.as_ref()) => {}
         () = shutdown.asked() => console.warning("asked again: killing what is left"),
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

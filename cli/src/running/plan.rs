@@ -3,6 +3,7 @@ use crate::client::{Address, Client};
 use crate::context::Context;
 use crate::install::{Daprd, Install};
 use crate::ports::Ports;
+use crate::running::authority::{Access, Authority};
 use crate::running::settings::Settings;
 use anyhow::ensure;
 use std::net::{Ipv4Addr, TcpStream};
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) arguments: Vec<String>,
     /// Of the app; empty is a sidecar alone.
     pub(crate) command: Vec<String>,
+    /// Added to the environment of the sidecar.
+    pub(crate) sidecar_environment: Vec<(String, String)>,
     /// Added to the environment of the app.
     pub(crate) environment: Vec<(String, String)>,
     /// Where both are started.
@@ -41,6 +44,7 @@ pub(crate) struct Plan {
 /// Makes plans. Their ports are held until it is dropped.
 pub(crate) struct Planner<'a> {
     context: &'a Context,
+    authority: Option<Access>,
     ports: Ports,
 }
 
@@ -75,7 +79,12 @@ impl Plan {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(context: &'a Context) -> Self {
-        Self { context, ports: Ports::default() }
+        Self { context, authority: None, ports: Ports::default() }
+    }
+
+    /// Sidecars that ask for mTLS get their identity from this authority.
+    pub(crate) fn with_authority(self, authority: Option<&Authority>) -> Self {
+        Self { authority: authority.map(|authority| authority.access.clone()), ..self }
     }
 
     /// Makes a plan.
@@ -96,12 +105,16 @@ impl<'a> Planner<'a> {
         arguments.of_settings(settings);
         arguments.of_ports(&picked);
         arguments.of_resources(&resources, configuration.as_deref());
+        let mtls = configuration.as_deref().is_some_and(asks_for_mtls);
+        let authority = self.authority.as_ref().filter(|_| mtls);
+        arguments.of_mtls(mtls, authority);
         arguments.of_control_plane(settings, self.context);
         arguments.flag("log-as-json", self.context.console.json);
         Ok(Plan {
             daprd: install.daprd()?,
             arguments: arguments.0,
             command: settings.command.clone(),
+            sidecar_environment: authority.map(Access::environment).unwrap_or_default(),
             environment: app_environment(settings, &app_id, &picked, environment.has("PYTHONUNBUFFERED")),
             folder: settings.app_dir_path.clone(),
             http: Address::of(sockets, &app_id, "http", picked.http),
@@ -179,10 +192,13 @@ impl Arguments {
     fn of_resources(&mut self, resources: &[PathBuf], configuration: Option<&Path>) {
         resources.iter().for_each(|folder| self.path("resources-path", Some(folder)));
         self.path("config", configuration);
-        if configuration.is_some_and(asks_for_mtls) {
-            self.flag("enable-mtls", true);
-            self.add("sentry-address", Some(SENTRY));
-        }
+    }
+
+    /// Without an authority of this run there is one at Dapr's usual place.
+    fn of_mtls(&mut self, on: bool, authority: Option<&Access>) {
+        let address = authority.map_or(SENTRY, |authority| &authority.address);
+        self.flag("enable-mtls", on);
+        self.add("sentry-address", on.then_some(address));
     }
 
     fn of_control_plane(&mut self, settings: &Settings, context: &Context) {
@@ -228,8 +244,15 @@ fn configuration(settings: &Settings, install: &Install) -> Option<PathBuf> {
     settings.config.clone().or_else(usual)
 }
 
+/// The configuration of an app, if it asks for mTLS.
+pub(super) fn configuration_with_mtls(settings: &Settings, context: &Context) -> Option<PathBuf> {
+    let runtime_path = settings.runtime_path.as_deref().or(context.runtime_path.as_deref());
+    let install = Install::at(runtime_path, &context.environment).ok()?;
+    configuration(settings, &install).filter(|path| asks_for_mtls(path))
+}
+
 /// Whether a configuration file has `spec.mtls.enabled`; the sidecar says what else is wrong with it.
-fn asks_for_mtls(path: &Path) -> bool {
+pub(crate) fn asks_for_mtls(path: &Path) -> bool {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let document: serde_json::Value = serde_saphyr::from_str(&text).unwrap_or_default();
     document["spec"]["mtls"]["enabled"] == serde_json::Value::Bool(true)

@@ -194,6 +194,7 @@ async fn label(client: &Client, labels: &[(&'static str, String)], sink: &Sink) 
 fn daprd_command(plan: &Plan) -> Command {
     let mut command = Command::from(plan.daprd.command());
     command.args(&plan.arguments).stdin(Stdio::null());
+    command.envs(plan.sidecar_environment.iter().map(|(name, value)| (name, value)));
     if let Some(folder) = &plan.folder {
         command.current_dir(folder);
     }

@@ -9,6 +9,7 @@ mod error;
 mod metrics;
 mod oidc;
 mod options;
+mod parent;
 mod request;
 mod server;
 mod service;

@@ -35,6 +35,7 @@ const FLAGS: &[Flag] = &[
     flag("oidc-jwks-uri", Text, "", "URL of the keys, as the discovery document names it"),
     flag("oidc-path-prefix", Text, "", "Prefix of the paths of the HTTP server"),
     flag("oidc-allowed-hosts", List, "", "Hosts that requests may be for; all when empty"),
+    flag("stop-with-parent", Bool, "false", "End when the process that has started this one is gone"),
     Flag { standing: KUBERNETES, ..flag("mode", Text, "standalone", "standalone or kubernetes") },
     Flag { standing: KUBERNETES, ..flag("kubeconfig", Text, "", "How to reach Kubernetes") },
 ];
@@ -57,6 +58,8 @@ pub struct Options {
     pub root_ttl: Duration,
     pub jwt: Option<JwtOptions>,
     pub oidc: Option<OidcOptions>,
+    /// Whether it ends with the process that has started it.
+    pub stops_with_parent: bool,
 }
 
 /// How tokens are made.
@@ -116,6 +119,7 @@ impl Options {
             root_ttl: root_ttl(&flags)?,
             jwt: flags.bool("jwt-enabled").then(|| jwt(&flags, file("jwt-key-filename"), file("jwks-filename"))),
             oidc: flags.bool("oidc-enabled").then(|| oidc(&flags)).transpose()?,
+            stops_with_parent: flags.bool("stop-with-parent"),
         })
     }
 }

@@ -2,6 +2,7 @@
 use crate::metrics::Metrics;
 use crate::oidc::{self, Oidc};
 use crate::options::{OidcOptions, Options};
+use crate::parent;
 use crate::service::{Service, Signers};
 use crate::settings::Settings;
 use crate::source::Source;
@@ -48,6 +49,9 @@ pub(crate) async fn start(
         publish(oidc, Arc::clone(&signers), &context.drain).await?;
     }
     context.drain.spawn_until_stopped(source.follow(signers, identity, metrics));
+    if options.stops_with_parent {
+        context.drain.spawn_until_stopped(parent::watch(context.drain.clone()));
+    }
     let ready = context.ready.clone();
     context.drain.spawn_until_stopped(async move {
         validators.get_ready().await;
