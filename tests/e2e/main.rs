@@ -3,6 +3,7 @@
 //! The binary is `TRILBY_BIN`, or the one that `cargo build -p trilby` left beside the tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // All of it is tests.
 mod app;
+mod authority;
 mod broker;
 mod client;
 mod dapr;

@@ -1,91 +1,19 @@
 //! A certificate authority whose certificates live for a second, and sidecars that have theirs from it.
 use crate::app::App;
-use crate::client::over_tcp;
-use crate::sidecar::{Setup, Sidecar, binary, free_port};
+use crate::authority::{Sentry, Wish, in_folder};
+use crate::sidecar::{Setup, Sidecar};
 use crate::wait::until;
-use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use tempfile::TempDir;
-
-/// A running authority; it is killed when dropped.
-struct Sentry {
-    child: Child,
-    port: u16,
-    metrics_port: u16,
-    folder: TempDir,
-}
-
-impl Sentry {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let configuration = serde_json::json!({
-            "apiVersion": "dapr.io/v1alpha1", "kind": "Configuration", "metadata": {"name": "sentry"},
-            "spec": {"mtls": {"enabled": true, "workloadCertTTL": "1s"}}
-        });
-        let file = folder.path().join("sentry.yaml");
-        std::fs::write(&file, configuration.to_string()).unwrap();
-        let (port, health, metrics_port) = (free_port(), free_port(), free_port());
-        let mut command = Command::new(binary());
-        command.arg("sentry").args(["--listen-address", "127.0.0.1", "--config"]).arg(&file);
-        command.arg("--issuer-credentials").arg(folder.path());
-        for (name, port) in [("port", port), ("healthz-port", health), ("metrics-port", metrics_port)] {
-            command.args([format!("--{name}"), port.to_string()]);
-        }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let sentry = Self { child, port, metrics_port, folder };
-        until("sentry is ready", async || text(health, "/healthz").await.is_some()).await;
-        sentry
-    }
-
-    async fn signed(&self) -> u64 {
-        let metrics = text(self.metrics_port, "/").await.unwrap_or_default();
-        let line = metrics.lines().find_map(|line| line.strip_prefix("dapr_sentry_cert_sign_success_total "));
-        line.map_or(0, |count| count.parse().unwrap())
-    }
-
-    fn sidecar(&self, app_id: &str, app_port: Option<u16>, names: &Path) -> Setup {
-        let roots = std::fs::read_to_string(self.folder.path().join("ca.crt")).unwrap();
-        let setup = Setup::new(app_id, app_port).flag("--sentry-address", &format!("127.0.0.1:{}", self.port));
-        let mut setup = in_folder(setup, names);
-        setup.flags.push("--enable-mtls".to_owned());
-        setup.environment.push(("DAPR_TRUST_ANCHORS".to_owned(), roots));
-        setup
-    }
-}
-
-impl Drop for Sentry {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-async fn text(port: u16, path: &str) -> Option<String> {
-    let (status, body) = over_tcp(port, Method::GET, path, Bytes::new()).await.ok()?;
-    (status == StatusCode::OK).then(|| String::from_utf8_lossy(&body).into_owned())
-}
-
-/// Sidecars find each other by a file in the folder.
-fn in_folder(setup: Setup, folder: &Path) -> Setup {
-    let configuration = serde_json::json!({
-        "apiVersion": "dapr.io/v1alpha1", "kind": "Configuration", "metadata": {"name": "names"},
-        "spec": {
-            "nameResolution": {"component": "sqlite", "version": "v1", "configuration": {
-                "connectionString": folder.join("names.db")
-            }},
-            "accessControl": {"defaultAction": "deny", "trustDomain": "public", "policies": [
-                {"appId": "caller", "namespace": "default", "trustDomain": "public", "defaultAction": "allow",
-                 "operations": [{"name": "/secret/**", "httpVerb": ["*"], "action": "deny"}]}
-            ]}
-        }
-    });
-    Setup { configuration: Some(configuration.to_string()), ..setup }
-}
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
 
 async fn call(caller: &Sidecar, method: &str) -> StatusCode {
-    let answer = caller.post(&format!("/v1.0/invoke/callee/method/{method}"), "{}").await;
+    call_app(caller, "callee", method).await
+}
+
+async fn call_app(caller: &Sidecar, callee: &str, method: &str) -> StatusCode {
+    let answer = caller.post(&format!("/v1.0/invoke/{callee}/method/{method}"), "{}").await;
     answer.map_or(StatusCode::BAD_GATEWAY, |(status, _)| status)
 }
 
@@ -127,4 +55,45 @@ async fn only_those_with_an_identity_and_a_right_to_it_reach_the_app() {
     }
     assert_eq!(call(&caller, "hello").await, StatusCode::OK);
     assert!(app.bodies("/secret/plans").is_empty());
+}
+
+/// A root of twelve seconds gets a successor every eight. Requests flow all the time, a hundred a second; sidecars come and go.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_go_on_while_roots_give_way_to_the_next() {
+    const ROTATIONS: u64 = 3;
+    let names = tempfile::tempdir().unwrap();
+    let app = App::start(&[]).await;
+    let sentry = Wish { flags: vec!["--root-ttl=12s".to_owned()], ..Wish::default() }.start().await;
+    let first = std::fs::read_to_string(sentry.roots()).unwrap();
+    let _callee = sentry.following_sidecar("callee", Some(app.port), names.path()).start().await;
+    let caller = sentry.sidecar("caller", None, names.path()).start().await;
+    until("the callee is found", async || call(&caller, "hello").await == StatusCode::OK).await;
+    let (mut pace, mut calls) = (interval(Duration::from_millis(10)), 0);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while sentry.counted(r#"rootcert_rotation_total{step="dropped"}"#).await < ROTATIONS {
+        for _ in 0..20 {
+            pace.tick().await;
+            assert_eq!(call(&caller, "hello").await, StatusCode::OK, "call {calls}");
+            calls += 1;
+        }
+    }
+    assert!(!std::fs::read_to_string(sentry.roots()).unwrap().contains(&first));
+    assert!(sentry.counted("rootcert_expiry_timestamp").await > 0);
+    // These connections are new ones: the caller was started with a root that is long gone, and the others never saw it.
+    let _later = sentry.following_sidecar("later", Some(app.port), names.path()).start().await;
+    until("the later app is found", async || call_app(&caller, "later", "hello").await == StatusCode::OK).await;
+    let late = sentry.sidecar("caller", None, names.path()).start().await;
+    until("the late caller has found the callee", async || call(&late, "hello").await == StatusCode::OK).await;
+    forgotten(&first, &sentry, names.path()).await;
+}
+
+/// Who knows nothing but a root that is gone gets no identity.
+async fn forgotten(root: &str, sentry: &Sentry, names: &Path) {
+    let mut setup = sentry.sidecar("caller", None, names);
+    for (name, value) in &mut setup.environment {
+        if name == "DAPR_TRUST_ANCHORS" {
+            *value = root.to_owned();
+        }
+    }
+    assert!(!setup.spawn().ended().await.success());
 }

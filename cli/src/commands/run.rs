@@ -2,7 +2,9 @@
 use crate::commands::refuse_kubernetes;
 use crate::console::Console;
 use crate::context::Context;
-use crate::running::{Authority, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template, template_path};
+use crate::running::{
+    Authority, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template, template_path,
+};
 use crate::time;
 use anyhow::Context as _;
 use clap::Args;

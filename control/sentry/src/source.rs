@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep};
 const SCOPE: &str = "dapr.sentry";
 /// Between two looks at the files, at the age of the own certificate, and at what is to become of the root.
 const LOOK: Duration = Duration::from_secs(1);
+/// For roots that live for seconds.
+const QUICK_LOOK: Duration = Duration::from_millis(200);
 /// Longest time between two looks at what is to become of the root; one that failed is repeated after it.
 const RETRY: Duration = Duration::from_secs(60);
 /// A root that nobody replaces is spoken of this long before its end, once a day.
@@ -74,13 +76,19 @@ impl Source {
         let now = Instant::now();
         let renewal = half_life(&identity);
         let mut following = Following { known: self.stamps(), renewal, rotation: now, warning: now };
+        let pause = self.pause().min(LOOK);
         loop {
             self.rotate(&mut following, &metrics);
             self.look(&mut following, &signers, &identity, &metrics);
             metrics.root_expires(signers.load().root_expires);
             self.warn(&mut following, signers.load().root_expires);
-            sleep(LOOK).await;
+            sleep(pause).await;
         }
+    }
+
+    /// Between two looks at what is to become of the root.
+    fn pause(&self) -> Duration {
+        (self.rotation.lifetimes.root / 100).clamp(QUICK_LOOK, RETRY)
     }
 
     fn rotate(&self, following: &mut Following, metrics: &Metrics) {
@@ -90,7 +98,7 @@ impl Source {
         match self.rotation.advance(SystemTime::now()) {
             Ok(steps) => {
                 tell(&steps, metrics);
-                following.rotation = Instant::now() + (self.rotation.lifetimes.root / 100).clamp(LOOK, RETRY);
+                following.rotation = Instant::now() + self.pause();
             }
             Err(error) => {
                 tracing::error!(target: SCOPE, "cannot look after the root; trying again in a minute: {error}");

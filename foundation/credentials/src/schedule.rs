@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 /// Even files that are looked at only now and then have been read after this.
 const SHORTEST_NOTICE: Duration = Duration::from_secs(2);
+/// The switch shall be over before the end, however busy the machine is.
+const SHORTEST_MARGIN: Duration = Duration::from_secs(5);
 
 /// The times of a root, from its own life and that of the certificates below it.
 ///
@@ -14,6 +16,8 @@ pub struct Schedule {
     expires: SystemTime,
     /// How long before its end a root gets a successor: a third of its life, and at least twice the life of a certificate.
     lead: Duration,
+    /// How long before its end it signs no more.
+    margin: Duration,
     leaf: Duration,
     skew: Duration,
 }
@@ -22,8 +26,10 @@ impl Schedule {
     /// Of a root that was made at a certain time and ends at another.
     pub fn new(made: SystemTime, expires: SystemTime, lifetimes: Lifetimes) -> Self {
         let life = expires.duration_since(made).unwrap_or_default();
-        let lead = (life / 3).max(lifetimes.workload.saturating_mul(2)).min(life / 2);
-        Self { expires, lead, leaf: lifetimes.workload, skew: lifetimes.skew }
+        let two_leaves = lifetimes.workload.saturating_mul(2);
+        let lead = (life / 3).max(two_leaves).min(life / 2);
+        let margin = (lead / 4).max(two_leaves).max(SHORTEST_MARGIN).min(lead * 3 / 8);
+        Self { expires, lead, margin, leaf: lifetimes.workload, skew: lifetimes.skew }
     }
 
     /// When the next root is announced.
@@ -37,7 +43,7 @@ impl Schedule {
         let left = self.expires.duration_since(announced).unwrap_or_default();
         // No certificate outlives its issuer, and so all are renewed earlier when the end is near.
         let known = announced + self.leaf.max(SHORTEST_NOTICE).min(left / 4 * 3);
-        if is_wanted_soon { known } else { known.max(self.expires - self.lead / 4) }
+        if is_wanted_soon { known } else { known.max(self.expires - self.margin) }
     }
 
     /// Until when a root is trusted that signs no more.

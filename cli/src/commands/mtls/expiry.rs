@@ -28,7 +28,12 @@ impl Expiry {
         for root in credentials.roots()?.iter().filter(|root| **root != signing) {
             let retiring = journal.retiring.iter().find(|retiring| retiring.fingerprint == root.fingerprint);
             let until = retiring.map(|retiring| retiring.until);
-            console.info(format!("{} {}; SHA-256 {}", role(root, &journal, until), end(root.expires), root.fingerprint));
+            console.info(format!(
+                "{} {}; SHA-256 {}",
+                role(root, &journal, until),
+                end(root.expires),
+                root.fingerprint
+            ));
         }
         match rotation.switches()? {
             Some(time) => console.info(format!("Sentry lets the next root sign from about {} on", date(time))),

@@ -59,7 +59,9 @@ impl Renew {
         let make = DirBuilder::new().recursive(true).mode(0o700).create(&authority.folder);
         make.with_context(|| format!("cannot make the folder {folder}; check --issuer-credentials"))?;
         match rotation.renew(&credentials, is_own, now)? {
-            Step::Made => context.console.success(format!("There were no credentials in {folder}; there are new ones now")),
+            Step::Made => {
+                context.console.success(format!("There were no credentials in {folder}; there are new ones now"))
+            }
             _ => self.tell(context, &credentials)?,
         }
         Ok(ExitCode::SUCCESS)
