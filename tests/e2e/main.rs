@@ -3,6 +3,8 @@
 //! The binary is `TRILBY_BIN`, or the one that `cargo build -p trilby` left beside the tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // All of it is tests.
 mod app;
+mod attacker;
+mod attacks;
 mod authority;
 mod broker;
 mod client;
