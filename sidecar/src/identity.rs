@@ -28,6 +28,7 @@ pub(crate) async fn start(options: &Options, drain: &Drain) -> anyhow::Result<Op
         app_id: environment.filled("SENTRY_LOCAL_IDENTITY").unwrap_or(&options.app_id).to_owned(),
         trust_domain: None,
         token: environment.filled("DAPR_SENTRY_TOKEN_FILE").map(Into::into),
+        jwt_audiences: mtls.jwt_audiences.clone(),
     };
     let identity = foundation_identity::start(sentry, anchors(environment)?, drain).await?;
     Ok(Some(identity))

@@ -75,6 +75,8 @@ pub struct Mtls {
     /// Of the control plane, as is the namespace.
     pub trust_domain: String,
     pub namespace: String,
+    /// Of tokens that sentry is asked for beside certificates.
+    pub jwt_audiences: Vec<String>,
 }
 
 /// The scheduler.

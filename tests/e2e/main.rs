@@ -13,6 +13,7 @@ mod ending;
 mod http2;
 mod invocation;
 mod jobs;
+mod kubernetes;
 mod malformed;
 mod pressure;
 mod reload;

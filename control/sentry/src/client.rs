@@ -1,16 +1,16 @@
-//! A client that fetches key sets over HTTP and HTTPS.
+//! A client of HTTP and HTTPS: for key sets, and for the API of Kubernetes.
 use crate::error::Error;
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -18,9 +18,9 @@ use tokio::time::timeout;
 /// Largest answer in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// Fetches what is at a URL.
+/// Sends requests, each with a deadline.
 pub(crate) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
     deadline: Duration,
 }
 
@@ -30,17 +30,40 @@ impl Client {
     /// # Errors
     /// A certificate that cannot be read.
     pub(crate) fn new(ca: &str, deadline: Duration) -> Result<Self, Error> {
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls(ca)?).https_or_http().enable_http1().build();
+        Self::with(tls(ca)?, None, deadline)
+    }
+
+    /// With certain settings, and with the name that certificates of servers must be for if it is not that of the URL.
+    ///
+    /// # Errors
+    /// A name that is none.
+    pub(crate) fn with(tls: ClientConfig, name: Option<&str>, deadline: Duration) -> Result<Self, Error> {
+        let mut builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        if let Some(name) = name {
+            let parsed = ServerName::try_from(name.to_owned());
+            let parsed = parsed.map_err(|_| Error::Configuration(format!("{name:?} is no name of a server")))?;
+            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(parsed));
+        }
+        let connector = builder.enable_http1().build();
         Ok(Self { pool: Pool::builder(TokioExecutor::new()).build(connector), deadline })
     }
 
     /// # Errors
     /// Why there is no answer with status 200, as text.
     pub(crate) async fn get(&self, url: &str) -> Result<Bytes, String> {
-        let request = Request::get(url).body(Empty::new()).map_err(|error| error.to_string())?;
+        let request = Request::get(url).body(Full::default()).map_err(|error| error.to_string())?;
+        self.send(request).await
+    }
+
+    /// # Errors
+    /// Why there is no answer with status 200 or 201, as text.
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
+        // What is asked for is not shown: it may be somebody's name.
+        let url =
+            format!("{}{}", request.uri().authority().map_or("", |authority| authority.as_str()), request.uri().path());
         let exchange = async {
             let (parts, body) = self.pool.request(request).await.map_err(|error| innermost(&error))?.into_parts();
-            if parts.status != StatusCode::OK {
+            if !matches!(parts.status, StatusCode::OK | StatusCode::CREATED) {
                 return Err(format!("{url} answered with status {}", parts.status.as_u16()));
             }
             let body = Limited::new(body, LARGEST).collect().await.map_err(|error| error.to_string())?;
@@ -50,14 +73,21 @@ impl Client {
     }
 }
 
+/// Settings of TLS in the making.
+///
+/// # Errors
+/// None but what the library says of itself.
+pub(crate) fn tls_builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    let builder =
+        ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions();
+    Ok(builder.map_err(foundation_identity::Error::from)?)
+}
+
 fn tls(ca: &str) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots.add_parsable_certificates(given(ca)?);
-    let builder =
-        ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions();
-    let builder = builder.map_err(foundation_identity::Error::from)?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(tls_builder()?.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn given(ca: &str) -> Result<Vec<CertificateDer<'static>>, Error> {

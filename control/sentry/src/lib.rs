@@ -6,6 +6,7 @@
 //! Contract: protocols.md 5.
 mod client;
 mod error;
+mod kubernetes;
 mod metrics;
 mod oidc;
 mod options;
@@ -43,6 +44,6 @@ pub fn main(arguments: &[String], environment: &BTreeMap<String, String>) -> Exi
 fn misuse(error: &Invalid) -> Option<&Misuse> {
     match error {
         Invalid::Misuse(misuse) => Some(misuse),
-        Invalid::Port(_) | Invalid::Oidc | Invalid::RootTtl => None,
+        Invalid::Port(_) | Invalid::Oidc | Invalid::Mode(_) | Invalid::RootTtl => None,
     }
 }

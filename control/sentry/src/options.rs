@@ -1,13 +1,11 @@
 //! The command line of sentry (surface.md 4.2).
 use foundation_flags::Kind::{self, Bool, Int, List, Text};
-use foundation_flags::Standing::{Absent, Current};
-use foundation_flags::{Flag, Flags, Misuse, Standing};
+use foundation_flags::Standing::Current;
+use foundation_flags::{Flag, Flags, Misuse};
 use foundation_process::{COMMON, Common};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-const KUBERNETES: Standing = Absent("Kubernetes mode");
 
 const FLAGS: &[Flag] = &[
     flag("port", Int, "50001", "Port that certificates are asked for at"),
@@ -36,8 +34,8 @@ const FLAGS: &[Flag] = &[
     flag("oidc-path-prefix", Text, "", "Prefix of the paths of the HTTP server"),
     flag("oidc-allowed-hosts", List, "", "Hosts that requests may be for; all when empty"),
     flag("stop-with-parent", Bool, "false", "End when the process that has started this one is gone"),
-    Flag { standing: KUBERNETES, ..flag("mode", Text, "standalone", "standalone or kubernetes") },
-    Flag { standing: KUBERNETES, ..flag("kubeconfig", Text, "", "How to reach Kubernetes") },
+    flag("mode", Text, "standalone", "standalone, or kubernetes: tokens of pods are asked for"),
+    flag("kubeconfig", Text, "", "How to reach Kubernetes; as a pod when empty"),
 ];
 
 /// What sentry is started with.
@@ -58,6 +56,9 @@ pub struct Options {
     pub root_ttl: Duration,
     pub jwt: Option<JwtOptions>,
     pub oidc: Option<OidcOptions>,
+    /// Whether the tokens of pods tell who asks.
+    pub kubernetes: bool,
+    pub kubeconfig: Option<PathBuf>,
     /// Whether it ends with the process that has started it.
     pub stops_with_parent: bool,
 }
@@ -94,6 +95,8 @@ pub enum Invalid {
     Port(&'static str),
     #[error("both OIDC TLS certificate and key must be provided if one is specified")]
     Oidc,
+    #[error("invalid mode: {0}; use standalone or kubernetes")]
+    Mode(String),
     #[error("invalid value for --root-ttl: it must be 5s or more")]
     RootTtl,
 }
@@ -119,6 +122,8 @@ impl Options {
             root_ttl: root_ttl(&flags)?,
             jwt: flags.bool("jwt-enabled").then(|| jwt(&flags, file("jwt-key-filename"), file("jwks-filename"))),
             oidc: flags.bool("oidc-enabled").then(|| oidc(&flags)).transpose()?,
+            kubernetes: kubernetes(&flags, environment)?,
+            kubeconfig: filled(&flags, "kubeconfig").map(PathBuf::from),
             stops_with_parent: flags.bool("stop-with-parent"),
         })
     }
@@ -137,6 +142,15 @@ fn jwt(flags: &Flags, key: PathBuf, key_set: PathBuf) -> JwtOptions {
         algorithm: flags.text("jwt-signing-algorithm").to_owned(),
         key_id: filled(flags, "jwt-key-id"),
         ttl: flags.duration("jwt-ttl"),
+    }
+}
+
+/// A pod of Kubernetes is told so by its environment.
+fn kubernetes(flags: &Flags, environment: &BTreeMap<String, String>) -> Result<bool, Invalid> {
+    match flags.text("mode") {
+        "kubernetes" => Ok(true),
+        "standalone" | "" => Ok(environment.get("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())),
+        other => Err(Invalid::Mode(other.to_owned())),
     }
 }
 

@@ -1,4 +1,5 @@
 //! The process: credentials, identity of its own, servers, and what changes while it runs.
+use crate::kubernetes::Kubernetes;
 use crate::metrics::Metrics;
 use crate::oidc::{self, Oidc};
 use crate::options::{OidcOptions, Options};
@@ -6,7 +7,7 @@ use crate::parent;
 use crate::service::{Service, Signers};
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::validator::{Jwks, Validators};
+use crate::validator::{Jwks, PodTokens, Validators};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -42,7 +43,10 @@ pub(crate) async fn start(
     let identity = Identity::new(signers.authority.own(&own)?, signers.authority.trust()?);
     let signers = Arc::new(ArcSwap::from_pointee(signers));
     let jwks = settings.jwks.as_ref().map(|options| Jwks::new(options, &own)).transpose()?;
-    let validators = Arc::new(Validators::new(jwks));
+    let kubernetes =
+        options.kubernetes.then(|| Kubernetes::new(options.kubeconfig.as_deref(), environment)).transpose()?;
+    let kubernetes = kubernetes.map(|kubernetes| PodTokens::new(kubernetes, own.clone()));
+    let validators = Arc::new(Validators::new(jwks, kubernetes));
     let service = Service::new(Arc::clone(&signers), Arc::clone(&validators), Arc::clone(&metrics), own);
     listen_for_requests(options, service, &identity, &metrics, &context.drain).await?;
     if let Some(oidc) = options.oidc.clone().filter(|_| options.jwt.is_some()) {

@@ -48,8 +48,7 @@ impl Service {
     async fn sign(&self, request: &SignCertificateRequest) -> Result<SignCertificateResponse, Refusal> {
         let validator = self.validators.named(request.token_validator)?;
         validator.precheck(&request.token)?;
-        let id = identity(request)?;
-        validator.check(&id, &request.token).await?;
+        let id = validator.check(identity(request)?, &request.token).await?;
         let key = public_key(&request.certificate_signing_request)?;
         let signers = self.signers.load();
         let signed = signers.authority.sign(&key, &id, &self.hosts(&id)).map_err(|error| {

@@ -1,7 +1,9 @@
 //! Whether who asks for an identity may have it.
 mod jwks;
+mod kubernetes;
 
 pub(crate) use jwks::Jwks;
+pub(crate) use kubernetes::PodTokens;
 
 use crate::error::Refusal;
 use foundation_identity::SpiffeId;
@@ -14,6 +16,8 @@ pub enum Validator {
     Insecure,
     /// A token says who asks.
     Jwks(Box<Jwks>),
+    /// Kubernetes says who asks.
+    Kubernetes(Box<PodTokens>),
 }
 
 /// The ways that are switched on.
@@ -24,15 +28,21 @@ pub(crate) struct Validators {
 }
 
 impl Validators {
-    /// Only what is named here can be asked for; without a validator of tokens everybody is believed.
-    pub(crate) fn new(jwks: Option<Jwks>) -> Self {
-        let insecure = TokenValidator::Insecure as i32;
-        match jwks {
-            Some(jwks) => {
-                let jwks = Validator::Jwks(Box::new(jwks));
-                Self { by_number: [(TokenValidator::Jwks as i32, jwks)].into(), default: None }
-            }
-            None => Self { by_number: [(insecure, Validator::Insecure)].into(), default: Some(insecure) },
+    /// Only what is named here can be asked for; where nothing tells who asks, everybody is believed.
+    pub(crate) fn new(jwks: Option<Jwks>, kubernetes: Option<PodTokens>) -> Self {
+        let kubernetes = kubernetes.map(|tokens| (TokenValidator::Kubernetes, Validator::Kubernetes(Box::new(tokens))));
+        let jwks = jwks.map(|jwks| (TokenValidator::Jwks, Validator::Jwks(Box::new(jwks))));
+        let default = match (&kubernetes, &jwks) {
+            (Some(_), _) => Some(TokenValidator::Kubernetes),
+            (None, Some(_)) => None,
+            (None, None) => Some(TokenValidator::Insecure),
+        };
+        let insecure =
+            (kubernetes.is_none() && jwks.is_none()).then_some((TokenValidator::Insecure, Validator::Insecure));
+        let all = [kubernetes, jwks, insecure].into_iter().flatten();
+        Self {
+            by_number: all.map(|(number, validator)| (number.into(), validator)).collect(),
+            default: default.map(Into::into),
         }
     }
 
@@ -53,18 +63,19 @@ impl Validators {
 }
 
 impl Validator {
-    /// Whether the bearer of the token may have the identity.
-    pub(crate) async fn check(&self, id: &SpiffeId, token: &str) -> Result<(), Refusal> {
+    /// The identity that the bearer of the token gets, which is what was asked for but for its trust domain.
+    pub(crate) async fn check(&self, id: SpiffeId, token: &str) -> Result<SpiffeId, Refusal> {
         match self {
-            Self::Insecure => Ok(()),
-            Self::Jwks(jwks) => jwks.check(id, token).await,
+            Self::Insecure => Ok(id),
+            Self::Jwks(jwks) => jwks.check(&id, token).await.map(|()| id),
+            Self::Kubernetes(tokens) => tokens.check(&id, token).await,
         }
     }
 
     /// Refuses what needs no look at the rest of a request.
     pub(crate) fn precheck(&self, token: &str) -> Result<(), Refusal> {
         match self {
-            Self::Jwks(_) if token.is_empty() => {
+            Self::Jwks(_) | Self::Kubernetes(_) if token.is_empty() => {
                 Err(Refusal::Denied("the request does not contain a token".to_owned()))
             }
             _ => Ok(()),

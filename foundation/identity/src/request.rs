@@ -34,6 +34,8 @@ pub struct Sentry {
     pub trust_domain: Option<String>,
     /// File with a token that proves who asks, of an issuer whose keys sentry knows. It is read for each request.
     pub token: Option<PathBuf>,
+    /// Audiences of tokens that sentry is asked for beside the certificate.
+    pub jwt_audiences: Vec<String>,
 }
 
 impl Sentry {
@@ -63,7 +65,7 @@ impl Sentry {
             namespace: self.namespace.clone(),
             certificate_signing_request: signing_request(&pair).map_err(unusable)?.into(),
             token_validator: validator.into(),
-            jwt_audiences: Vec::new(),
+            jwt_audiences: self.jwt_audiences.clone(),
         };
         Ok((pair, request))
     }
@@ -103,4 +105,40 @@ fn signing_request(pair: &KeyPair) -> Result<String, rcgen::Error> {
 /// The reason behind the layers of a client.
 fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentry() -> Sentry {
+        Sentry {
+            address: "localhost:50001".to_owned(),
+            id: "spiffe://localhost/ns/default/dapr-sentry".parse().unwrap(),
+            namespace: "shop".to_owned(),
+            app_id: "web".to_owned(),
+            trust_domain: None,
+            token: None,
+            jwt_audiences: vec!["one".to_owned(), "other".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_request_names_the_app_and_the_audiences_of_its_tokens() {
+        let (_, request) = sentry().request().unwrap();
+        assert_eq!((request.namespace.as_str(), request.id.as_str()), ("shop", "web"));
+        assert_eq!(request.jwt_audiences, ["one", "other"]);
+        assert_eq!((request.token.as_str(), request.token_validator), ("", TokenValidator::Unknown.into()));
+    }
+
+    #[test]
+    fn a_token_in_a_file_is_shown_as_one_whose_issuer_is_known() {
+        let path = std::env::temp_dir().join(format!("token-{}", std::process::id()));
+        let with_token = Sentry { token: Some(path.clone()), ..sentry() };
+        assert!(matches!(with_token.request(), Err(Error::TokenFile { .. })));
+        std::fs::write(&path, " abc\n").unwrap();
+        let (_, request) = with_token.request().unwrap();
+        assert_eq!((request.token.as_str(), request.token_validator), ("abc", TokenValidator::Jwks.into()));
+        std::fs::remove_file(path).unwrap();
+    }
 }

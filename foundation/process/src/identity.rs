@@ -41,6 +41,7 @@ impl Mtls {
             app_id: app_id.to_owned(),
             trust_domain: Some(self.trust_domain.clone()),
             token: None,
+            jwt_audiences: Vec::new(),
         };
         foundation_identity::start(sentry, Anchors::File(self.anchors.clone()), drain).await
     }

@@ -104,6 +104,7 @@ fn mtls(flags: &Flags, environment: &Environment) -> Mtls {
         sentry_address: flags.text("sentry-address").to_owned(),
         trust_domain: text("control-plane-trust-domain", "DAPR_CONTROLPLANE_TRUST_DOMAIN"),
         namespace: text("control-plane-namespace", "DAPR_CONTROLPLANE_NAMESPACE"),
+        jwt_audiences: flags.list("sentry-request-jwt-audiences"),
     }
 }
 

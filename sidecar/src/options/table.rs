@@ -3,7 +3,6 @@ use foundation_flags::Kind::{self, Bool, Duration, Int, List, Text};
 use foundation_flags::Standing::{Absent, Current, Deprecated};
 use foundation_flags::{Flag, Standing};
 
-const IDENTITY: Standing = Absent("tokens of sentry");
 const KUBERNETES: Standing = Absent("Kubernetes mode");
 const PROFILING: Standing = Absent("profiling");
 
@@ -47,7 +46,7 @@ pub(crate) static FLAGS: &[Flag] = &[
     flag("sentry-address", Text, "", "address of the certificate authority"),
     flag("control-plane-trust-domain", Text, "localhost", "trust domain of the control plane"),
     flag("control-plane-namespace", Text, "default", "namespace of the control plane"),
-    absent("sentry-request-jwt-audiences", List, "", IDENTITY, "audiences of requested tokens"),
+    flag("sentry-request-jwt-audiences", List, "", "audiences of tokens that sentry is asked for beside certificates"),
     flag("enable-mtls", Bool, "false", "encrypt calls between sidecars"),
     flag("placement-host-address", Text, "", "addresses of the placement service, between commas"),
     flag("scheduler-host-address", List, "", "addresses of the scheduler, between commas"),

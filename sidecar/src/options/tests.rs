@@ -77,12 +77,20 @@ fn flags_of_absent_parts_are_named_once() {
     let options = read(&[
         "--placement-host-address=\"\"",
         "--enable-mtls=false",
-        "--sentry-request-jwt-audiences=a",
+        "--control-plane-address=a",
         "--scheduler-host-address=a:1,b:2",
     ]);
     let options = options.unwrap();
-    assert_eq!(options.warnings, ["tokens of sentry: not in this build yet; --sentry-request-jwt-audiences ignored"]);
+    assert_eq!(options.warnings, ["Kubernetes mode: not in this build yet; --control-plane-address ignored"]);
     assert_eq!((options.scheduler.addresses, options.scheduler.streams), (vec!["a:1".to_owned(), "b:2".to_owned()], 3));
+}
+
+#[test]
+fn sentry_is_asked_for_tokens_beside_certificates() {
+    let options = read(&["--enable-mtls", "--sentry-request-jwt-audiences=a,b", "--sentry-request-jwt-audiences", "c"]);
+    let options = options.unwrap();
+    assert!(options.warnings.is_empty());
+    assert_eq!(options.mtls.unwrap().jwt_audiences, ["a", "b", "c"]);
 }
 
 #[test]
