@@ -13,18 +13,18 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// A user with a home of their own.
-struct User {
+pub(crate) struct User {
     home: TempDir,
 }
 
 /// A `dapr` that runs on; it is killed when dropped, which its apps must not survive.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     log: PathBuf,
 }
 
 impl User {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
@@ -39,14 +39,14 @@ impl User {
     }
 
     /// Runs a command to its end. Returns whether it said it did well, and what it printed.
-    fn ask(&self, arguments: &[&str]) -> (bool, String) {
+    pub(crate) fn ask(&self, arguments: &[&str]) -> (bool, String) {
         let output = self.dapr(arguments).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8(text).unwrap())
     }
 
     /// Starts a command that runs on.
-    fn run(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Running {
         let log = self.home.path().join(format!("{}.log", Uuid::new_v4()));
         let file = File::create(&log).unwrap();
         let both = file.try_clone().unwrap();
@@ -62,7 +62,7 @@ impl User {
     }
 
     /// Waits until an app is listed with the process that it was run by.
-    async fn started(&self, app_id: &str) -> Value {
+    pub(crate) async fn started(&self, app_id: &str) -> Value {
         let mut found = None;
         until(&format!("{app_id} is listed"), async || {
             found = self.listed(app_id).filter(|instance| instance["cliPid"] != 0);
@@ -72,25 +72,25 @@ impl User {
         found.unwrap()
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.home.path().join(path)
     }
 }
 
 impl Running {
-    fn printed(&self) -> String {
+    pub(crate) fn printed(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    async fn prints(&self, text: &str) {
+    pub(crate) async fn prints(&self, text: &str) {
         until(&format!("{text:?} is printed"), async || self.printed().contains(text)).await;
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         kill(signal, self.child.id().into());
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         let mut ended = None;
         until("the command has ended", async || {
             ended = self.child.try_wait().unwrap();
@@ -115,16 +115,16 @@ fn kill(signal: &str, process: u64) {
     Command::new("kill").args([signal, &process.to_string()]).stderr(Stdio::null()).status().unwrap();
 }
 
-fn is_alive(process: &Value) -> bool {
+pub(crate) fn is_alive(process: &Value) -> bool {
     Path::new("/proc").join(process.to_string()).exists()
 }
 
-fn port(instance: &Value) -> u16 {
+pub(crate) fn port(instance: &Value) -> u16 {
     instance["httpPort"].as_u64().unwrap().try_into().unwrap()
 }
 
 /// Names that no other test, and nobody else on this network, has.
-fn unique(name: &str) -> String {
+pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{}", Uuid::new_v4())
 }
 

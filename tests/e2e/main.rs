@@ -15,6 +15,7 @@ mod invocation;
 mod jobs;
 mod kubernetes;
 mod malformed;
+mod mtls;
 mod pressure;
 mod reload;
 mod scheduler;
