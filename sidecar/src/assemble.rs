@@ -190,7 +190,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     // The API.
     let token = environment.api_token().map(Token::new);
     let log = declared::call_log(&configuration, options.api_logging);
-    let observer = Observer { app_id: app_id.clone(), log, metrics, tracer };
+    let observer = Observer { app_id: app_id.clone(), log, metrics: metrics.clone(), tracer };
     let access = declared::access(&configuration);
     let settings = Settings {
         token: token.clone(),
@@ -248,7 +248,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let peers_routes = block_invoke::internal_routes(invoke)
         .merge(block_actor::internal_routes(Arc::clone(&actors), options.max_body_size));
     let internal_api = grpc::Internal::new(peers_routes, Observer { log: None, ..observer });
-    servers::internal(options, identity.as_ref(), internal, internal_api, &drains.api)?;
+    servers::internal(options, identity.as_ref(), internal, internal_api, metrics, &drains.api)?;
     targets.internal_is_up();
     naming::register(Arc::clone(&peers), resolver_name, http_port, &drains.background);
 

@@ -50,12 +50,17 @@ pub(crate) fn internal(
     identity: Option<&Identity>,
     listener: TcpListener,
     api: grpc::Internal,
+    metrics: Metrics,
     drain: &Drain,
 ) -> anyhow::Result<()> {
     let server = grpc::Server::new(Arc::new(api), options.read_buffer_size);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     match identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()? {
-        Some(acceptor) => accept(Listener::Tcp(listener), Tls { acceptor, server }, drain),
+        Some(acceptor) => {
+            metrics.mtls_initialized();
+            let server = Tls::new(acceptor, server, move || metrics.handshake_refused());
+            accept(Listener::Tcp(listener), server, drain);
+        }
         None => accept(Listener::Tcp(listener), server, drain),
     }
     tracing::info!(target: "dapr.runtime.grpc.internal", "Internal gRPC server is running on {address}");

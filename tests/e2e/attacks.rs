@@ -2,13 +2,14 @@
 use crate::app::App;
 use crate::attacker::{Shown, connect, invoke};
 use crate::authority::{Sentry, Wish};
+use crate::client::over_tcp;
 use crate::wait::until;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use foundation_credentials::{Authority, Files, Lifetimes};
 use foundation_jwt::{SigningKey, generate_rsa};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, Issuer, KeyPair, PKCS_ED25519, SanType};
 use rustls_pki_types::CertificateDer;
@@ -260,7 +261,17 @@ async fn bad_handshakes_without_number_harm_nobody() {
         }
     }
     until("certificates are renewed all the same", async || sentry.signed().await > signed + 2).await;
-    let refused = u64::try_from(2 * TURNS / 3).unwrap();
-    until("sentry has counted them", async || sentry.counted("handshake_failure_total").await >= refused).await;
+    let refused = 2 * TURNS / 3;
+    until("sentry has counted them", async || {
+        usize::try_from(sentry.counted("handshake_failure_total").await).unwrap() >= refused
+    })
+    .await;
+    until("the callee has counted them", async || {
+        let answer = over_tcp(callee.metrics_port, Method::GET, "/", Bytes::new()).await;
+        let metrics = answer.map_or(String::new(), |(_, body)| String::from_utf8_lossy(&body).into_owned());
+        let line = metrics.lines().find(|line| line.starts_with("dapr_runtime_mtls_handshake_fail_total{"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).is_some_and(|count: usize| count >= refused)
+    })
+    .await;
     assert!(call().await);
 }

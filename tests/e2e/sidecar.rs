@@ -31,6 +31,7 @@ pub(crate) struct Sidecar {
     pub(crate) port: u16,
     pub(crate) grpc_port: u16,
     pub(crate) internal_port: u16,
+    pub(crate) metrics_port: u16,
     program: Vec<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -99,7 +100,7 @@ impl Setup {
         let environment = self.environment;
         let program = program(self.open_files);
         let child = spawn(&program, &arguments, &environment);
-        Sidecar { child, port, grpc_port, internal_port, program, arguments, environment, folder }
+        Sidecar { child, port, grpc_port, internal_port, metrics_port, program, arguments, environment, folder }
     }
 }
 

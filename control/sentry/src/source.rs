@@ -151,9 +151,7 @@ impl Source {
 
     /// While sentry runs nothing is made: files that are being replaced may be away for a moment.
     fn reread(&self, metrics: &Metrics) -> Result<(Trust, Signers), Error> {
-        let files = &self.rotation.files;
-        let gone = || foundation_credentials::Error::Incomplete(files.ca.display().to_string());
-        let signers = self.signers(&files.read()?.ok_or_else(gone)?, metrics)?;
+        let signers = self.signers(&self.rotation.present()?, metrics)?;
         Ok((signers.authority.trust()?, signers))
     }
 

@@ -6,7 +6,7 @@ use crate::{Authority, Error, Lifetimes};
 use foundation_identity::SpiffeId;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519,
+    KeyUsagePurpose, PKCS_ED25519, PublicKeyData,
 };
 use std::time::SystemTime;
 
@@ -54,6 +54,17 @@ impl Credentials {
     /// Why not.
     pub fn check(&self, sentry: &SpiffeId, lifetimes: Lifetimes) -> Result<(), Error> {
         Authority::new(self, lifetimes)?.own(sentry).map(drop)
+    }
+
+    /// Whether the key is that of the issuer's certificate, whatever the time.
+    pub(crate) fn fit_together(&self) -> Result<(), Error> {
+        let chain = chain(&self.issuer_certificate)?;
+        let issuer = parse(chain.first().ok_or(Error::Empty(ISSUER))?, ISSUER)?;
+        let key = KeyPair::from_pem(&self.issuer_key).map_err(|error| unreadable("the issuer's key", error))?;
+        if key.subject_public_key_info() != issuer.public_key().raw {
+            return Err(unreadable("the issuer's key", "it is not that of the issuer's certificate"));
+        }
+        Ok(())
     }
 
     /// The roots that are trusted.

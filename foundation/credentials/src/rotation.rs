@@ -47,23 +47,60 @@ struct State {
 }
 
 impl Rotation {
-    /// The credentials, made when there are none, after all that is due now.
+    /// The credentials, made when there are none, after all that is due now. Nothing is written when nothing is due.
     ///
     /// # Errors
     /// Files that cannot be read or written, and [`Error::Expired`] for a root that is not to be replaced unasked.
     pub fn load(&self, now: SystemTime) -> Result<(Credentials, Vec<Step>), Error> {
+        let unlocked = self.loaded(now);
+        if let Ok(Some(credentials)) = unlocked {
+            return Ok((credentials, Vec::new()));
+        }
+        // Another process may be about to write them.
+        let lock = self.files.lock();
+        let _lock = match (lock, unlocked) {
+            (Ok(lock), _) => lock,
+            (Err(_), Err(error)) => return Err(error),
+            // What is due has time; that it cannot be done is told while the credentials are used.
+            (Err(error), Ok(_)) if self.files.read()?.is_none() => return Err(error),
+            (Err(_), Ok(_)) => return Ok((self.state()?.credentials, Vec::new())),
+        };
         let mut steps = Vec::new();
-        if self.files.read()?.is_none() && self.make_first(now)? {
+        if self.files.read()?.is_none() {
+            self.make_first(now)?;
             steps.push(Step::Made);
         }
-        steps.extend(self.advance(now)?);
+        self.settle(now, &mut steps)?;
+        let gone = || Error::Incomplete(self.files.ca.display().to_string());
+        Ok((self.loaded(now)?.ok_or_else(gone)?, steps))
+    }
+
+    /// The credentials as they are. While another process replaces them they are waited for.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or are not there.
+    pub fn present(&self) -> Result<Credentials, Error> {
+        // A folder that cannot be written to is one that no other process writes to by these rules.
+        let _lock = self.files.lock().ok();
+        Ok(self.state()?.credentials)
+    }
+
+    /// The credentials, if they are there, fit together, and nothing is due.
+    fn loaded(&self, now: SystemTime) -> Result<Option<Credentials>, Error> {
+        if self.files.read()?.is_none() {
+            return Ok(None);
+        }
         let state = self.state()?;
+        if self.due(&state, now)?.is_some() {
+            return Ok(None);
+        }
         if state.signing.expires <= now {
             return Err(Error::Expired(
                 jiff::Timestamp::try_from(state.signing.expires).unwrap_or_default().to_string(),
             ));
         }
-        Ok((state.credentials, steps))
+        state.credentials.fit_together()?;
+        Ok(Some(state.credentials))
     }
 
     /// Does what is due now. Nothing is written when nothing is due.
@@ -76,11 +113,16 @@ impl Rotation {
             return Ok(steps);
         }
         let _lock = self.files.lock()?;
-        // Another process may have been quicker.
+        self.settle(now, &mut steps)?;
+        Ok(steps)
+    }
+
+    /// Does what is due, which may be nothing any more: another process may have been quicker.
+    fn settle(&self, now: SystemTime, steps: &mut Vec<Step>) -> Result<(), Error> {
         while let Some(due) = self.due(&self.state()?, now)? {
             steps.push(self.take(due, self.state()?, now)?);
         }
-        Ok(steps)
+        Ok(())
     }
 
     /// Has other credentials take over as soon as everybody knows their root; at once when there are none. `is_own` tells whether
@@ -128,16 +170,11 @@ impl Rotation {
         Ok(state.made().is_some())
     }
 
-    fn make_first(&self, now: SystemTime) -> Result<bool, Error> {
-        let _lock = self.files.lock()?;
-        if self.files.read()?.is_some() {
-            return Ok(false);
-        }
+    fn make_first(&self, now: SystemTime) -> Result<(), Error> {
         let credentials = Credentials::generate(&self.sentry, self.lifetimes, now)?;
         let own = vec![own(&credentials.signing_root()?, now)];
         self.files.write_journal(&Journal { own, ..Journal::default() })?;
-        self.files.write(&credentials)?;
-        Ok(true)
+        self.files.write(&credentials)
     }
 
     fn state(&self) -> Result<State, Error> {

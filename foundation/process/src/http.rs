@@ -22,7 +22,7 @@ pub fn serve(listener: Listener, router: Router, drain: &Drain) {
 
 /// Serves routes over TLS until the drain stops.
 pub fn serve_tls(listener: Listener, acceptor: Acceptor, router: Router, drain: &Drain) {
-    accept(listener, Tls { acceptor, server: Routes(router) }, drain);
+    accept(listener, Tls::new(acceptor, Routes(router), || {}), drain);
 }
 
 #[derive(Clone)]

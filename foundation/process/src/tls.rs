@@ -2,7 +2,9 @@
 use crate::listen::{Connection, Serve};
 use foundation_drain::Drain;
 use foundation_identity::{Acceptor, PeerId, Secured};
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -13,8 +15,21 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// A server behind TLS. Connections whose handshake fails never reach it.
 #[derive(Clone)]
 pub struct Tls<S> {
-    pub acceptor: Acceptor,
-    pub server: S,
+    acceptor: Acceptor,
+    server: S,
+    refused: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl<S> Tls<S> {
+    /// `refused` is told of each handshake that fails.
+    pub fn new(acceptor: Acceptor, server: S, refused: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { acceptor, server, refused: Arc::new(refused) }
+    }
+
+    fn refuse(&self, why: &dyn Display) {
+        tracing::debug!(target: SCOPE, "handshake failed: {why}");
+        (self.refused)();
+    }
 }
 
 impl<S: Serve> Serve for Tls<S> {
@@ -24,9 +39,9 @@ impl<S: Serve> Serve for Tls<S> {
             () = drain.stopped() => return,
         };
         match secured {
-            Err(_) => tracing::debug!(target: SCOPE, "handshake failed: it takes too long"),
+            Err(_) => self.refuse(&"it takes too long"),
             Ok(Ok(secured)) => self.server.serve(secured, drain).await,
-            Ok(Err(error)) => tracing::debug!(target: SCOPE, "handshake failed: {error}"),
+            Ok(Err(error)) => self.refuse(&error),
         }
     }
 }

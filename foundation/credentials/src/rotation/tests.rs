@@ -151,13 +151,15 @@ fn a_root_that_signs_is_never_dropped() {
 
 #[test]
 fn many_processes_make_one_root() {
-    let (_folder, rotation) = rotation();
-    let load = || rotation.load(now()).unwrap().0.ca;
-    let all = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
-    });
-    assert!(all.iter().all(|ca| *ca == all[0]));
+    for _ in 0..20 {
+        let (_folder, rotation) = rotation();
+        let load = || rotation.load(now()).unwrap().0.ca;
+        let all = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(all.iter().all(|ca| *ca == all[0]));
+    }
 }
 
 #[test]
@@ -174,4 +176,22 @@ fn files_that_are_not_to_be_written_are_not_touched() {
     std::fs::remove_file(folder.path().join("rotation.lock")).unwrap();
     rotation.load(now()).unwrap();
     assert!(!names().contains(&"rotation.lock".to_owned()));
+}
+
+#[test]
+fn who_reads_while_another_process_replaces_them_waits() {
+    let (_folder, rotation) = rotation();
+    rotation.load(now() - 241 * DAY).unwrap();
+    rotation.load(now()).unwrap();
+    let (before, next) = (rotation.files.read().unwrap().unwrap(), rotation.files.journal().unwrap().next.unwrap());
+    let lock = rotation.files.lock().unwrap();
+    files::write(&rotation.files.issuer_key, &next.issuer_key).unwrap();
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| rotation.load(now()));
+        let looking = scope.spawn(|| rotation.present());
+        files::write(&rotation.files.issuer_key, &before.issuer_key).unwrap();
+        drop(lock);
+        assert!(reading.join().unwrap().unwrap().0 == before);
+        assert!(looking.join().unwrap().unwrap() == before);
+    });
 }

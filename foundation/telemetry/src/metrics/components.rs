@@ -9,6 +9,7 @@ pub(super) struct Components {
     failed: Counter,
     mtls_ready: Counter,
     mtls_failed: Counter,
+    handshake_refused: Counter,
     certificate_rotated: Counter,
     certificate_failed: Counter,
 }
@@ -26,6 +27,11 @@ impl Components {
             )?,
             mtls_ready: counter("runtime_mtls_init_total", "Times that mTLS was set up.", &[])?,
             mtls_failed: counter("runtime_mtls_init_fail_total", "Times that mTLS could not be set up.", &["reason"])?,
+            handshake_refused: counter(
+                "runtime_mtls_handshake_fail_total",
+                "TLS handshakes of other sidecars that failed.",
+                &[],
+            )?,
             certificate_rotated: counter(
                 "runtime_mtls_workload_cert_rotated_total",
                 "Rotations of the workload certificate.",
@@ -73,6 +79,13 @@ impl Metrics {
     pub fn mtls_init_failed(&self, reason: &str) {
         if let Some(groups) = &self.groups {
             groups.components.mtls_failed.increment(&[reason]);
+        }
+    }
+
+    /// `dapr_runtime_mtls_handshake_fail_total`, which Dapr does not have.
+    pub fn handshake_refused(&self) {
+        if let Some(groups) = &self.groups {
+            groups.components.handshake_refused.increment(&[]);
         }
     }
 
