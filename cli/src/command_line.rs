@@ -11,6 +11,7 @@ use crate::commands::mcpservers::McpServers;
 use crate::commands::mtls::Mtls;
 use crate::commands::publish::Publish;
 use crate::commands::run::Run;
+use crate::commands::scheduler::Scheduler;
 use crate::commands::stop::Stop;
 use crate::commands::uninstall::Uninstall;
 use crate::commands::version::Version;
@@ -61,6 +62,8 @@ enum Command {
     #[command(name = "mcpservers")]
     McpServers(McpServers),
     Mtls(Mtls),
+    #[command(visible_alias = "sched")]
+    Scheduler(Scheduler),
     Version(Version),
     BuildInfo(BuildInfo),
     Completion(Completion),
@@ -68,8 +71,6 @@ enum Command {
     Annotate(Absent),
     #[command(hide = true)]
     Logs(Absent),
-    #[command(hide = true, alias = "sched")]
-    Scheduler(Absent),
     #[command(hide = true)]
     Status(Absent),
     #[command(hide = true)]
@@ -126,12 +127,12 @@ async fn dispatch(command: Command, context: &Context) -> anyhow::Result<ExitCod
         Command::Configurations(configurations) => configurations.run(context),
         Command::McpServers(mcp_servers) => mcp_servers.run(context),
         Command::Mtls(mtls) => mtls.run(context),
+        Command::Scheduler(scheduler) => scheduler.run(context).await,
         Command::Version(version) => version.run(context),
         Command::BuildInfo(build_info) => build_info.run(context),
         Command::Completion(completion) => Ok(completion.run(&mut CommandLine::command())),
         Command::Annotate(absent) => absent.run("annotate", KUBERNETES),
         Command::Logs(absent) => absent.run("logs", KUBERNETES),
-        Command::Scheduler(absent) => absent.run("scheduler", "the scheduler"),
         Command::Status(absent) => absent.run("status", KUBERNETES),
         Command::Upgrade(absent) => absent.run("upgrade", KUBERNETES),
         Command::Workflow(absent) => absent.run("workflow", "the workflow engine"),

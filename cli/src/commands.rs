@@ -11,6 +11,7 @@ pub(crate) mod mcpservers;
 pub(crate) mod mtls;
 pub(crate) mod publish;
 pub(crate) mod run;
+pub(crate) mod scheduler;
 pub(crate) mod stop;
 pub(crate) mod uninstall;
 pub(crate) mod version;

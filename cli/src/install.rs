@@ -66,6 +66,11 @@ impl Install {
         self.root.join("certs")
     }
 
+    /// Where placement and scheduler of this user are, and their jobs.
+    pub(crate) fn control_plane(&self) -> PathBuf {
+        self.root.join("control-plane")
+    }
+
     fn data(&self) -> PathBuf {
         self.root.join("data")
     }

@@ -13,6 +13,7 @@ mod output;
 mod ports;
 mod resources;
 mod running;
+mod scheduler;
 mod table;
 mod time;
 

@@ -1,5 +1,6 @@
 //! Apps with their sidecars, from what they are started with to their end.
 mod authority;
+mod control_plane;
 mod labels;
 mod output;
 mod plan;
@@ -10,6 +11,7 @@ mod shutdown;
 mod template;
 
 pub(crate) use authority::Authority;
+pub(crate) use control_plane::{ControlPlane, running, scheduler_is_there};
 pub(crate) use output::{Sink, Target};
 pub(crate) use plan::{Plan, Planner, asks_for_mtls};
 pub(crate) use process::{end_group, is_alive, terminate};

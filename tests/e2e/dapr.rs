@@ -19,7 +19,7 @@ pub(crate) struct User {
 
 /// A `dapr` that runs on; it is killed when dropped, which its apps must not survive.
 pub(crate) struct Running {
-    child: Child,
+    pub(crate) child: Child,
     log: PathBuf,
 }
 
@@ -35,6 +35,8 @@ impl User {
             command.env_remove(variable);
         }
         command.env("HOME", self.home.path()).env("DAPR_HOST_IP", "127.0.0.1");
+        // Whoever works on this machine too.
+        command.env("TRILBY_OWN_CONTROL_PLANE", "true");
         command
     }
 
@@ -66,6 +68,20 @@ impl User {
         let mut found = None;
         until(&format!("{app_id} is listed"), async || {
             found = self.listed(app_id).filter(|instance| instance["cliPid"] != 0);
+            found.is_some()
+        })
+        .await;
+        found.unwrap()
+    }
+
+    /// Waits until the run of a process is listed; returns the id of its app.
+    pub(crate) async fn started_by(&self, process: u32) -> String {
+        let mut found = None;
+        until("the run is listed", async || {
+            let (_, text) = self.ask(&["list", "--output", "json"]);
+            let all: Vec<Value> = serde_json::from_str(&text).unwrap();
+            let own = all.into_iter().find(|instance| instance["cliPid"] == process);
+            found = own.and_then(|instance| instance["appId"].as_str().map(str::to_owned));
             found.is_some()
         })
         .await;

@@ -8,6 +8,7 @@ mod attacks;
 mod authority;
 mod broker;
 mod client;
+mod control_plane;
 mod dapr;
 mod ending;
 mod http2;

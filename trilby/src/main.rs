@@ -11,7 +11,7 @@ struct Program {
     main: fn(&[String]) -> ExitCode,
 }
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 6] = [
     Program { name: "dapr", about: "the command line tool: run, list, stop and call apps", main: cli::main },
     Program { name: "daprd", about: "the sidecar that serves the building blocks to an app", main: sidecar::main },
     Program { name: "placement", about: "tells sidecars which of them hosts which actor", main: placement },
@@ -19,6 +19,11 @@ const PROGRAMS: [Program; 5] = [
         name: "scheduler",
         about: "keeps jobs and reminders, and triggers them when they are due",
         main: scheduler,
+    },
+    Program {
+        name: "control-plane",
+        about: "placement and scheduler in one, for as long as `dapr run` needs them",
+        main: control_plane,
     },
     Program { name: "sentry", about: "gives sidecars and the control plane their identities", main: sentry },
 ];
@@ -42,6 +47,10 @@ fn main() -> ExitCode {
 fn placement(arguments: &[String]) -> ExitCode {
     let shows_state = std::env::var("DAPR_PLACEMENT_METADATA_ENABLED").is_ok_and(|text| text == "true" || text == "1");
     control_placement::main(arguments, shows_state, &namespace())
+}
+
+fn control_plane(arguments: &[String]) -> ExitCode {
+    control_local::main(arguments, &namespace())
 }
 
 fn scheduler(arguments: &[String]) -> ExitCode {
@@ -91,7 +100,7 @@ fn misuse(what: &str) -> ExitCode {
 }
 
 fn usage() -> String {
-    let programs = PROGRAMS.iter().map(|program| format!("  {:<11}{}\n", program.name, program.about));
+    let programs = PROGRAMS.iter().map(|program| format!("  {:<15}{}\n", program.name, program.about));
     format!(
         "Trilby is several programs in one binary.
 

@@ -3,7 +3,7 @@ use crate::commands::refuse_kubernetes;
 use crate::console::Console;
 use crate::context::Context;
 use crate::running::{
-    Authority, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template, template_path,
+    Authority, ControlPlane, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template, template_path,
 };
 use crate::time;
 use anyhow::Context as _;
@@ -50,7 +50,11 @@ async fn run_one(settings: &Settings, context: &Context) -> anyhow::Result<ExitC
         authority = Authority::for_apps(std::slice::from_ref(settings), context) => authority?,
         () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
     };
-    let plan = Planner::new(context).with_authority(authority.as_ref()).plan(settings)?;
+    let control_plane = tokio::select! {
+        control_plane = ControlPlane::for_apps(std::slice::from_ref(settings), context) => control_plane,
+        () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    let plan = Planner::new(context, control_plane.as_ref()).with_authority(authority.as_ref()).plan(settings)?;
     let sinks = Sinks { app: Sink::console(console), daprd: Sink::console(console) };
     let mut session = tokio::select! {
         session = Session::start(plan, sinks) => session?,
@@ -120,7 +124,11 @@ async fn run_template(file: &Path, context: &Context) -> anyhow::Result<ExitCode
         authority = Authority::for_apps(&template.apps, context) => authority?,
         () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
     };
-    let mut planner = Planner::new(context).with_authority(authority.as_ref());
+    let control_plane = tokio::select! {
+        control_plane = ControlPlane::for_apps(&template.apps, context) => control_plane,
+        () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
+    };
+    let mut planner = Planner::new(context, control_plane.as_ref()).with_authority(authority.as_ref());
     let starts = template.apps.iter().map(|app| planner.plan(app).map(|plan| origin.start(plan, app)));
     let starts = starts.collect::<anyhow::Result<Vec<_>>>()?;
     drop(planner);

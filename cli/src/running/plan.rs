@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::install::{Daprd, Install};
 use crate::ports::Ports;
 use crate::running::authority::{Access, Authority};
+use crate::running::control_plane::{self, ControlPlane};
 use crate::running::settings::Settings;
 use anyhow::ensure;
 use std::net::{Ipv4Addr, TcpStream};
@@ -11,8 +12,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const SENTRY: &str = "localhost:50001";
-const PLACEMENT: (&str, &str) = ("DAPR_PLACEMENT_HOST_ADDRESS", "50005");
-const SCHEDULER: (&str, &str) = ("DAPR_SCHEDULER_HOST_ADDRESS", "50006");
+/// The variable that names a service, and its usual port on this machine.
+pub(super) const PLACEMENT: (&str, &str) = ("DAPR_PLACEMENT_HOST_ADDRESS", "50005");
+pub(super) const SCHEDULER: (&str, &str) = ("DAPR_SCHEDULER_HOST_ADDRESS", "50006");
+/// Set, it says that services on the usual ports are none of the user's business.
+const OWN: &str = "TRILBY_OWN_CONTROL_PLANE";
 /// How long a service on this machine may take to accept a connection.
 const PROBE: Duration = Duration::from_millis(200);
 const LABEL_PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +49,7 @@ pub(crate) struct Plan {
 pub(crate) struct Planner<'a> {
     context: &'a Context,
     authority: Option<Access>,
+    control_plane: Option<control_plane::Ports>,
     ports: Ports,
 }
 
@@ -78,8 +83,9 @@ impl Plan {
 }
 
 impl<'a> Planner<'a> {
-    pub(crate) fn new(context: &'a Context) -> Self {
-        Self { context, authority: None, ports: Ports::default() }
+    /// `control_plane` is that of this user, if there is one.
+    pub(crate) fn new(context: &'a Context, control_plane: Option<&ControlPlane>) -> Self {
+        Self { context, authority: None, control_plane: control_plane.map(ControlPlane::ports), ports: Ports::default() }
     }
 
     /// Sidecars that ask for mTLS get their identity from this authority.
@@ -108,7 +114,8 @@ impl<'a> Planner<'a> {
         let mtls = configuration.as_deref().is_some_and(asks_for_mtls);
         let authority = self.authority.as_ref().filter(|_| mtls);
         arguments.of_mtls(mtls, authority);
-        arguments.of_control_plane(settings, self.context);
+        let local = self.control_plane.filter(|_| !mtls);
+        arguments.of_control_plane(settings, self.context, local);
         arguments.flag("log-as-json", self.context.console.json);
         Ok(Plan {
             daprd: install.daprd()?,
@@ -201,22 +208,36 @@ impl Arguments {
         self.add("sentry-address", on.then_some(address));
     }
 
-    fn of_control_plane(&mut self, settings: &Settings, context: &Context) {
-        let address = |given: &Option<String>, (variable, port): (&str, &str), usual: &str| {
-            let usual = || context.environment.get(variable).unwrap_or(usual).to_owned();
-            with_port(given.clone().unwrap_or_else(usual).trim(), port)
+    /// What Dapr's own services of this machine are not there for is taken from the control plane of this user.
+    fn of_control_plane(&mut self, settings: &Settings, context: &Context, local: Option<control_plane::Ports>) {
+        let address = |given: &Option<String>, (variable, port): (&str, &str), local: Option<u16>| {
+            let usual = || match local {
+                _ if is_there(port, context) => "localhost".to_owned(),
+                Some(local) => format!("127.0.0.1:{local}"),
+                None => String::new(),
+            };
+            let named = || context.environment.get(variable).map_or_else(usual, str::to_owned);
+            with_port(given.clone().unwrap_or_else(named).trim(), port)
         };
-        let usual = if placement_is_there() { "localhost" } else { "" };
-        self.add("placement-host-address", address(&settings.placement_host_address, PLACEMENT, usual));
-        // The sidecar cannot use one yet, and would say so at every start.
-        self.add("scheduler-host-address", address(&settings.scheduler_host_address, SCHEDULER, ""));
+        let placement = address(&settings.placement_host_address, PLACEMENT, local.map(|ports| ports.placement));
+        let scheduler = address(&settings.scheduler_host_address, SCHEDULER, local.map(|ports| ports.scheduler));
+        self.add("placement-host-address", placement);
+        self.add("scheduler-host-address", scheduler);
     }
 }
 
-/// Whether a placement service listens on this machine. A sidecar that is told of one is not ready before it has reached it.
-fn placement_is_there() -> bool {
-    let port: Option<u16> = PLACEMENT.1.parse().ok();
+/// Whether a service is to be used that listens on a port of this machine. A sidecar that is told of one is not ready before it has
+/// reached it.
+pub(super) fn is_there(port: &str, context: &Context) -> bool {
+    let port: Option<u16> = port.parse().ok().filter(|_| !context.environment.has(OWN));
     port.is_some_and(|port| TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), PROBE).is_ok())
+}
+
+/// Whether the sidecar of an app is to prove who it is. The control plane of a user does not.
+pub(super) fn wants_mtls(settings: &Settings, context: &Context) -> bool {
+    let install =
+        Install::at(settings.runtime_path.as_deref().or(context.runtime_path.as_deref()), &context.environment);
+    install.is_ok_and(|install| configuration(settings, &install).as_deref().is_some_and(asks_for_mtls))
 }
 
 /// An empty address disables the service.
@@ -298,11 +319,11 @@ mod tests {
 
     fn plan(settings: &Settings, more: &[(&str, &str)]) -> (tempfile::TempDir, Plan) {
         let home = tempfile::tempdir().unwrap();
-        let mut pairs = vec![("HOME", home.path().to_str().unwrap())];
+        let mut pairs = vec![("HOME", home.path().to_str().unwrap()), (OWN, "true")];
         pairs.extend(more);
         let environment = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let context = Context { console: Console::new(false, true), environment, runtime_path: None };
-        let plan = Planner::new(&context).plan(settings).unwrap();
+        let plan = Planner::new(&context, None).plan(settings).unwrap();
         (home, plan)
     }
 
@@ -319,8 +340,7 @@ mod tests {
         assert!(components.join("pubsub.yaml").exists());
         assert_eq!(value(&plan, "--dapr-http-port"), Some(plan.http_port.to_string().as_str()));
         assert_eq!(value(&plan, "--app-id"), Some(plan.app_id.as_str()));
-        let placement = placement_is_there().then_some("localhost:50005");
-        assert_eq!(value(&plan, "--placement-host-address"), placement);
+        assert_eq!((value(&plan, "--placement-host-address"), value(&plan, "--scheduler-host-address")), (None, None));
         assert_eq!((value(&plan, "--app-port"), value(&plan, "--config")), (None, None));
         assert!(!plan.app_listens);
     }

@@ -69,10 +69,10 @@ pub(crate) struct Settings {
     /// The path of a resources folder
     #[arg(long = "components-path", short = 'd', hide = true)]
     pub(crate) resources_path: Option<PathBuf>,
-    /// The address of the placement service, with or without its port. Empty disables placement [default: localhost, if it is there]
+    /// The address of the placement service, with or without its port. Empty disables placement [default: localhost, or one of this user's runs]
     #[arg(long)]
     pub(crate) placement_host_address: Option<String>,
-    /// The address of the scheduler service, with or without its port. Nothing is used by default
+    /// The address of the scheduler service, with or without its port. Empty disables jobs and reminders [default: localhost, or one of this user's runs]
     #[arg(long)]
     pub(crate) scheduler_host_address: Option<String>,
 

@@ -15,7 +15,7 @@ mod state;
 pub use authorization::{Refusal, check};
 pub use namespace::{Effect, Namespace, Settings, StreamId};
 pub use options::{Options, usage};
-pub use service::Service;
+pub use service::{Service, Started, start};
 
 use foundation_flags::Misuse;
 use options::Invalid;
@@ -26,7 +26,7 @@ use std::process::ExitCode;
 pub fn main(arguments: &[String], serves_state: bool, namespace: &str) -> ExitCode {
     match Options::read(arguments, serves_state, namespace) {
         Ok(options) => {
-            foundation_process::main(&options.common, async |context| service::start(&options, context).await)
+            foundation_process::main(&options.common, async |context| Ok(start(&options, context).await?.routes))
         }
         Err(error) => foundation_process::refuse(&error, misuse(&error), &usage()),
     }

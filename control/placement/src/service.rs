@@ -98,11 +98,20 @@ fn ending() -> Status {
     Status::unavailable("placement server is shutting down")
 }
 
-/// Starts the service in a process; returns its routes for the health server.
+/// A placement service that has been started in a process.
+#[derive(Debug)]
+pub struct Started {
+    /// The port that sidecars report to.
+    pub port: u16,
+    /// For the health server.
+    pub routes: Router,
+}
+
+/// Starts the service in a process.
 ///
 /// # Errors
 /// A port that is taken.
-pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Result<Router> {
+pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Started> {
     let identity = match &options.mtls {
         Some(mtls) => Some(mtls.identity(APP_ID, &context.drain).await.context("cannot get an identity")?),
         None => None,
@@ -110,7 +119,8 @@ pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Resul
     let service = Service::start(options.settings, Metrics::new(&context.metrics)?, &context.drain);
     let listener = listen::tcp(&options.address, options.port).await;
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
-    tracing::info!(target: SCOPE, "placement service started on port {}", listener.local_addr()?.port());
+    let port = listener.local_addr()?.port();
+    tracing::info!(target: SCOPE, "placement service started on port {port}");
     let server = Server::builder()
         .http2_keepalive_interval(Some(options.keepalive_time))
         .http2_keepalive_timeout(Some(options.keepalive_timeout))
@@ -125,5 +135,5 @@ pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Resul
         }
     });
     context.ready.set(true);
-    Ok(if options.serves_state { state::routes(service) } else { Router::new() })
+    Ok(Started { port, routes: if options.serves_state { state::routes(service) } else { Router::new() } })
 }

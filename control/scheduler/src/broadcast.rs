@@ -3,11 +3,11 @@ use crate::options::Options;
 use std::io;
 use std::net::IpAddr;
 
-/// The address that other schedulers and sidecars are told, as host:port.
+/// The address that other schedulers and sidecars are told, as host:port; `port` is the one that is listened on.
 ///
 /// # Errors
 /// A host without a network.
-pub(crate) fn address(options: &Options) -> io::Result<String> {
+pub(crate) fn address(options: &Options, port: u16) -> io::Result<String> {
     if let Some(address) = &options.broadcast {
         return Ok(address.clone());
     }
@@ -19,7 +19,7 @@ pub(crate) fn address(options: &Options) -> io::Result<String> {
         },
     };
     let is_ipv6 = host.contains(':');
-    Ok(if is_ipv6 { format!("[{host}]:{}", options.port) } else { format!("{host}:{}", options.port) })
+    Ok(if is_ipv6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
 /// The first address of this host that others can reach, or that of itself alone.

@@ -25,7 +25,9 @@ mod storage;
 mod tests;
 
 pub use options::{Embedded, Invalid, Options, Store, usage};
+pub use process::{Started, start};
 
+use axum::Router;
 use foundation_flags::Misuse;
 use foundation_process::Common;
 use std::process::ExitCode;
@@ -33,9 +35,10 @@ use std::process::ExitCode;
 /// Runs `scheduler` with a command line (without the name of the program). `namespace` is that of the control plane.
 pub fn main(arguments: &[String], namespace: &str) -> ExitCode {
     match Options::read(arguments, namespace) {
-        Ok(options) => {
-            foundation_process::main(&options.common, async |context| process::start(&options, context).await)
-        }
+        Ok(options) => foundation_process::main(&options.common, async |context| {
+            start(&options, context).await?;
+            Ok(Router::new())
+        }),
         Err(Invalid::Misuse(misuse)) => refuse(&misuse),
         // As a line of the log on the standard output, where Dapr's scheduler tells it.
         Err(error) => foundation_process::main(&quiet(), async |_| Err(error.into())),

@@ -10,7 +10,6 @@ use crate::pool::Pool;
 use crate::service::Service;
 use crate::{broadcast, storage};
 use anyhow::Context as _;
-use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::{Acceptor, ClientAuth};
 use foundation_process::{Context, listen, serve_grpc};
@@ -28,30 +27,46 @@ const APP_ID: &str = "dapr-scheduler";
 const KEEPALIVE: Duration = Duration::from_secs(3);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts the scheduler in a process; it has no routes of its own for the health server.
+/// A scheduler that has been started in a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Started {
+    /// The port that sidecars connect to.
+    pub port: u16,
+    /// The port of the embedded store.
+    pub etcd_port: Option<u16>,
+}
+
+/// Starts the scheduler in a process.
 ///
 /// # Errors
 /// A port that is taken, and a store that cannot be opened.
-pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Result<Router> {
+pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Started> {
     let identity = match &options.mtls {
         Some(mtls) => Some(mtls.identity(APP_ID, &context.drain).await.context("cannot get an identity")?),
         None => None,
     };
     let metrics = Metrics::new(&context.metrics)?;
     // The store ends after all that writes to it, but before the process.
-    let keyspace = Keyspace::new(storage::open(options, &metrics, &context.drain).await?);
-    let service = serve_jobs(options, keyspace, metrics, context)?;
+    let (client, etcd_port) = storage::open(options, &metrics, &context.drain).await?;
     let listener = listen::tcp(&options.address, options.port).await;
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
+    let port = listener.local_addr()?.port();
+    let service = serve_jobs(options, port, Keyspace::new(client), metrics, context)?;
     tracing::info!(target: SCOPE, "Dapr Scheduler listening on: {}", listener.local_addr()?);
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
     serve(service, listener, acceptor, &context.drain);
     context.ready.set(true);
-    Ok(Router::new())
+    Ok(Started { port, etcd_port })
 }
 
-fn serve_jobs(options: &Options, keyspace: Keyspace, metrics: Metrics, context: &Context) -> anyhow::Result<Service> {
-    let address = broadcast::address(options)
+fn serve_jobs(
+    options: &Options,
+    port: u16,
+    keyspace: Keyspace,
+    metrics: Metrics,
+    context: &Context,
+) -> anyhow::Result<Service> {
+    let address = broadcast::address(options, port)
         .context("cannot find the address of this host; set --override-broadcast-host-port")?;
     let (pool, clock): (_, Arc<dyn Clock>) = (Pool::new(metrics.clone()), Arc::new(System));
     let drain = &context.drain;

@@ -19,11 +19,11 @@ const HISTORY: u64 = 16 << 20;
 const LOOK: Duration = Duration::from_secs(5);
 const LOOKS: u64 = 120;
 
-/// Opens the store, or gets ready to talk to one.
+/// Opens the store, and serves it on a port; or gets ready to talk to one.
 ///
 /// # Errors
 /// A file that cannot be used, a port that is taken, endpoints that are none.
-pub(crate) async fn open(options: &Options, metrics: &Metrics, drain: &Drain) -> anyhow::Result<Client> {
+pub(crate) async fn open(options: &Options, metrics: &Metrics, drain: &Drain) -> anyhow::Result<(Client, Option<u16>)> {
     match &options.store {
         Choice::Embedded(embedded) => {
             let store = open_embedded(embedded, drain).await?;
@@ -31,14 +31,15 @@ pub(crate) async fn open(options: &Options, metrics: &Metrics, drain: &Drain) ->
             let listener = listener.with_context(|| {
                 format!("cannot listen on {}:{}; check --etcd-client-port", embedded.address, embedded.port)
             })?;
+            let port = listener.local_addr()?.port();
             serve(store.clone(), &options.id, listener, drain);
             drain.spawn_until_stopped(look_after(store.clone(), metrics.clone(), embedded.defragmentation));
-            Ok(Client::Embedded(store))
+            Ok((Client::Embedded(store), Some(port)))
         }
         Choice::External { endpoints, username, password } => {
             let settings =
                 RemoteSettings { endpoints: endpoints.clone(), username: username.clone(), password: password.clone() };
-            Ok(Client::Remote(Remote::new(settings)?))
+            Ok((Client::Remote(Remote::new(settings)?), None))
         }
     }
 }

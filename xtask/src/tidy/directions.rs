@@ -21,6 +21,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("component-all", &["component-"]),
     // A certificate that is not checked is taken in one place.
     ("component-", &["component-api", "foundation-metadata", "foundation-tls"]),
+    // The control plane of a user is its services in one process.
+    ("control-local", &["control-", "foundation-"]),
     ("control-", &["foundation-", "wire"]),
     ("cli", &["foundation-", "wire"]),
     ("sidecar", &["block-", "component-all", "component-api", "foundation-", "wire"]),

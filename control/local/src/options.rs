@@ -1,0 +1,64 @@
+//! The command line of the local control plane.
+use foundation_flags::Kind::{self, Bool, Text};
+use foundation_flags::Standing::Current;
+use foundation_flags::{Flag, Flags, Misuse};
+use std::path::PathBuf;
+
+const FLAGS: &[Flag] = &[
+    flag("folder", Text, "", "Folder of its socket, and of the jobs that are kept"),
+    flag("log-level", Text, "info", "debug, info, warn, error or fatal"),
+    flag("log-as-json", Bool, "false", "Write log lines as JSON"),
+];
+
+/// What the process is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub folder: PathBuf,
+    /// Of the control plane.
+    pub namespace: String,
+    pub log_level: String,
+    pub log_as_json: bool,
+}
+
+impl Options {
+    /// Reads a command line (without the name of the program).
+    ///
+    /// # Errors
+    /// [`Misuse`]; the folder must be told.
+    pub fn read(arguments: &[String], namespace: &str) -> Result<Self, Misuse> {
+        let flags = Flags::parse(&[FLAGS], arguments)?;
+        if flags.text("folder").is_empty() {
+            return Err(Misuse::NoValue("folder"));
+        }
+        Ok(Self {
+            folder: flags.text("folder").into(),
+            namespace: namespace.to_owned(),
+            log_level: flags.text("log-level").to_owned(),
+            log_as_json: flags.bool("log-as-json"),
+        })
+    }
+}
+
+/// How to use the command line.
+pub fn usage() -> String {
+    foundation_flags::usage("control-plane", &[FLAGS])
+}
+
+const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
+    Flag { name, kind, default, standing: Current, help }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_must_be_told() {
+        let read = |arguments: &[&str]| {
+            let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+            Options::read(&arguments, "default")
+        };
+        assert_eq!(read(&["--folder", "/a"]).unwrap().folder, PathBuf::from("/a"));
+        assert_eq!(read(&[]).unwrap_err(), Misuse::NoValue("folder"));
+    }
+}
