@@ -152,6 +152,7 @@ async fn the_command_line_shows_and_changes_what_the_scheduler_keeps() {
     assert!(said(&["import", "-f", "jobs.bin"]).contains("Import from 'jobs.bin' complete."));
     assert!(run.has_job("later").await);
     until("what was imported runs", async || run.app.bodies("/job/often").len() > count).await;
+    until("it is counted on", async || app_id("/often")["count"].as_u64() > often["count"].as_u64()).await;
     let again = app_id("/often");
     assert!(again["count"].as_u64() >= often["count"].as_u64(), "it goes on where it was: {again}");
     run.end().await;

@@ -1,7 +1,8 @@
 //! Jobs and reminders on a scheduler of its own, with real processes.
 use crate::app::App;
 use crate::client::{Answer, over_tcp};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Scheduler, job};
+use crate::authority::Sentry;
 use crate::sidecar::{Setup, Sidecar, binary, free_port};
 use crate::wait::until;
 use http::{Method, StatusCode};
@@ -84,6 +85,62 @@ impl Drop for Placement {
         self.0.kill().ok();
         self.0.wait().ok();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_when_the_scheduler_is_killed_comes_again() {
+    let config = json!({"entities": ["cart"]}).to_string();
+    let answers = [("/dapr/config", StatusCode::OK, config.as_str())];
+    let (app, mut scheduler, placement) = (App::start(&answers).await, Scheduler::start().await, Placement::start());
+    let sidecar =
+        sidecar(&app, &scheduler, &[("--placement-host-address", format!("127.0.0.1:{}", placement.1))]).await;
+    let jobs: Vec<_> = (0..20).map(|number| format!("/job/{number}")).collect();
+    let reminders: Vec<_> = (0..20).map(|number| format!("/actors/cart/{number}/method/remind/pay")).collect();
+    let told = || jobs.iter().chain(&reminders);
+    told().for_each(|path| app.hold(path));
+    for number in 0..20 {
+        schedule(&sidecar, &number.to_string(), json!({"dueTime": "0s"})).await;
+        let path = format!("/v1.0/actors/cart/{number}/reminders/pay");
+        let body = json!({"dueTime": "0s"}).to_string();
+        let made = async || sidecar.post(&path, body.clone()).await.is_ok_and(|(status, _)| status == NO_CONTENT);
+        until("the reminder is made", made).await;
+    }
+    until("all have come", async || told().all(|path| !app.bodies(path).is_empty())).await;
+    scheduler.restart().await;
+    let again = async || {
+        told().for_each(|path| app.release(path));
+        told().all(|path| app.bodies(path).len() > 1)
+    };
+    until("all have come again", again).await;
+    let is_done = async || {
+        told().for_each(|path| app.release(path));
+        scheduler.stored().await == 0
+    };
+    until("all are done", is_done).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_with_an_identity_serves_those_with_one() {
+    let (app, sentry, names) = (App::start(&[]).await, Sentry::start().await, tempfile::tempdir().unwrap());
+    let flags = vec![
+        "--tls-enabled".to_owned(),
+        format!("--sentry-address=127.0.0.1:{}", sentry.port),
+        format!("--trust-anchors-file={}", sentry.roots().display()),
+    ];
+    let mut scheduler = Scheduler::with(flags).await;
+    let setup = sentry.sidecar("caller", Some(app.port), names.path());
+    let sidecar = setup.flag("--scheduler-host-address", &scheduler.address()).start().await;
+    schedule(&sidecar, "often", json!({"schedule": "@every 100ms", "data": "tick"})).await;
+    until("it has come twice", async || app.bodies("/job/often").len() >= 2).await;
+    assert!(scheduler.client().schedule_job(job("plain", "0s")).await.is_err(), "nobody comes in without an identity");
+    // Certificates live for a second: connections are made with new ones all the time.
+    let signed = sentry.signed().await;
+    until("certificates were renewed", async || sentry.signed().await >= signed + 4).await;
+    let before = app.bodies("/job/often").len();
+    until("it comes still", async || app.bodies("/job/often").len() > before).await;
+    scheduler.restart().await;
+    let before = app.bodies("/job/often").len();
+    until("it comes again", async || app.bodies("/job/often").len() > before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

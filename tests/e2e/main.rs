@@ -11,6 +11,7 @@ mod client;
 mod control_plane;
 mod dapr;
 mod ending;
+mod etcd;
 mod http2;
 mod invocation;
 mod jobs;

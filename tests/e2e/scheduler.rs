@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
+use wire::etcd::etcdserverpb::RangeRequest;
+use wire::etcd::etcdserverpb::kv_client::KvClient;
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::scheduler_client::SchedulerClient;
 use wire::scheduler::v1::watch_jobs_request::WatchJobRequestType;
@@ -30,23 +32,29 @@ pub(crate) struct Scheduler {
     child: Child,
     folder: TempDir,
     ports: [u16; 4],
+    flags: Vec<String>,
 }
 
 impl Scheduler {
     pub(crate) async fn start() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    /// One with more flags.
+    pub(crate) async fn with(flags: Vec<String>) -> Self {
         let (folder, ports) = (tempfile::tempdir().unwrap(), [0; 4].map(|_| free_port()));
-        let scheduler = Self { child: spawn(&folder, ports), folder, ports };
+        let scheduler = Self { child: spawn(&folder, ports, &flags), folder, ports, flags };
         scheduler.ready().await;
         scheduler
     }
 
     pub(crate) async fn restart(&mut self) {
         self.kill();
-        self.child = spawn(&self.folder, self.ports);
+        self.child = spawn(&self.folder, self.ports, &self.flags);
         self.ready().await;
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -65,12 +73,22 @@ impl Scheduler {
         format!("127.0.0.1:{}", self.ports[0])
     }
 
-    fn client(&self) -> SchedulerClient<Channel> {
+    /// A client without an identity.
+    pub(crate) fn client(&self) -> SchedulerClient<Channel> {
         let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.ports[0])).unwrap();
         SchedulerClient::new(endpoint.timeout(PATIENCE).connect_lazy())
     }
 
-    async fn names(&self) -> HashSet<String> {
+    /// How many jobs and reminders there are in its store.
+    pub(crate) async fn stored(&self) -> i64 {
+        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.ports[3])).unwrap();
+        let (key, range_end) = ("dapr/jobs/".into(), "dapr/jobs0".into());
+        let request = RangeRequest { key, range_end, count_only: true, ..RangeRequest::default() };
+        let mut client = KvClient::new(endpoint.timeout(PATIENCE).connect_lazy());
+        client.range(request).await.unwrap().into_inner().count
+    }
+
+    pub(crate) async fn names(&self) -> HashSet<String> {
         let list = ListJobsRequest { metadata: Some(metadata()) };
         let jobs = self.client().list_jobs(list).await.unwrap().into_inner().jobs;
         jobs.into_iter().map(|job| job.name).collect()
@@ -83,13 +101,13 @@ impl Drop for Scheduler {
     }
 }
 
-fn spawn(folder: &TempDir, ports: [u16; 4]) -> Child {
+fn spawn(folder: &TempDir, ports: [u16; 4], flags: &[String]) -> Child {
     let mut command = Command::new(binary());
     command.args(["scheduler", "--listen-address=127.0.0.1", "--etcd-client-listen-address=127.0.0.1"]);
     command.arg("--etcd-data-dir").arg(folder.path());
     let names = ["port", "healthz-port", "metrics-port", "etcd-client-port"];
     command.args(names.iter().zip(ports).map(|(name, port)| format!("--{name}={port}")));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 fn metadata() -> JobMetadata {
@@ -97,13 +115,14 @@ fn metadata() -> JobMetadata {
     JobMetadata { app_id: "app".into(), namespace: "default".into(), target, concurrency_key: None }
 }
 
-fn job(name: &str, due: &str) -> ScheduleJobRequest {
+/// A job of an app.
+pub(crate) fn job(name: &str, due: &str) -> ScheduleJobRequest {
     let job = Job { due_time: Some(due.to_owned()), ..Job::default() };
     ScheduleJobRequest { name: name.to_owned(), job: Some(job), metadata: Some(metadata()), overwrite: true }
 }
 
 /// Schedules jobs from many callers until the scheduler is gone; tells of each that is acknowledged.
-fn schedule(client: &SchedulerClient<Channel>, round: usize) -> (JoinSet<()>, mpsc::Receiver<String>) {
+pub(crate) fn schedule(client: &SchedulerClient<Channel>, round: usize) -> (JoinSet<()>, mpsc::Receiver<String>) {
     let (acknowledged, received) = mpsc::channel(CALLERS);
     let mut callers = JoinSet::new();
     for caller in 0..CALLERS {
@@ -141,7 +160,7 @@ async fn an_acknowledged_job_survives_kill_9() {
 }
 
 /// Takes triggers until so many jobs have come, and answers for each; returns their names.
-async fn take(scheduler: &Scheduler, count: usize) -> HashSet<String> {
+pub(crate) async fn take(scheduler: &Scheduler, count: usize) -> HashSet<String> {
     let (requests, sent) = mpsc::channel(64);
     let initial = WatchJobsRequestInitial { app_id: "app".into(), namespace: "default".into(), ..Default::default() };
     let first = WatchJobRequestType::Initial(initial);

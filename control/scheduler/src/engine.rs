@@ -53,6 +53,8 @@ pub(crate) struct Parts {
 pub(super) enum Done {
     /// A job has been offered to sidecars.
     Triggered(Due, Result<Option<Tried>, Error>),
+    /// Its first tick is due, and more of them are done than was known.
+    Behind(Writing),
     /// What has become of it is written; or not, and then it is tried again.
     Written(Writing, Result<bool, Error>),
 }
@@ -214,7 +216,17 @@ impl Engine {
                 let later = self.parts.clock.now().saturating_add(jiff::SignedDuration::from_secs(1));
                 self.agenda.requeue(&due.name, due.revision, due.progress, later.unwrap_or(Timestamp::MAX));
             }
+            Done::Behind(writing) => self.take_behind(writing),
             Done::Written(writing, written) => self.take_written(writing, written),
+        }
+    }
+
+    fn take_behind(&mut self, writing: Writing) {
+        let Writing { due, progress, next, .. } = &writing;
+        match next {
+            Some(next) => self.agenda.requeue(&due.name, due.revision, *progress, *next),
+            None if self.agenda.is_current(&due.name, due.revision) => self.write(writing, Duration::ZERO),
+            None => {}
         }
     }
 
@@ -269,7 +281,7 @@ impl Engine {
         while self.writing > 0 {
             match self.work.next().await {
                 Some(Done::Written(..)) => self.writing -= 1,
-                Some(done @ Done::Triggered(..)) => self.take(done),
+                Some(done @ (Done::Triggered(..) | Done::Behind(_))) => self.take(done),
                 None => return,
             }
         }

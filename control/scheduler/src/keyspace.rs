@@ -35,6 +35,11 @@ impl Keyspace {
         self.get(job_key(name)).await
     }
 
+    /// How far a job is; it may be an older one of the name.
+    pub(crate) async fn counter(&self, name: &str) -> Result<Option<KeyValue>, Error> {
+        self.get(counter_key(name)).await
+    }
+
     pub(crate) async fn put_job(&self, name: &str, job: &StoredJob) -> Result<(), Error> {
         let put = put(job_key(name), job.encode_to_vec().into(), 0);
         self.client.txn(TxnRequest { success: vec![put], ..TxnRequest::default() }).await.map(drop)

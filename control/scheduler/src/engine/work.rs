@@ -1,9 +1,10 @@
 //! What goes on beside the engine: triggers, and notes of their outcomes.
 use super::{Done, Parts, SCOPE, Tried, Writing};
 use crate::agenda::Due;
-use crate::job::{Damaged, counter, metadata, plan};
+use crate::job::{Damaged, counter, metadata, plan, progress};
 use crate::keyspace::Keyspace;
 use crate::names::owner;
+use crate::plan::{Plan, Progress};
 use crate::pool::{Outcome, target};
 use foundation_etcd::Error;
 use futures_util::FutureExt;
@@ -13,20 +14,31 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use wire::etcd::cron::StoredJob;
+use wire::etcd::cron::{Counter, StoredJob};
 use wire::scheduler::v1::{JobMetadata, WatchJobsResponse};
 
 /// Reads a job that is due, offers it to sidecars, and waits for the outcome.
 pub(super) fn trigger(parts: Parts, reading: Arc<Semaphore>, due: Due) -> BoxFuture<'static, Done> {
     async move {
-        let tried = attempt(&parts, &reading, &due).await;
-        Done::Triggered(due, tried)
+        match attempt(&parts, &reading, &due).await {
+            Ok(Some(Attempt::Tried(tried))) => Done::Triggered(due, Ok(Some(tried))),
+            Ok(Some(Attempt::Behind(writing))) => Done::Behind(writing),
+            Ok(None) => Done::Triggered(due, Ok(None)),
+            Err(error) => Done::Triggered(due, Err(error)),
+        }
     }
     .boxed()
 }
 
+/// What became of a job that was due.
+enum Attempt {
+    Tried(Tried),
+    /// It is further than was known.
+    Behind(Writing),
+}
+
 /// None: the job is not the one any more that was due.
-async fn attempt(parts: &Parts, reading: &Semaphore, due: &Due) -> Result<Option<Tried>, Error> {
+async fn attempt(parts: &Parts, reading: &Semaphore, due: &Due) -> Result<Option<Attempt>, Error> {
     let permit = reading.acquire().await.map_err(|_| Error::Stopped)?;
     let found = parts.keyspace.job(&due.name).await?.filter(|kv| kv.mod_revision == due.revision);
     let Some(kv) = found else { return Ok(None) };
@@ -43,10 +55,24 @@ async fn attempt(parts: &Parts, reading: &Semaphore, due: &Due) -> Result<Option
         }
     };
     drop(kv);
+    if let Some(behind) = behind(parts, due, &plan, partition).await? {
+        return Ok(Some(Attempt::Behind(behind)));
+    }
     let metadata = message.metadata.clone().unwrap_or_default();
     let outcome = offer(parts, &metadata, message).await;
     let is_deliverable = outcome == Outcome::Undeliverable && parts.pool.has_recipient(&metadata);
-    Ok(Some(Tried { plan, partition, outcome, is_deliverable }))
+    Ok(Some(Attempt::Tried(Tried { plan, partition, outcome, is_deliverable })))
+}
+
+/// How far a job is whose first tick is due, if it has been imported with its counter.
+async fn behind(parts: &Parts, due: &Due, plan: &Plan, partition: u64) -> Result<Option<Writing>, Error> {
+    if due.progress != Progress::default() || plan.schedule.is_none() {
+        return Ok(None);
+    }
+    let Some(kv) = parts.keyspace.counter(&due.name).await? else { return Ok(None) };
+    let progress = progress(&Counter::decode(&kv.value[..]).unwrap_or_default(), partition);
+    let writing = || Writing { due: due.clone(), partition, progress, next: plan.next(&progress) };
+    Ok((progress != due.progress).then(writing))
 }
 
 async fn offer(parts: &Parts, metadata: &JobMetadata, message: WatchJobsResponse) -> Outcome {

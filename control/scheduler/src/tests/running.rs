@@ -99,6 +99,24 @@ async fn a_job_that_is_replaced_follows_its_new_schedule() {
     world.end().await;
 }
 
+#[tokio::test]
+async fn what_is_imported_goes_on_where_it_was() {
+    let world = World::new().await;
+    let mut sidecar = world.connect();
+    world.import("done", Job { repeats: Some(3), ..every(10) }, 3).await;
+    world.import("a", Job { repeats: Some(4), ..every(10) }, 2).await;
+    world.pass(20);
+    // Two ticks of its life before are past, and none of them comes again.
+    world.schedule("now", once("0s")).await;
+    assert_eq!(sidecar.answer(Success).await, "now");
+    world.until_count("done", None).await;
+    assert!(sidecar.is_idle());
+    world.pass(10);
+    assert_eq!(sidecar.answer(Success).await, "a");
+    world.until_count("a", Some(3)).await;
+    world.end().await;
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Tick,

@@ -19,7 +19,8 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 use wire::etcd::cron::Counter;
-use wire::etcd::etcdserverpb::RangeRequest;
+use wire::etcd::etcdserverpb::request_op::Request;
+use wire::etcd::etcdserverpb::{PutRequest, RangeRequest, RequestOp, TxnRequest};
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{Job, JobMetadata, JobTargetMetadata, TargetJob, WatchJobsRequestInitial, WatchJobsResponse};
 
@@ -111,6 +112,22 @@ impl World {
     pub(super) async fn schedule(&self, name: &str, job: Job) {
         let stored = crate::job::stored(job, &metadata(), self.clock.now(), rand::random()).unwrap();
         self.keyspace.put_job(&full(name), &stored).await.unwrap();
+    }
+
+    /// Has a job written with its counter by somebody else.
+    pub(super) async fn import(&self, name: &str, job: Job, count: u32) {
+        let stored = crate::job::stored(job, &metadata(), self.clock.now(), 7).unwrap();
+        let last = self.clock.now() + SignedDuration::from_secs(i64::from(count) * 10);
+        let progress = crate::plan::Progress { count, last: Some(last), attempts: 0 };
+        let put = |key: String, value: Vec<u8>| {
+            let put = PutRequest { key: key.into(), value: value.into(), ..PutRequest::default() };
+            RequestOp { request: Some(Request::RequestPut(put)) }
+        };
+        let success = vec![
+            put(format!("dapr/jobs/{}", full(name)), stored.encode_to_vec()),
+            put(format!("dapr/counters/{}", full(name)), crate::job::counter(&progress, 7).encode_to_vec()),
+        ];
+        self.store.txn(TxnRequest { success, ..TxnRequest::default() }).await.unwrap();
     }
 
     pub(super) async fn delete(&self, name: &str) {
