@@ -67,6 +67,29 @@ async fn a_job_that_fails_is_tried_again_as_its_policy_says() {
     assert!(app.bodies("/job/hard").len() <= 5);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn missed_ticks_come_as_the_job_wants() {
+    let (app, scheduler) = (App::start(&[]).await, Scheduler::start().await);
+    let sidecar = sidecar(&app, &scheduler, &[]).await;
+    let due = json!({"schedule": "@every 1h", "dueTime": "2020-01-01T00:00:00Z"});
+    for policy in ["fire_once", "skip"] {
+        let mut job = due.clone();
+        job["misfirePolicy"] = policy.into();
+        schedule(&sidecar, policy, job).await;
+    }
+    until("one has come for all", async || !app.bodies("/job/fire_once").is_empty()).await;
+    let status = async |name: &str| scheduler.status("planner", name).await;
+    until("it goes on an hour later", async || status("fire_once").await.runs == 1).await;
+    // Thousands of hours have been passed over.
+    let next = status("fire_once").await.next_run.unwrap();
+    assert!(next.to_string().as_str() > "2026", "{next}");
+    assert_eq!((app.bodies("/job/fire_once").len(), app.bodies("/job/skip").len()), (1, 0));
+    let wrong = json!({"dueTime": "1h", "misfirePolicy": "never"}).to_string();
+    let (status, body) = sidecar.post("/v1.0/jobs/wrong", wrong).await.unwrap();
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(String::from_utf8_lossy(&body).contains("fire_once"), "{body:?}");
+}
+
 /// A placement service; it is killed when dropped.
 struct Placement(Child, u16);
 

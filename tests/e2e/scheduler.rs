@@ -12,14 +12,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
+use wire::common::v1::JobStatus;
 use wire::etcd::etcdserverpb::RangeRequest;
 use wire::etcd::etcdserverpb::kv_client::KvClient;
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::scheduler_client::SchedulerClient;
 use wire::scheduler::v1::watch_jobs_request::WatchJobRequestType;
 use wire::scheduler::v1::{
-    Job, JobMetadata, JobTargetMetadata, ListJobsRequest, ScheduleJobRequest, TargetJob, WatchJobsRequest,
-    WatchJobsRequestInitial, WatchJobsRequestResult,
+    GetJobRequest, Job, JobMetadata, JobTargetMetadata, ListJobsRequest, ScheduleJobRequest, TargetJob,
+    WatchJobsRequest, WatchJobsRequestInitial, WatchJobsRequestResult,
 };
 
 const CALLERS: usize = 16;
@@ -88,6 +89,13 @@ impl Scheduler {
         client.range(request).await.unwrap().into_inner().count
     }
 
+    /// How far a job of an app is.
+    pub(crate) async fn status(&self, app_id: &str, name: &str) -> JobStatus {
+        let metadata = Some(JobMetadata { app_id: app_id.to_owned(), ..metadata() });
+        let request = GetJobRequest { name: name.to_owned(), metadata };
+        self.client().get_job(request).await.unwrap().into_inner().status.unwrap()
+    }
+
     pub(crate) async fn names(&self) -> HashSet<String> {
         let list = ListJobsRequest { metadata: Some(metadata()) };
         let jobs = self.client().list_jobs(list).await.unwrap().into_inner().jobs;
@@ -112,7 +120,7 @@ fn spawn(folder: &TempDir, ports: [u16; 4], flags: &[String]) -> Child {
 
 fn metadata() -> JobMetadata {
     let target = Some(JobTargetMetadata { r#type: Some(Type::Job(TargetJob {})) });
-    JobMetadata { app_id: "app".into(), namespace: "default".into(), target, concurrency_key: None }
+    JobMetadata { app_id: "app".into(), namespace: "default".into(), target, ..JobMetadata::default() }
 }
 
 /// A job of an app.

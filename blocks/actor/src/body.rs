@@ -5,7 +5,7 @@ use crate::state::Operation;
 use crate::tick::{Kind, Tick, data_of, json_of};
 use component_api::state::{Etag, Value as Stored};
 use foundation_json::{self as json, Members, list};
-use foundation_scheduler::FailurePolicy;
+use foundation_scheduler::{FailurePolicy, MisfirePolicy};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -76,6 +76,7 @@ pub(crate) fn reminder(body: &[u8], actor: ActorKey, name: String) -> Result<New
         data: members.take("data").map(|data| data_of(data.get().as_bytes().to_vec())),
         overwrite: members.value("overwrite")?,
         failure_policy: members.value::<FailurePolicy>("failure_policy")?.map(Into::into),
+        misfire_policy: members.value::<MisfirePolicy>("misfirePolicy")?.unwrap_or_default().into(),
     })
 }
 

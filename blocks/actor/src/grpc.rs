@@ -185,6 +185,7 @@ fn data(bytes: Bytes) -> Option<Any> {
 
 impl From<v1::RegisterActorReminderRequest> for NewReminder {
     fn from(request: v1::RegisterActorReminderRequest) -> Self {
+        let misfire_policy = request.misfire_policy();
         Self {
             actor: ActorKey::new(request.actor_type, request.actor_id),
             name: request.name,
@@ -194,6 +195,7 @@ impl From<v1::RegisterActorReminderRequest> for NewReminder {
             data: data(request.data),
             overwrite: request.overwrite,
             failure_policy: request.failure_policy,
+            misfire_policy,
         }
     }
 }

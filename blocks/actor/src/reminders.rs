@@ -10,7 +10,7 @@ use foundation_scheduler::Client;
 use prost_types::Any;
 use std::sync::Arc;
 use tonic::{Code, Status};
-use wire::common::v1::JobFailurePolicy;
+use wire::common::v1::{JobFailurePolicy, MisfirePolicy};
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{
     DeleteByMetadataRequest, DeleteJobRequest, GetJobRequest, Job, JobMetadata, JobTargetMetadata, ListJobsRequest,
@@ -35,6 +35,7 @@ pub struct NewReminder {
     /// None is yes.
     pub overwrite: Option<bool>,
     pub failure_policy: Option<JobFailurePolicy>,
+    pub misfire_policy: MisfirePolicy,
 }
 
 /// A reminder that the scheduler keeps.
@@ -100,7 +101,10 @@ impl Reminders {
         let request = ScheduleJobRequest {
             name: reminder.name.clone(),
             job: Some(job),
-            metadata: Some(self.metadata(&reminder.actor)),
+            metadata: Some(JobMetadata {
+                misfire_policy: reminder.misfire_policy.into(),
+                ..self.metadata(&reminder.actor)
+            }),
             overwrite: reminder.overwrite.unwrap_or(true),
         };
         scheduler.schedule(request).await.map_err(|status| match status.code() {
@@ -173,7 +177,7 @@ impl Reminders {
             app_id: self.app_id.clone(),
             namespace: self.namespace.clone(),
             target: Some(JobTargetMetadata { r#type: Some(Type::Actor(target)) }),
-            concurrency_key: None,
+            ..JobMetadata::default()
         }
     }
 }

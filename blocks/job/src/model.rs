@@ -3,7 +3,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use foundation_endpoint::proto_json::{or_default, uint32};
 use foundation_json::{of_protobuf, to_protobuf};
-use foundation_scheduler::FailurePolicy;
+use foundation_scheduler::{FailurePolicy, MisfirePolicy};
 use prost::Message;
 use prost_types::Any;
 use serde::{Deserialize, Deserializer};
@@ -33,6 +33,9 @@ pub(crate) struct Posted {
     pub(crate) overwrite: Option<bool>,
     #[serde(alias = "failure_policy")]
     failure_policy: Option<FailurePolicy>,
+    /// Not of Dapr.
+    #[serde(alias = "misfire_policy")]
+    misfire_policy: Option<MisfirePolicy>,
 }
 
 impl Posted {
@@ -46,6 +49,8 @@ impl Posted {
             ttl: self.ttl,
             data: self.data.map(|data| Any { type_url: VALUE.to_owned(), value: to_protobuf(&data).encode_to_vec() }),
             failure_policy: self.failure_policy.map(FailurePolicy::into),
+            misfire_policy: wire::common::v1::MisfirePolicy::from(self.misfire_policy.unwrap_or_default()).into(),
+            status: None,
         }
     }
 }

@@ -3,6 +3,7 @@ use crate::error::{Error, Reason, Wish};
 use foundation_scheduler::Client;
 use std::sync::Arc;
 use tonic::Status;
+use wire::common::v1::JobStatus;
 use wire::runtime::v1;
 use wire::scheduler::v1 as scheduler;
 use wire::scheduler::v1::job_target_metadata::Type;
@@ -33,6 +34,7 @@ impl Service {
             return Err(self.error(Reason::NoSchedule));
         }
         let name = job.name.clone();
+        let metadata = scheduler::JobMetadata { misfire_policy: job.misfire_policy, ..self.metadata() };
         let job = scheduler::Job {
             schedule: job.schedule,
             repeats: job.repeats,
@@ -41,8 +43,7 @@ impl Service {
             data: job.data,
             failure_policy: job.failure_policy,
         };
-        let metadata = Some(self.metadata());
-        let request = scheduler::ScheduleJobRequest { name, job: Some(job), metadata, overwrite };
+        let request = scheduler::ScheduleJobRequest { name, job: Some(job), metadata: Some(metadata), overwrite };
         let kept = self.scheduler(Wish::Schedule)?.schedule(request).await;
         kept.map_err(|status| self.failed(Wish::Schedule, status))
     }
@@ -55,8 +56,8 @@ impl Service {
         self.named(name)?;
         let request = scheduler::GetJobRequest { name: name.to_owned(), metadata: Some(self.metadata()) };
         let read = self.scheduler(Wish::Get)?.get(request).await;
-        let job = read.map_err(|status| self.failed(Wish::Get, status))?.job;
-        Ok(shown(name.to_owned(), job.unwrap_or_default()))
+        let read = read.map_err(|status| self.failed(Wish::Get, status))?;
+        Ok(shown(name.to_owned(), read.job.unwrap_or_default(), read.status))
     }
 
     /// Lists all jobs.
@@ -67,7 +68,7 @@ impl Service {
         let request = scheduler::ListJobsRequest { metadata: Some(self.metadata()) };
         let listed = self.scheduler(Wish::List)?.list(request).await;
         let jobs = listed.map_err(|status| self.failed(Wish::List, status))?.jobs;
-        Ok(jobs.into_iter().map(|named| shown(named.name, named.job.unwrap_or_default())).collect())
+        Ok(jobs.into_iter().map(|named| shown(named.name, named.job.unwrap_or_default(), named.status)).collect())
     }
 
     /// Deletes a job; one that is not there is no error.
@@ -119,12 +120,13 @@ impl Service {
             app_id: self.app_id.clone(),
             namespace: self.namespace.clone(),
             target: Some(target),
-            concurrency_key: None,
+            ..scheduler::JobMetadata::default()
         }
     }
 }
 
-fn shown(name: String, job: scheduler::Job) -> v1::Job {
+fn shown(name: String, job: scheduler::Job, status: Option<JobStatus>) -> v1::Job {
     let scheduler::Job { schedule, repeats, due_time, ttl, data, failure_policy } = job;
-    v1::Job { name, schedule, repeats, due_time, ttl, data, failure_policy }
+    let misfire_policy = status.as_ref().map(|status| status.misfire_policy).unwrap_or_default();
+    v1::Job { name, schedule, repeats, due_time, ttl, data, failure_policy, misfire_policy, status }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Agenda {
     queue: BTreeSet<(Timestamp, Arc<str>)>,
     /// Due, and nobody is there to take them.
     staged: BTreeSet<Arc<str>>,
+    /// The same by when they were due.
+    staged_since: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +90,11 @@ impl Agenda {
         self.staged.len()
     }
 
+    /// When the job was due that waits longest for somebody to take it.
+    pub(crate) fn staged_since(&self) -> Option<Timestamp> {
+        self.staged_since.first().map(|(at, _)| *at)
+    }
+
     /// The next attempt at a job of a revision, unless there is another one of the name.
     pub(crate) fn requeue(&mut self, name: &str, revision: i64, progress: Progress, at: Timestamp) {
         let found = self.entries.get_key_value(name).map(|(name, entry)| (Arc::clone(name), *entry));
@@ -104,6 +111,7 @@ impl Agenda {
         let Some(entry) = self.entries.get_mut(&name) else { return };
         if entry.revision == revision && entry.stage == Stage::Running {
             entry.stage = Stage::Staged;
+            self.staged_since.insert((entry.at, Arc::clone(&name)));
             self.staged.insert(name);
         }
     }
@@ -116,6 +124,7 @@ impl Agenda {
         for name in names {
             self.staged.remove(&name);
             if let Some(entry) = self.entries.get_mut(&name) {
+                self.staged_since.remove(&(entry.at, Arc::clone(&name)));
                 entry.stage = Stage::Waiting;
                 self.queue.insert((entry.at, name));
             }
@@ -129,7 +138,10 @@ impl Agenda {
     fn leave(&mut self, name: Arc<str>, entry: &Entry) {
         match entry.stage {
             Stage::Waiting => drop(self.queue.remove(&(entry.at, name))),
-            Stage::Staged => drop(self.staged.remove(&name)),
+            Stage::Staged => {
+                self.staged.remove(&name);
+                self.staged_since.remove(&(entry.at, name));
+            }
             Stage::Running => {}
         }
     }

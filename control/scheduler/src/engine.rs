@@ -33,6 +33,8 @@ const SCOPE: &str = "dapr.scheduler.server.cron";
 const PAUSE: Duration = Duration::from_secs(1);
 /// Before a trigger is offered again to those who had too much to do.
 const BUSY_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_millis(20);
+/// How often the age of what nobody takes is told.
+const LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 /// Jobs that are started before anything else is looked at.
 const AT_ONCE: usize = 256;
 /// How long outcomes may take to be written when the scheduler ends.
@@ -141,13 +143,16 @@ impl Engine {
         loop {
             self.turn(&mut watching).await?;
             self.start_due();
-            self.parts.metrics.overdue(self.agenda.staged());
+            let age = self.agenda.staged_since().map(|since| self.parts.clock.now().duration_since(since));
+            self.parts.metrics.overdue(self.agenda.staged(), age.unwrap_or_default());
         }
     }
 
     /// Waits for something to happen, and takes note of it.
     async fn turn(&mut self, watching: &mut Watching) -> Result<(), Error> {
-        let sleep = self.parts.clock.until(self.agenda.next_at());
+        let look = self.agenda.staged_since().and_then(|_| self.parts.clock.now().checked_add(LOOK).ok());
+        let next = [self.agenda.next_at(), look].into_iter().flatten().min();
+        let sleep = self.parts.clock.until(next);
         tokio::select! {
             changes = watching.next() => self.take_changes(changes?),
             Some(done) = self.work.next() => self.take(done),
@@ -233,9 +238,10 @@ impl Engine {
     fn take_outcome(&mut self, due: Due, tried: Tried) {
         let Tried { plan, partition, outcome, is_deliverable } = tried;
         let mut progress = due.progress;
+        let now = self.parts.clock.now();
         let next = match outcome {
-            Outcome::Success => plan.succeed(&mut progress),
-            Outcome::Failed => plan.fail(&mut progress, due.at),
+            Outcome::Success => plan.succeed_for(&mut progress, now),
+            Outcome::Failed => plan.fail(&mut progress, due.at, now),
             Outcome::Undeliverable if is_deliverable => {
                 self.agenda.requeue(&due.name, due.revision, progress, due.at);
                 return;
@@ -245,7 +251,7 @@ impl Engine {
                 return;
             }
             Outcome::Busy => {
-                let later = self.parts.clock.now().saturating_add(BUSY_PAUSE).unwrap_or(Timestamp::MAX);
+                let later = now.saturating_add(BUSY_PAUSE).unwrap_or(Timestamp::MAX);
                 self.agenda.requeue(&due.name, due.revision, progress, later);
                 return;
             }

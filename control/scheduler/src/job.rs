@@ -1,5 +1,5 @@
 //! Jobs as sidecars ask for them, and as they are stored.
-use crate::plan::{Begin, Plan, Policy, Progress};
+use crate::plan::{Begin, Misfire, Plan, Policy, Progress};
 use foundation_schedule::{NoMoment, Schedule, point_in_time};
 use jiff::Timestamp;
 use prost::Message;
@@ -153,6 +153,7 @@ pub(crate) fn plan(stored: &StoredJob) -> Result<Plan, Damaged> {
         expiration: stored.expiration.map(from_stored),
         repeats: job.repeats,
         policy: policy(job.failure_policy.as_ref()),
+        misfire: misfire(metadata(job)?.misfire_policy()),
     })
 }
 
@@ -164,6 +165,27 @@ fn policy(policy: Option<&FailurePolicy>) -> Policy {
         }
         Some(StoredPolicy::Drop(_)) | None => Policy::Drop,
     }
+}
+
+fn misfire(policy: common::MisfirePolicy) -> Misfire {
+    match policy {
+        common::MisfirePolicy::FireAll => Misfire::FireAll,
+        common::MisfirePolicy::FireOnce => Misfire::FireOnce,
+        common::MisfirePolicy::Skip => Misfire::Skip,
+    }
+}
+
+/// How far a stored job is, for those who ask.
+pub(crate) fn status(stored: &StoredJob, counter: Option<&Counter>) -> Result<common::JobStatus, Damaged> {
+    let plan = plan(stored)?;
+    let progress = counter.map_or_else(Progress::default, |counter| progress(counter, stored.partition_id));
+    let policy = metadata(stored.job.as_ref().ok_or(Damaged::Empty)?)?.misfire_policy;
+    Ok(common::JobStatus {
+        runs: progress.count,
+        last_run: progress.last.map(to_stored),
+        next_run: plan.next(&progress).map(to_stored),
+        misfire_policy: policy,
+    })
 }
 
 /// How far the job of a partition is. A counter of another partition is left from an older job of the name.

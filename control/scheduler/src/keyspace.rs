@@ -71,9 +71,9 @@ impl Keyspace {
         Pages::new(self.client.clone(), &format!("{JOBS}{prefix}"), JOBS.len(), 0)
     }
 
-    /// All counters as they were at a revision.
-    pub(crate) fn counters(&self, revision: i64) -> Pages {
-        Pages::new(self.client.clone(), COUNTERS, COUNTERS.len(), revision)
+    /// The counters of jobs whose names start so, by name, as they were at a revision.
+    pub(crate) fn counters(&self, prefix: &str, revision: i64) -> Pages {
+        Pages::new(self.client.clone(), &format!("{COUNTERS}{prefix}"), COUNTERS.len(), revision)
     }
 
     /// Changes of jobs from a revision on.

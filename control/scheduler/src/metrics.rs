@@ -1,5 +1,6 @@
 //! Metrics of the scheduler (surface.md 5.1).
 use foundation_telemetry::{Counter, Distribution, Gauge, MetricsError, Registry};
+use jiff::SignedDuration;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ struct Instruments {
     pending: Gauge,
     throttled: Counter,
     overdue: Gauge,
+    overdue_age: Gauge,
     store: Store,
 }
 
@@ -73,6 +75,7 @@ impl Metrics {
             pending: gauge("concurrency_pending", "Triggers that wait for a limit.", by_key)?,
             throttled: counter("concurrency_throttled_total", "Triggers that had to wait for a limit.", by_key)?,
             overdue: gauge("jobs_overdue", "Jobs that are due and nobody takes.", none)?,
+            overdue_age: gauge("jobs_overdue_age_seconds", "Since when the first of them is due.", none)?,
             store: Store {
                 has_leader: registry.foreign_gauge("etcd_server_has_leader", "1 when the store can be used.")?,
                 file: registry.foreign_gauge("etcd_mvcc_db_total_size_in_bytes", "Bytes of the store's file.")?,
@@ -132,8 +135,10 @@ impl Metrics {
         self.0.throttled.increment(&[key]);
     }
 
-    pub(crate) fn overdue(&self, count: usize) {
+    /// Jobs that are due and nobody takes, and for how long the first of them has been.
+    pub(crate) fn overdue(&self, count: usize, age: SignedDuration) {
         self.0.overdue.set(&[], whole(count));
+        self.0.overdue_age.set(&[], age.as_secs().max(0));
     }
 
     pub(crate) fn store(&self, sizes: foundation_etcd::Sizes) {

@@ -84,7 +84,7 @@ mod tests {
 
     fn metadata(r#type: Type) -> JobMetadata {
         let target = Some(JobTargetMetadata { r#type: Some(r#type) });
-        JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, concurrency_key: None }
+        JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, ..JobMetadata::default() }
     }
 
     fn actor(id: &str) -> JobMetadata {

@@ -3,7 +3,7 @@ mod streams;
 
 use crate::clock::Clock;
 use crate::identity::Authorization;
-use crate::job::{Invalid, metadata, requested, stored};
+use crate::job::{Invalid, metadata, requested, status, stored};
 use crate::keyspace::Keyspace;
 use crate::leadership::Elected;
 use crate::metrics::Metrics;
@@ -19,7 +19,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tonic::{Request, Status};
-use wire::etcd::cron::StoredJob;
+use wire::common::v1::JobStatus;
+use wire::etcd::cron::{Counter, StoredJob};
+use wire::etcd::mvccpb::KeyValue;
 use wire::scheduler::v1::{
     DeleteByMetadataRequest, DeleteByNamePrefixRequest, DeleteJobRequest, GetJobRequest, GetJobResponse, JobMetadata,
     ListJobsRequest, ListJobsResponse, NamedJob, ScheduleJobRequest,
@@ -75,7 +77,9 @@ impl Service {
         let name = names::of_job(&metadata, &request.name)?;
         let found = self.keyspace.job(&name).await?;
         let kv = found.ok_or_else(|| Status::not_found(format!("job not found: {}", request.name)))?;
-        Ok(GetJobResponse { job: Some(requested(read(&kv.value)?)) })
+        let counter = self.keyspace.counter(&name).await?;
+        let (job, status) = read(&kv.value, counter.as_ref())?;
+        Ok(GetJobResponse { job: Some(requested(job)), status: Some(status) })
     }
 
     pub(crate) async fn delete(&self, request: Request<DeleteJobRequest>) -> Result<(), Status> {
@@ -87,12 +91,23 @@ impl Service {
 
     pub(crate) async fn list(&self, request: Request<ListJobsRequest>) -> Result<ListJobsResponse, Status> {
         let (metadata, _) = self.admit(request, |request| &request.metadata).await?;
-        let mut pages = self.keyspace.jobs(&names::group(&metadata, false)?);
-        let mut jobs = Vec::new();
-        while let Some((name, kv)) = pages.next().await? {
-            jobs.push(named(&name, &kv.value)?);
+        let prefix = names::group(&metadata, false)?;
+        let (mut pages, mut jobs) = (self.keyspace.jobs(&prefix), Vec::new());
+        let Some(mut found) = pages.next().await? else { return Ok(ListJobsResponse { jobs }) };
+        let mut counters = self.keyspace.counters(&prefix, pages.revision());
+        let mut counter = counters.next().await?;
+        loop {
+            // Both come in the order of names.
+            while counter.as_ref().is_some_and(|(name, _)| *name < found.0) {
+                counter = counters.next().await?;
+            }
+            let own = counter.as_ref().filter(|(name, _)| *name == found.0).map(|(_, kv)| kv);
+            jobs.push(named(&found.0, &found.1.value, own)?);
+            match pages.next().await? {
+                Some(next) => found = next,
+                None => return Ok(ListJobsResponse { jobs }),
+            }
         }
-        Ok(ListJobsResponse { jobs })
     }
 
     pub(crate) async fn delete_group(&self, request: Request<DeleteByMetadataRequest>) -> Result<(), Status> {
@@ -147,19 +162,22 @@ impl Service {
     }
 }
 
-fn read(value: &[u8]) -> Result<wire::etcd::cron::Job, Status> {
+fn read(value: &[u8], counter: Option<&KeyValue>) -> Result<(wire::etcd::cron::Job, JobStatus), Status> {
     let damaged = |reason: String| Status::internal(format!("a stored job cannot be read: {reason}"));
     let stored = StoredJob::decode(value).map_err(|error| damaged(error.to_string()))?;
-    stored.job.ok_or_else(|| damaged("it is empty".to_owned()))
+    // A counter that cannot be read counts for nothing, as when the job is run.
+    let counter = counter.and_then(|kv| Counter::decode(&kv.value[..]).ok());
+    let status = status(&stored, counter.as_ref()).map_err(|error| damaged(error.to_string()))?;
+    Ok((stored.job.ok_or_else(|| damaged("it is empty".to_owned()))?, status))
 }
 
-fn named(name: &str, value: &[u8]) -> Result<NamedJob, Status> {
-    let job = read(value)?;
+fn named(name: &str, value: &[u8], counter: Option<&KeyValue>) -> Result<NamedJob, Status> {
+    let (job, status) = read(value, counter)?;
     let metadata = metadata(&job).map_err(|error| Status::internal(error.to_string()))?;
     let owner = names::owner(&metadata)?;
     let foreign = || Status::internal(format!("the job {name} is not stored where its metadata says"));
     let name = name.strip_prefix(&owner).ok_or_else(foreign)?.to_owned();
-    Ok(NamedJob { name, metadata: Some(metadata), job: Some(requested(job)) })
+    Ok(NamedJob { name, metadata: Some(metadata), job: Some(requested(job)), status: Some(status) })
 }
 
 fn ending() -> Status {

@@ -9,7 +9,7 @@ impl Engine {
     pub(super) async fn load(&mut self) -> Result<i64, Error> {
         let mut jobs = self.parts.keyspace.jobs("");
         let Some(mut job) = jobs.next().await? else { return Ok(jobs.revision()) };
-        let mut counters = self.parts.keyspace.counters(jobs.revision());
+        let mut counters = self.parts.keyspace.counters("", jobs.revision());
         let mut counter = counters.next().await?;
         loop {
             // Both come in the order of names.

@@ -4,11 +4,12 @@ use crate::agenda::Due;
 use crate::job::{Damaged, counter, metadata, plan, progress};
 use crate::keyspace::Keyspace;
 use crate::names::owner;
-use crate::plan::{Plan, Progress};
+use crate::plan::{Misfire, Plan, Progress};
 use crate::pool::{Outcome, target};
 use foundation_etcd::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,13 +56,25 @@ async fn attempt(parts: &Parts, reading: &Semaphore, due: &Due) -> Result<Option
         }
     };
     drop(kv);
-    if let Some(behind) = behind(parts, due, &plan, partition).await? {
+    let behind = behind(parts, due, &plan, partition).await?;
+    if let Some(behind) = behind.or_else(|| skipped(due, &plan, partition, parts.clock.now())) {
         return Ok(Some(Attempt::Behind(behind)));
     }
     let metadata = message.metadata.clone().unwrap_or_default();
     let outcome = offer(parts, &metadata, message).await;
     let is_deliverable = outcome == Outcome::Undeliverable && parts.pool.has_recipient(&metadata);
     Ok(Some(Attempt::Tried(Tried { plan, partition, outcome, is_deliverable })))
+}
+
+/// How far a job is that wants nothing of what it has missed.
+fn skipped(due: &Due, plan: &Plan, partition: u64, now: Timestamp) -> Option<Writing> {
+    if plan.misfire != Misfire::Skip || due.progress.attempts > 0 {
+        return None;
+    }
+    let mut progress = due.progress;
+    plan.pass_over(&mut progress, now);
+    let writing = || Writing { due: due.clone(), partition, progress, next: plan.next(&progress) };
+    (progress != due.progress).then(writing)
 }
 
 /// How far a job is whose first tick is due, if it has been imported with its counter.

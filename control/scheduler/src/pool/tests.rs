@@ -43,7 +43,8 @@ fn reminder(name: &str, key: Option<&str>) -> WatchJobsResponse {
 fn trigger(name: &str, r#type: Type, key: Option<&str>) -> WatchJobsResponse {
     let target = Some(JobTargetMetadata { r#type: Some(r#type) });
     let concurrency_key = key.map(str::to_owned);
-    let metadata = JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, concurrency_key };
+    let metadata =
+        JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, concurrency_key, ..JobMetadata::default() };
     WatchJobsResponse { name: name.into(), metadata: Some(metadata), ..WatchJobsResponse::default() }
 }
 

@@ -2,6 +2,7 @@
 use super::world::{World, every, once};
 use crate::pool::Outcome::{Failed, Success};
 use proptest::prelude::*;
+use wire::common::v1::MisfirePolicy;
 use wire::scheduler::v1::Job;
 
 #[tokio::test]
@@ -96,6 +97,50 @@ async fn a_job_that_is_replaced_follows_its_new_schedule() {
     world.pass(5);
     assert_eq!(sidecar.answer(Success).await, "a");
     world.until_count("a", None).await;
+    world.end().await;
+}
+
+/// How often a job comes whose ticks every ten seconds were missed for a minute and five, and how many of its ticks are done then.
+async fn comes(misfire: MisfirePolicy) -> usize {
+    let world = World::new().await;
+    world.schedule_with("a", every(10), misfire).await;
+    world.pass(65);
+    let mut sidecar = world.connect();
+    let mut count = 0;
+    // Another job shows that no more of this one has come.
+    world.schedule("end", once("1s")).await;
+    loop {
+        match sidecar.answer(Success).await.as_str() {
+            "a" => count += 1,
+            _ => break,
+        }
+        world.until_count("a", Some(u32::try_from(count).unwrap())).await;
+        if count == 6 || misfire == MisfirePolicy::FireOnce {
+            world.pass(1);
+        }
+    }
+    world.end().await;
+    count
+}
+
+#[tokio::test]
+async fn missed_ticks_come_as_their_job_wants() {
+    assert_eq!(comes(MisfirePolicy::FireAll).await, 6);
+    assert_eq!(comes(MisfirePolicy::FireOnce).await, 1);
+}
+
+#[tokio::test]
+async fn skipped_ticks_do_not_come_and_those_after_them_do() {
+    let world = World::new().await;
+    world.schedule_with("a", Job { repeats: Some(1), ..every(10) }, MisfirePolicy::Skip).await;
+    world.schedule_with("once", once("1s"), MisfirePolicy::Skip).await;
+    world.pass(66);
+    let mut sidecar = world.connect();
+    world.until_count("once", None).await;
+    world.pass(4);
+    assert_eq!(sidecar.answer(Success).await, "a");
+    world.until_count("a", None).await;
+    assert!(sidecar.is_idle());
     world.end().await;
 }
 

@@ -42,7 +42,7 @@ fn request(value: &Value) -> ScheduleJobRequest {
             app_id: text(&metadata["appId"]).unwrap(),
             namespace: text(&metadata["namespace"]).unwrap(),
             target: Some(JobTargetMetadata { r#type: Some(target) }),
-            concurrency_key: None,
+            ..JobMetadata::default()
         }),
         overwrite: false,
     }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
+use wire::common::v1::MisfirePolicy;
 use wire::etcd::cron::Counter;
 use wire::etcd::etcdserverpb::request_op::Request;
 use wire::etcd::etcdserverpb::{PutRequest, RangeRequest, RequestOp, TxnRequest};
@@ -110,7 +111,12 @@ impl World {
     }
 
     pub(super) async fn schedule(&self, name: &str, job: Job) {
-        let stored = crate::job::stored(job, &metadata(), self.clock.now(), rand::random()).unwrap();
+        self.schedule_with(name, job, MisfirePolicy::FireAll).await;
+    }
+
+    pub(super) async fn schedule_with(&self, name: &str, job: Job, misfire: MisfirePolicy) {
+        let metadata = JobMetadata { misfire_policy: misfire.into(), ..metadata() };
+        let stored = crate::job::stored(job, &metadata, self.clock.now(), rand::random()).unwrap();
         self.keyspace.put_job(&full(name), &stored).await.unwrap();
     }
 
@@ -200,7 +206,7 @@ fn metrics() -> Metrics {
 
 fn metadata() -> JobMetadata {
     let target = Some(JobTargetMetadata { r#type: Some(Type::Job(TargetJob {})) });
-    JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, concurrency_key: None }
+    JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, ..JobMetadata::default() }
 }
 
 fn full(name: &str) -> String {
