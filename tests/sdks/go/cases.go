@@ -12,6 +12,8 @@ import (
 
 	dapr "github.com/dapr/go-sdk/client"
 	"github.com/dapr/go-sdk/service/common"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 var tests = []struct {
@@ -29,6 +31,7 @@ var tests = []struct {
 	{"publishing", publishing},
 	{"bulk_publishing", bulkPublishing},
 	{"streaming", streaming},
+	{"jobs", jobs},
 	{"outbox", outbox},
 	{"invocation", invocation},
 	{"metadata", metadata},
@@ -221,6 +224,35 @@ func outbox(ctx context.Context, client dapr.Client) error {
 	}
 	var data map[string]int
 	return errors.Join(json.Unmarshal(event.RawData, &data), expect("the event", data["n"], 1))
+}
+
+func jobs(ctx context.Context, client dapr.Client) error {
+	data, err := anypb.New(wrapperspb.String("of orders"))
+	if err != nil {
+		return err
+	}
+	report := &dapr.Job{Name: "report", Schedule: "@every 1h", DueTime: "0s", Repeats: 2, Data: data}
+	if err := client.ScheduleJobAlpha1(ctx, report); err != nil {
+		return err
+	}
+	event, err := next(due)
+	if err != nil {
+		return err
+	}
+	kept, err := client.GetJobAlpha1(ctx, "report")
+	if err != nil {
+		return err
+	}
+	if err := client.DeleteJobAlpha1(ctx, "report"); err != nil {
+		return err
+	}
+	_, missing := client.GetJobAlpha1(ctx, "report")
+	return errors.Join(
+		expect("the name", event.JobType, "report"),
+		expect("the data", string(event.Data), string(data.Value)),
+		expect("the schedule", kept.Schedule, "@every 1h"),
+		refused(missing, "not found"),
+	)
 }
 
 func invocation(ctx context.Context, client dapr.Client) error {

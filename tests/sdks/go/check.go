@@ -20,6 +20,7 @@ var (
 	events = make(chan *common.TopicEvent, 100)
 	boxed  = make(chan *common.TopicEvent, 100)
 	ticks  = make(chan *common.BindingEvent, 1000)
+	due    = make(chan *common.JobEvent, 100)
 )
 
 func main() {
@@ -85,6 +86,10 @@ func serve() (common.Service, error) {
 		ticks <- event
 		return nil, nil
 	}
+	report := func(_ context.Context, event *common.JobEvent) error {
+		due <- event
+		return nil
+	}
 	shout := func(_ context.Context, event *common.InvocationEvent) (*common.Content, error) {
 		return &common.Content{Data: []byte(strings.ToUpper(string(event.Data))), ContentType: "text/plain"}, nil
 	}
@@ -93,6 +98,7 @@ func serve() (common.Service, error) {
 		topic("outbox", boxed),
 		service.AddBindingInvocationHandler("ticks", tick),
 		service.AddServiceInvocationHandler("shout", shout),
+		service.AddJobEventHandler("report", report),
 	)
 }
 

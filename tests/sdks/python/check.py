@@ -12,13 +12,16 @@ from dapr.clients.exceptions import DaprGrpcError
 from dapr.clients.grpc._crypto import DecryptOptions, EncryptOptions
 from dapr.clients.grpc._request import TransactionalStateOperation, TransactionOperationType
 from dapr.clients.grpc._response import TopicEventResponse, UnlockResponseStatus
+from dapr.clients.grpc._jobs import ConstantFailurePolicy, Job
 from dapr.clients.grpc import conversation
 from dapr.clients.health import DaprHealth
-from dapr.ext.grpc import App, BindingRequest, InvokeMethodRequest, InvokeMethodResponse
+from dapr.ext.grpc import App, BindingRequest, InvokeMethodRequest, InvokeMethodResponse, JobEvent
+from google.protobuf.any_pb2 import Any
+from google.protobuf.wrappers_pb2 import StringValue
 
 PATIENCE = 60
 app = App()
-events, dropped, boxed, ticks = queue.Queue(), queue.Queue(), queue.Queue(), queue.Queue()
+events, dropped, boxed, ticks, jobs_due = (queue.Queue() for _ in range(5))
 
 
 @app.subscribe("pubsub", "events")
@@ -39,6 +42,13 @@ def on_outbox(event):
 @app.binding("ticks")
 def on_tick(request: BindingRequest):
     ticks.put(request)
+
+
+@app.job_event("report")
+def on_report(event: JobEvent):
+    jobs_due.put(event)
+    if jobs_due.qsize() == 1:
+        raise ValueError("once, to be tried again")
 
 
 @app.method("shout")
@@ -178,6 +188,22 @@ def streaming_over_a_restart(dapr):
     stream.close()
 
 
+def jobs(dapr):
+    data = Any()
+    data.Pack(StringValue(value="of orders"))
+    policy = ConstantFailurePolicy(max_retries=3, interval_seconds=0)
+    report = Job(name="report", schedule="@every 1h", due_time="0s", repeats=2, data=data, failure_policy=policy)
+    dapr.schedule_job(report)
+    expect_error(lambda: dapr.schedule_job(report), "already exists")
+    failed, tried_again = (wait_for(jobs_due, lambda _: True) for _ in range(2))
+    assert failed.name == tried_again.name == "report"
+    assert "of orders" in tried_again.get_data_as_string(), tried_again
+    kept = dapr.get_job("report")
+    assert (kept.schedule, kept.repeats) == ("@every 1h", 2), kept
+    dapr.delete_job("report")
+    expect_error(lambda: dapr.get_job("report"), "not found")
+
+
 def outbox(dapr):
     dapr.execute_state_transaction("boxed", [TransactionalStateOperation("order", json.dumps({"n": 1}))])
     event = wait_for(boxed, lambda _: True)
@@ -214,7 +240,7 @@ def next_or_none(stream):
 
 CASES = [
     secrets, state, state_query, configuration, locks, cryptography, conversations, output_binding, input_binding, publishing,
-    bulk_publishing, streaming, outbox, invocation, metadata, streaming_over_a_restart,
+    bulk_publishing, streaming, jobs, outbox, invocation, metadata, streaming_over_a_restart,
 ]  # fmt: skip
 
 
