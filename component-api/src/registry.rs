@@ -114,6 +114,11 @@ impl<T: ?Sized + 'static> Table<T> {
         properties.iter().filter_map(|(given, _)| Some((given.to_owned(), meant(given)?))).collect()
     }
 
+    /// The type that was probably meant by a name that is none; none when it is like no other.
+    pub fn meant(&self, name: &str) -> Option<&str> {
+        meant(name, self.by_name.keys().copied().chain(self.found.keys().map(String::as_str)))
+    }
+
     /// All types, in the order they were added.
     pub fn descriptors(&self) -> impl Iterator<Item = &Descriptor> {
         self.entries.iter().map(|(descriptor, _)| descriptor)
@@ -180,5 +185,6 @@ mod tests {
         let properties: Properties = given.into_iter().collect();
         assert_eq!(table.misspelt("Redis", &properties), [("redisHots".to_owned(), "redisHost".to_owned())]);
         assert!(table.misspelt("other", &properties).is_empty());
+        assert_eq!([table.meant("rediss"), table.meant("redis"), table.meant("sqlite")], [Some("redis"), None, None]);
     }
 }

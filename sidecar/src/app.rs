@@ -2,7 +2,9 @@
 use crate::options::Options;
 use block_host::{AppConnection, AppHealth};
 use component_api::middleware::Pipeline;
-use foundation_app::{AppOptions, Channel, HealthOptions, Protocol, connect as connect_to, wait_until_listening};
+use foundation_app::{
+    AppOptions, Channel, Error as AppError, HealthOptions, Protocol, connect as connect_to, wait_until_listening,
+};
 use foundation_drain::Drain;
 use foundation_metadata::duration;
 use foundation_telemetry::Metrics;
@@ -79,6 +81,9 @@ pub(crate) async fn load_configuration(app: &dyn Channel, ask: bool) -> Option<V
     match &configuration {
         Ok(Some(_)) => tracing::info!(target: SCOPE, "Application configuration loaded"),
         Ok(None) => {}
+        Err(error @ AppError::Unreachable { .. }) => {
+            tracing::warn!(target: SCOPE, "the application cannot be asked for its configuration: {error}")
+        }
         Err(error) => tracing::debug!(target: SCOPE, "cannot load the application's configuration: {error}"),
     }
     configuration.ok().flatten()

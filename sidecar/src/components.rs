@@ -123,7 +123,7 @@ impl Components {
             return Ok(());
         }
         let kind = &component.spec.kind;
-        let category = Category::of(kind).ok_or_else(|| Failure::Category(kind.clone()))?;
+        let category = Category::of(kind).ok_or_else(|| Failure::category(kind))?;
         if category == Category::Absent {
             tracing::warn!(target: SCOPE, "Component {log_name} is left out: its kind is not in this build yet");
             return Ok(());

@@ -6,10 +6,10 @@ use foundation_resources::{
     Configuration, ConfigurationSpec, Diff, Error, Loaded, McpServer, Problem, Reader, Resource, WorkflowAccessPolicy,
     load as load_files,
 };
-use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, mem};
 use tokio::sync::Mutex;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
@@ -32,10 +32,14 @@ impl Current {
     /// What a sidecar starts with.
     ///
     /// # Errors
-    /// What keeps files from being read, two resources of one kind with one name, or a server that cannot be used.
+    /// What keeps files from being read, two resources of one kind with one name, a component without a type, or a server
+    /// that cannot be used.
     pub(crate) async fn first(options: &Options) -> anyhow::Result<Self> {
         let current = Self::default();
         let mut loaded = current.load(options).await.context("failed to load components")?;
+        if let Some(problem) = loaded.problems.iter().find(|problem| problem.is_fatal) {
+            bail!("failed to load components: {problem}");
+        }
         let resources = &mut loaded.resources;
         resources.mcp_servers = usable_servers(&[], mem::take(&mut resources.mcp_servers))?;
         resources.workflow_access_policies = usable_policies(mem::take(&mut resources.workflow_access_policies));
@@ -92,11 +96,20 @@ async fn in_time<T>(reading: impl Future<Output = Result<Result<T, Error>, JoinE
 fn load(options: &Options, before: &Loaded) -> Result<Loaded, Error> {
     let reader = Reader { app_id: &options.app_id, namespace: options.environment.given_namespace() };
     let loaded = load_files(&options.resources, reader)?;
-    let is_new = |problem: &&Problem| !before.problems.contains(problem);
-    for problem in loaded.problems.iter().filter(is_new) {
+    for problem in loaded.problems.iter().filter(|problem| !before.problems.contains(problem)) {
         tracing::warn!(target: LOADER, "error loading resource, it is left out: {problem}");
     }
+    let in_force = |hint: &Problem| hint.kind == Configuration::KIND && is_named(options, &hint.file);
+    for hint in loaded.hints.iter().filter(|hint| !before.hints.contains(hint) && !in_force(hint)) {
+        tracing::warn!(target: LOADER, "{hint}");
+    }
     Ok(loaded.keeping(before))
+}
+
+/// Whether `--config` names a file. Its Configuration is read, and spoken of, by itself.
+fn is_named(options: &Options, file: &Path) -> bool {
+    let same = |named: &String| matches!((fs::canonicalize(named), fs::canonicalize(file)), (Ok(one), Ok(other)) if one == other);
+    options.configurations.iter().any(same)
 }
 
 /// The servers that can be used; those that are new or another are checked and logged.

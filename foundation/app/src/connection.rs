@@ -16,6 +16,8 @@ use std::io;
 use std::pin::pin;
 use tonic::Status;
 
+const MAYBE_GRPC: &str = "; does the app speak gRPC? set --app-protocol grpc";
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Broken {
@@ -34,6 +36,8 @@ impl Broken {
     fn parts(&self) -> (&str, String) {
         match self {
             Self::Dial { address, error } => (address, format!("dial tcp {address}: {error}")),
+            // What begins like no answer of HTTP/1.1 is mostly the greeting of HTTP/2.
+            Self::Exchange { address, error } if error.is_parse() => (address, chain(error) + MAYBE_GRPC),
             Self::Exchange { address, error } => (address, chain(error)),
         }
     }

@@ -15,6 +15,7 @@ mod retry;
 mod tables;
 mod target;
 mod trip;
+mod undefined;
 
 pub use breaker::State;
 pub use error::{Error, Failure};

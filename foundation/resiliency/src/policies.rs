@@ -6,6 +6,7 @@ use crate::observer::{Observer, Source};
 use crate::policy::Policy;
 use crate::tables::{Chosen, Invalid, Tables};
 use crate::target::{ActorType, App, Component, OF_APP, check};
+use crate::undefined::undefined;
 use foundation_resources as resource;
 use foundation_telemetry::Metrics;
 use lru::LruCache;
@@ -52,17 +53,22 @@ impl Policies {
             match with(&tables, resource) {
                 Ok(all) => {
                     tables = all;
-                    targets.push(&resource.spec.targets);
+                    targets.push((name, &resource.spec.targets));
                     metrics.resiliency_loaded(name, namespace);
                     (source.resource, source.namespace) = (name.clone(), namespace.clone());
                 }
                 Err(error) => tracing::error!(target: SCOPE, "Could not read resiliency policy {name}: {error}"),
             }
         }
-        Self::of(tables, &targets, source)
+        for (name, problem) in
+            targets.iter().flat_map(|(name, one)| undefined(&tables, one).into_iter().map(move |one| (name, one)))
+        {
+            tracing::warn!(target: SCOPE, "Resiliency {name}: {problem}");
+        }
+        Self::of(tables, targets.into_iter().map(|(_, targets)| targets), source)
     }
 
-    fn of(tables: Tables, targets: &[&resource::Targets], source: Source) -> Self {
+    fn of<'a>(tables: Tables, targets: impl Iterator<Item = &'a resource::Targets>, source: Source) -> Self {
         let mut policies = Self {
             apps: HashMap::new(),
             actors: HashMap::new(),
@@ -74,7 +80,7 @@ impl Policies {
             source: Arc::new(source),
             tables,
         };
-        targets.iter().for_each(|targets| policies.list(targets));
+        targets.for_each(|targets| policies.list(targets));
         policies
     }
 

@@ -106,6 +106,15 @@ impl Tables {
         self.choose(&timeout.unwrap_or_default(), &retry.unwrap_or_default(), &breaker.unwrap_or_default())
     }
 
+    /// The names that a member of a target may have.
+    pub(crate) fn names(&self, member: &str) -> Vec<&str> {
+        match member {
+            "timeout" => self.timeouts.keys().map(String::as_str).collect(),
+            "retry" => self.retries.keys().map(String::as_str).collect(),
+            _ => self.breakers.keys().map(String::as_str).collect(),
+        }
+    }
+
     pub(crate) fn built_in(&self, built_in: BuiltIn) -> Option<Arc<Retry>> {
         self.retries.get(built_in.as_str()).cloned()
     }

@@ -1,10 +1,12 @@
 //! JSON into types as Go reads it: names in any case, null as nothing, numbers where texts are wanted.
+use foundation_metadata::meant;
 use serde::de::value::StrDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Value};
+use std::cell::RefCell;
 use std::fmt::{self, Display};
 
 /// A value as a type. Names of struct fields are found in any case, exact ones first; null is as if it were not there;
@@ -13,7 +15,28 @@ use std::fmt::{self, Display};
 /// # Errors
 /// A value of the wrong kind, with the path to it, such as `spec.metadata[2].name`. The value is not shown.
 pub fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, DecodeError> {
-    T::deserialize(Node(value))
+    decode_and_look(value).map(|(decoded, _)| decoded)
+}
+
+/// The same, with the names in the value that no field has.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn decode_and_look<T: DeserializeOwned>(value: &Value) -> Result<(T, Vec<Stray>), DecodeError> {
+    let strays = RefCell::default();
+    let decoded = T::deserialize(Node { value, place: None, strays: &strays })?;
+    Ok((decoded, strays.into_inner()))
+}
+
+/// A name that no field has, so that its value does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stray {
+    /// Path to the name, such as `spec.trasing`.
+    pub(crate) path: String,
+    /// The struct that has no such field.
+    pub(crate) of: &'static str,
+    /// The field that was probably meant.
+    pub(crate) meant: Option<&'static str>,
 }
 
 /// Where a value is not what it must be. Never shows the value.
@@ -58,19 +81,57 @@ impl serde::de::Error for DecodeError {
     }
 }
 
+/// A value within others.
 #[derive(Clone, Copy)]
-struct Node<'a>(&'a Value);
+struct Node<'a> {
+    value: &'a Value,
+    place: Option<&'a Place<'a>>,
+    strays: &'a RefCell<Vec<Stray>>,
+}
+
+/// Where a value is: one step further than another one.
+struct Place<'a> {
+    outer: Option<&'a Place<'a>>,
+    step: &'a str,
+}
+
+impl Place<'_> {
+    /// The path to a name here.
+    fn path(place: Option<&Self>, name: &str) -> String {
+        let Some(place) = place else { return name.to_owned() };
+        let dot = if name.starts_with('[') { "" } else { "." };
+        Self::path(place.outer, place.step) + dot + name
+    }
+}
 
 impl<'a> Node<'a> {
     fn members(self) -> Result<&'a Map<String, Value>, DecodeError> {
-        self.0.as_object().ok_or_else(|| DecodeError::custom("must be an object"))
+        self.value.as_object().ok_or_else(|| DecodeError::custom("must be an object"))
+    }
+
+    /// Remembers the names that none of the fields has.
+    fn look(self, of: &'static str, members: &Map<String, Value>, fields: &'static [&'static str]) {
+        let is_stray = |name: &&String| !fields.iter().any(|field| field.eq_ignore_ascii_case(name));
+        let stray = |name: &String| Stray {
+            path: Place::path(self.place, name),
+            of,
+            meant: meant(name, fields.iter().copied()),
+        };
+        self.strays.borrow_mut().extend(members.keys().filter(is_stray).map(stray));
+    }
+
+    fn within<'b>(self, value: &'b Value, place: &'b Place<'b>) -> Node<'b>
+    where
+        'a: 'b,
+    {
+        Node { value, place: Some(place), strays: self.strays }
     }
 
     /// Text, also where YAML made a number or boolean of it.
     fn text(self) -> Result<String, DecodeError> {
-        match self.0 {
+        match self.value {
             Value::String(text) => Ok(text.clone()),
-            Value::Bool(_) | Value::Number(_) => Ok(scalar(self.0)),
+            Value::Bool(_) | Value::Number(_) => Ok(scalar(self.value)),
             Value::Null => Ok(String::new()),
             _ => Err(DecodeError::custom("must be a text")),
         }
@@ -82,19 +143,20 @@ impl<'de> Deserializer<'de> for Node<'_> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         let members = self.members()?;
+        self.look(name, members, fields);
         let find = |field: &&'static str| Some((*field, member(members, field)?));
         let found: Vec<_> = fields.iter().filter_map(find).filter(|(_, value)| !value.is_null()).collect();
-        visitor.visit_map(Members { rest: found.into_iter(), now: None })
+        visitor.visit_map(Members { all: self, rest: found.into_iter(), now: None })
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let members = self.members()?.iter().map(|(name, value)| (name.as_str(), value)).collect::<Vec<_>>();
-        visitor.visit_map(Members { rest: members.into_iter(), now: None })
+        visitor.visit_map(Members { all: self, rest: members.into_iter(), now: None })
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -106,7 +168,7 @@ impl<'de> Deserializer<'de> for Node<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
@@ -114,11 +176,11 @@ impl<'de> Deserializer<'de> for Node<'_> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.0 {
+        match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::String(text) => visitor.visit_str(text),
-            Value::Array(items) => visitor.visit_seq(Items { rest: items.iter(), index: 0 }),
+            Value::Array(items) => visitor.visit_seq(Items { all: self, rest: items.iter(), index: 0 }),
             Value::Object(_) => self.deserialize_map(visitor),
             Value::Number(number) => number.deserialize_any(visitor).map_err(|error| DecodeError::custom(Wrong(error))),
         }
@@ -154,6 +216,7 @@ pub(crate) fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<
 }
 
 struct Members<'a> {
+    all: Node<'a>,
     rest: std::vec::IntoIter<(&'a str, &'a Value)>,
     now: Option<(&'a str, &'a Value)>,
 }
@@ -169,11 +232,13 @@ impl<'de> MapAccess<'de> for Members<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
         let (name, value) = self.now.ok_or_else(|| DecodeError::custom("has a value without a name"))?;
-        seed.deserialize(Node(value)).map_err(|error| error.below(name))
+        let place = Place { outer: self.all.place, step: name };
+        seed.deserialize(self.all.within(value, &place)).map_err(|error| error.below(name))
     }
 }
 
 struct Items<'a> {
+    all: Node<'a>,
     rest: std::slice::Iter<'a, Value>,
     index: usize,
 }
@@ -183,8 +248,9 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DecodeError> {
         let Some(value) = self.rest.next() else { return Ok(None) };
-        let index = self.index;
+        let step = format!("[{}]", self.index);
         self.index += 1;
-        seed.deserialize(Node(value)).map(Some).map_err(|error| error.below(&format!("[{index}]")))
+        let place = Place { outer: self.all.place, step: &step };
+        seed.deserialize(self.all.within(value, &place)).map(Some).map_err(|error| error.below(&step))
     }
 }

@@ -1,5 +1,5 @@
 //! YAML documents: how a file is divided, and what each of them is.
-use crate::decode::{DecodeError, decode, member};
+use crate::decode::{DecodeError, Stray, decode, decode_and_look, member};
 use crate::{
     Component, Configuration, HttpEndpoint, McpServer, ObjectMeta, Resiliency, Resource, Subscription,
     WorkflowAccessPolicy,
@@ -94,17 +94,17 @@ impl Head {
     }
 }
 
-/// A document as a resource of its kind.
+/// A document as a resource of its kind, with the names that none of its fields has.
 ///
 /// # Errors
 /// The field that is wrong.
-pub(crate) fn read<T: Resource>(value: &Value, head: &Head) -> Result<T, DecodeError> {
+pub(crate) fn read<T: Resource>(value: &Value, head: &Head) -> Result<(T, Vec<Stray>), DecodeError> {
     let name = &head.metadata.name;
     if name == "." || name == ".." || name.contains(['/', '%']) {
         let reason = "must not be a part of a path: it may have no slash and no percent sign".to_owned();
         return Err(DecodeError { path: "metadata.name".to_owned(), reason });
     }
-    decode(value)
+    decode_and_look(value)
 }
 
 /// Puts the members of `from` into `into`, which gives way; lists are replaced as a whole.

@@ -9,6 +9,7 @@ mod document;
 mod environment;
 mod expression;
 mod files;
+mod hints;
 mod http_endpoint;
 mod mcp_server;
 mod problem;

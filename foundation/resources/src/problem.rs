@@ -1,9 +1,10 @@
 //! What is wrong with resource files.
+use crate::document::Head;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A document that cannot be used. It is left out; everything else is taken.
+/// What is wrong with a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file.
@@ -14,11 +15,20 @@ pub struct Problem {
     pub name: String,
     /// Which field is wrong, and how. Never its value.
     pub reason: String,
+    /// Whether a sidecar does not start with it, as Dapr's does not.
+    pub is_fatal: bool,
+}
+
+impl Problem {
+    pub(crate) fn of(file: &Path, head: &Head, reason: String) -> Self {
+        let (kind, name) = (head.kind.clone(), head.metadata.name.clone());
+        Self { file: file.to_owned(), kind, name, reason, is_fatal: false }
+    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, kind, name, reason } = self;
+        let Self { file, kind, name, reason, .. } = self;
         match (kind.as_str(), name.as_str()) {
             ("", _) => write!(f, "{}: {reason}", file.display()),
             (kind, "") => write!(f, "{}: {kind}: {reason}", file.display()),

@@ -1,8 +1,11 @@
 //! All resources that are meant for one app.
+use crate::decode::Stray;
 use crate::document::{Head, read};
+use crate::hints::{MISPLACED, hints, lacking};
 use crate::problem::{Error, Problem};
 use crate::{
-    Component, Configuration, HttpEndpoint, McpServer, Resiliency, Resource, Subscription, WorkflowAccessPolicy,
+    Component, ComponentSpec, Configuration, HttpEndpoint, McpServer, Resiliency, Resource, Subscription,
+    WorkflowAccessPolicy,
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +42,8 @@ pub struct Loaded {
     pub resources: Resources,
     /// Documents that were left out.
     pub problems: Vec<Problem>,
+    /// What has no effect in documents that were taken.
+    pub hints: Vec<Problem>,
     /// Where resources come from.
     origins: BTreeMap<Key, PathBuf>,
     /// All files that were read.
@@ -126,8 +131,11 @@ impl<'a> Taker<'a> {
 
     /// Remembers a document that cannot be used.
     pub(crate) fn refuse(&mut self, file: &Path, head: Head, reason: String) {
-        let Head { kind, metadata, .. } = head;
-        self.loaded.problems.push(Problem { file: file.to_owned(), kind, name: metadata.name, reason });
+        self.loaded.problems.push(Problem::of(file, &head, reason));
+    }
+
+    fn hint(&mut self, file: &Path, head: &Head, reasons: Vec<String>) {
+        self.loaded.hints.extend(reasons.into_iter().map(|reason| Problem::of(file, head, reason)));
     }
 
     /// Takes a document when it is a resource for this app; unknown kinds and versions are none.
@@ -137,7 +145,7 @@ impl<'a> Taker<'a> {
             return self.refuse(file, head, reason);
         }
         if let Some(component) = self.read::<Component>(file, &head, value) {
-            self.loaded.resources.components.push(component);
+            self.take_component(file, &head, component);
         } else if let Some(endpoint) = self.read::<HttpEndpoint>(file, &head, value) {
             self.loaded.resources.http_endpoints.push(endpoint);
         } else if let Some(resiliency) = self.read::<Resiliency>(file, &head, value) {
@@ -147,19 +155,35 @@ impl<'a> Taker<'a> {
         } else if let Some(policy) = self.read::<WorkflowAccessPolicy>(file, &head, value) {
             self.loaded.resources.workflow_access_policies.push(policy);
         } else if let Some(configuration) = self.read::<Configuration>(file, &head, value) {
+            self.hint(file, &head, vec![MISPLACED.to_owned()]);
             self.loaded.resources.configurations.push(configuration);
         } else {
             self.take_subscription(file, &head, value);
         }
     }
 
+    fn take_component(&mut self, file: &Path, head: &Head, component: Component) {
+        let ComponentSpec { kind, ignore_errors, .. } = &component.spec;
+        match lacking(&head.metadata, kind) {
+            None => self.loaded.resources.components.push(component),
+            Some(field) => {
+                // Dapr starts with a component that has no name, which nobody can use.
+                let is_fatal = kind.is_empty() && !ignore_errors;
+                self.loaded
+                    .problems
+                    .push(Problem { is_fatal, ..Problem::of(file, head, format!("{field} is missing")) });
+            }
+        }
+    }
+
     /// Dapr knows no duplicates of Subscriptions: the last one of a name counts.
     fn take_subscription(&mut self, file: &Path, head: &Head, value: &Value) {
-        let Some(subscription) = self.decode::<Subscription>(file, head, value) else { return };
+        let Some((subscription, strays)) = self.decode::<Subscription>(file, head, value) else { return };
         let subscription = subscription.upgraded(&head.api_version);
         if !subscription.is_scoped_to(self.reader.app_id) {
             return;
         }
+        self.hint(file, head, hints(value, head, strays));
         let all = &mut self.loaded.resources.subscriptions;
         all.retain(|known| known.metadata.name != head.metadata.name);
         all.push(subscription);
@@ -167,7 +191,7 @@ impl<'a> Taker<'a> {
     }
 
     fn read<T: Resource>(&mut self, file: &Path, head: &Head, value: &Value) -> Option<T> {
-        let resource: T = self.decode(file, head, value)?;
+        let (resource, strays): (T, _) = self.decode(file, head, value)?;
         let (name, log_name) = (&head.metadata.name, resource.log_name());
         if let Some(known) = self.known.get(&(T::KIND, name.clone())) {
             let text = format!("duplicate definition of {} name {log_name} with existing {known}", T::KIND);
@@ -179,11 +203,12 @@ impl<'a> Taker<'a> {
             return None;
         }
         self.known.insert((T::KIND, name.clone()), log_name);
+        self.hint(file, head, hints(value, head, strays));
         self.remember::<T>(file, head);
         Some(resource)
     }
 
-    fn decode<T: Resource>(&mut self, file: &Path, head: &Head, value: &Value) -> Option<T> {
+    fn decode<T: Resource>(&mut self, file: &Path, head: &Head, value: &Value) -> Option<(T, Vec<Stray>)> {
         if !head.is::<T>() {
             return None;
         }

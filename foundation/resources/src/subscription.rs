@@ -76,9 +76,14 @@ pub struct BulkSubscribe {
 }
 
 impl Subscription {
+    /// Whether a version is the older one.
+    pub(crate) fn is_v1(api_version: &str) -> bool {
+        api_version == V1
+    }
+
     /// The same in the form of v2alpha1.
     pub(crate) fn upgraded(mut self, api_version: &str) -> Self {
-        if api_version == V1 {
+        if Self::is_v1(api_version) {
             self.spec.routes = Routes { default: std::mem::take(&mut self.spec.route), ..Routes::default() };
         }
         self.spec.route.clear();

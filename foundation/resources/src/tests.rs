@@ -1,5 +1,6 @@
 //! Files to resources, and resources to differences.
 mod configuration;
+mod hints;
 mod validation;
 
 use crate::*;

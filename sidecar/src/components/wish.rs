@@ -48,9 +48,12 @@ impl Wish<'_> {
         table: fn(&Live) -> &component_api::Live<T>,
     ) -> Result<Made, Failure> {
         let ComponentSpec { kind, version, .. } = &self.component.spec;
-        let short = kind.split_once('.').map_or("", |(_, name)| name);
+        let (prefix, short) = kind.split_once('.').unwrap_or_default();
         let found = types.find(short, version).or_error(kind, version);
-        let factory = found.map_err(|advice| self.unknown(&advice))?;
+        let factory = found.map_err(|advice| match types.meant(short) {
+            Some(meant) => self.unknown(&format_args!("did you mean {prefix}.{meant}?")),
+            None => self.unknown(&advice),
+        })?;
         for (given, meant) in types.misspelt(short, &self.config.properties) {
             let name = self.component.log_name();
             tracing::warn!(target: SCOPE, "Component {name} has metadata {given:?}, which {kind} does not know; did you mean {meant:?}?");
@@ -96,7 +99,7 @@ impl Wish<'_> {
         Ok(())
     }
 
-    fn unknown(&self, advice: &component_api::Error) -> Failure {
+    fn unknown(&self, advice: &dyn Display) -> Failure {
         let ComponentSpec { kind, version, .. } = &self.component.spec;
         let reason = format!("couldn't find {} {kind}/{version}: {advice}", self.category.noun());
         Failure::Create { name: self.component.log_name(), reason }

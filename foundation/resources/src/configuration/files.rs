@@ -1,13 +1,16 @@
 //! Configurations from files: later files win over earlier ones, field by field (surface.md 3.1).
 use super::Configuration;
 use crate::Resource;
-use crate::decode::decode;
+use crate::decode::{decode, decode_and_look};
 use crate::document::{Head, merge, parse, split};
 use crate::environment::expand;
-use crate::problem::Error;
+use crate::hints::hints;
+use crate::problem::{Error, Problem};
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::PathBuf;
+
+const SCOPE: &str = "dapr.runtime";
 
 /// What an access control says without a default action or trust domain of its own (surface.md 0.31).
 const DEFAULT_ACTION: &str = "allow";
@@ -19,18 +22,32 @@ impl Configuration {
     /// # Errors
     /// A file that cannot be read or is no configuration, or a configuration that contradicts itself.
     pub fn load<'a>(files: &[PathBuf], variable: &dyn Fn(&str) -> Option<&'a str>) -> Result<Self, Error> {
-        let mut merged = Map::new();
+        let (configuration, hints) = Self::read(files, variable)?;
+        hints.iter().for_each(|hint| tracing::warn!(target: SCOPE, "{hint}"));
+        Ok(configuration)
+    }
+
+    /// The same, with what has no effect in the files.
+    pub(crate) fn read<'a>(
+        files: &[PathBuf],
+        variable: &dyn Fn(&str) -> Option<&'a str>,
+    ) -> Result<(Self, Vec<Problem>), Error> {
+        let (mut merged, mut said) = (Map::new(), Vec::new());
         for file in files {
             let text = fs::read_to_string(file);
             let text = text.map_err(|reason| Error::Unreadable { path: file.clone(), reason })?;
             let malformed = |reason| Error::Malformed { file: file.clone(), reason };
             let document = document(&expand(&text, variable)).map_err(malformed)?;
             // A file that cannot be read by itself is to blame by its name.
-            decode::<Self>(&Value::Object(document.clone())).map_err(|error| malformed(error.to_string()))?;
+            let value = Value::Object(document.clone());
+            let (_, strays) = decode_and_look::<Self>(&value).map_err(|error| malformed(error.to_string()))?;
+            let head = Head::of(&value).unwrap_or_default();
+            let hint = |reason| Problem::of(file, &head, reason);
+            said.extend(hints(&value, &head, strays).into_iter().map(hint));
             merge(&mut merged, &document);
         }
         let merged = decode::<Self>(&Value::Object(merged)).map_err(|error| Error::Invalid(error.to_string()))?;
-        merged.completed()
+        Ok((merged.completed()?, said))
     }
 
     fn completed(mut self) -> Result<Self, Error> {
