@@ -2,12 +2,14 @@
 #![allow(clippy::expect_used, clippy::panic)] // A server that does not start ends its test.
 mod mariadb;
 mod mosquitto;
+mod nats;
 mod postgres;
 mod rabbitmq;
 mod redis;
 mod user;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -102,6 +104,24 @@ impl Server {
         let (folder, port) = (folder(), free_port());
         let program = mosquitto::program(port, &text(&folder));
         Self::begin(program, port, folder).await
+    }
+
+    /// Starts a NATS server with JetStream. `TRILBY_TEST_NATS` names another program than `nats-server`.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn nats() -> Self {
+        Self::nats_with(|_| Vec::new()).await
+    }
+
+    /// The same with more arguments, which may depend on a folder for files.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn nats_with(arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        let (folder, port) = (folder(), free_port());
+        let arguments = arguments(folder.path());
+        Self::begin(nats::program(port, &text(&folder), arguments), port, folder).await
     }
 
     async fn begin(program: Program, port: u16, folder: TempDir) -> Self {

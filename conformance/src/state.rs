@@ -18,7 +18,18 @@ use component_api::state::{Concurrency, Consistency, DeleteRequest, Etag, GetReq
 /// # Panics
 /// When the store fails a trial; the last name printed is that trial's.
 pub async fn run(store: &dyn Store) {
-    let keys = Keys::default();
+    run_with(store, Keys::default()).await;
+}
+
+/// The same for a store whose keys can only have letters, digits, dashes and dots.
+///
+/// # Panics
+/// When the store fails a trial; the last name printed is that trial's.
+pub async fn run_with_plain_keys(store: &dyn Store) {
+    run_with(store, Keys { is_plain: true, ..Keys::default() }).await;
+}
+
+async fn run_with(store: &dyn Store, keys: Keys) {
     trial("state: values come back", basics::values(store, &keys)).await;
     trial("state: delete", basics::deletes(store, &keys)).await;
     trial("state: bulk", basics::bulk(store, &keys)).await;
@@ -71,17 +82,21 @@ async fn with_listing(store: &dyn Store, keys: &Keys) {
 }
 
 /// Makes keys that no other run has.
-struct Keys(String);
+struct Keys {
+    run: String,
+    is_plain: bool,
+}
 
 impl Default for Keys {
     fn default() -> Self {
-        Self(uuid::Uuid::new_v4().simple().to_string())
+        Self { run: uuid::Uuid::new_v4().simple().to_string(), is_plain: false }
     }
 }
 
 impl Keys {
     fn key(&self, name: &str) -> String {
-        format!("{}-{name}", self.0)
+        let key = format!("{}-{name}", self.run);
+        if self.is_plain { key.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-") } else { key }
     }
 }
 

@@ -1,0 +1,16 @@
+//! Components on NATS JetStream: publish/subscribe on its streams, and state in its key-value buckets.
+//!
+//! Consumers, messages, headers and keys are those of Dapr's own components, so that sidecars of both can share a server.
+mod connection;
+mod error;
+pub mod pubsub;
+mod server;
+pub mod state;
+
+use component_api::Registry;
+
+/// Makes the components of this crate known.
+pub fn register(registry: &mut Registry) {
+    pubsub::register(registry);
+    state::register(registry);
+}
