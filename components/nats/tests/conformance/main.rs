@@ -116,7 +116,17 @@ async fn server() -> Server {
     let subjects = vec!["*".to_owned(), "deep.>".to_owned()];
     let all = stream::Config { name: "all".to_owned(), subjects, ..stream::Config::default() };
     context.create_stream(all).await.unwrap();
-    context.create_key_value(kv::Config { bucket: "values".to_owned(), ..kv::Config::default() }).await.unwrap();
+    // The library's own way to make a bucket does not understand a server of that age.
+    let values = stream::Config {
+        name: "KV_values".to_owned(),
+        subjects: vec!["$KV.values.>".to_owned()],
+        max_messages_per_subject: 1,
+        allow_rollup: true,
+        allow_direct: true,
+        deny_delete: true,
+        ..stream::Config::default()
+    };
+    context.create_stream(values).await.unwrap();
     server
 }
 
