@@ -61,7 +61,12 @@ fn index(categories: &[Category]) -> String {
 
 /// The feature of the build that a type needs.
 fn feature(name: &str) -> Option<&'static str> {
-    const FEATURES: [(&str, &str); 2] = [("middleware.http.opa", "opa"), ("middleware.http.wasm", "wasm")];
+    const FEATURES: [(&str, &str); 4] = [
+        ("middleware.http.opa", "opa"),
+        ("middleware.http.wasm", "wasm"),
+        ("pubsub.jetstream", "nats"),
+        ("state.jetstream", "nats"),
+    ];
     FEATURES.iter().find(|(kind, _)| *kind == name).map(|(_, feature)| *feature)
 }
 

@@ -17,6 +17,8 @@ pub fn register_all(registry: &mut Registry) {
     component_mqtt::register(registry);
     #[cfg(feature = "mysql")]
     component_mysql::register(registry);
+    #[cfg(feature = "nats")]
+    component_nats::register(registry);
     #[cfg(feature = "postgres")]
     component_postgres::register(registry);
     #[cfg(feature = "rabbitmq")]
