@@ -38,13 +38,8 @@ async fn passwords() {
 async fn signed_tokens() {
     let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
     let server = Server::nats_with(|folder| {
-        let limits = r#""limits":{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1,"mem_storage":-1,"disk_storage":-1,"streams":-1,"consumer":-1}"#;
-        let of_account = token(&operator, &account, &format!(r#"{{"type":"account","version":2,{limits}}}"#));
-        let of_operator = token(&operator, &operator, r#"{"type":"operator","version":2}"#);
-        let accounts = format!("resolver_preload: {{ {}: {of_account} }}", account.public_key());
-        let text = format!("operator: {of_operator}\nresolver: MEMORY\n{accounts}\n");
         let file = folder.join("configuration");
-        std::fs::write(&file, text).unwrap();
+        std::fs::write(&file, configuration(&operator, &account)).unwrap();
         vec!["-c".to_owned(), file.to_string_lossy().into_owned()]
     })
     .await;
@@ -59,6 +54,22 @@ async fn signed_tokens() {
     assert_eq!(error.kind(), Kind::Denied, "{error}");
     let told = format!("{error} {error:?} {broker:?}");
     assert!(!told.contains(&stranger) && !told.contains(&jwt));
+}
+
+/// JetStream needs an account for the server itself, too.
+fn configuration(operator: &KeyPair, account: &KeyPair) -> String {
+    let limits = r#"{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1,"mem_storage":-1,"disk_storage":-1,"streams":-1,"consumer":-1}"#;
+    let without =
+        r#"{"subs":-1,"data":-1,"payload":-1,"imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1}"#;
+    let system = KeyPair::new_account();
+    let known = |account: &KeyPair, limits: &str| {
+        let nats = format!(r#"{{"type":"account","version":2,"limits":{limits}}}"#);
+        format!("{}: {}", account.public_key(), token(operator, account, &nats))
+    };
+    let of_operator = token(operator, operator, r#"{"type":"operator","version":2}"#);
+    let accounts = format!("{}\n{}", known(account, limits), known(&system, without));
+    let name = system.public_key();
+    format!("operator: {of_operator}\nsystem_account: {name}\nresolver: MEMORY\nresolver_preload: {{\n{accounts}\n}}\n")
 }
 
 /// A token in the form of JWT, version 2 of NATS.
