@@ -29,7 +29,7 @@ pub(crate) fn register(registry: &mut Registry) {
         names: &["jetstream"],
         versions: &["v1"],
         status: Status::Beta,
-        summary: "Publish/subscribe over streams of NATS JetStream.",
+        summary: "Publish/subscribe over streams of NATS JetStream, which have to exist.",
         schema: || schemars::schema_for!(Metadata),
     };
     registry.pubsub.add(descriptor, |config| async move {

@@ -16,7 +16,7 @@ pub(crate) fn register(registry: &mut Registry) {
         names: &["jetstream"],
         versions: &["v1"],
         status: Status::Alpha,
-        summary: "State in a key-value bucket of NATS JetStream.",
+        summary: "State in a key-value bucket of NATS JetStream, which has to exist.",
         schema: || schemars::schema_for!(Metadata),
     };
     registry.state.add(descriptor, |config| async move {

@@ -92,6 +92,7 @@ impl Plan {
 
     fn config(&self) -> Result<push::Config> {
         let metadata = &*self.metadata;
+        metadata.check_group()?;
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Ok(push::Config {
             durable_name: filled(&metadata.durable_name),

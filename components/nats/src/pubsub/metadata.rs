@@ -111,19 +111,20 @@ impl Metadata {
     /// Reads the metadata of a component.
     ///
     /// # Errors
-    /// A value that cannot be read, or that does not fit the others.
+    /// A value that cannot be read, or that JetStream does not know.
     pub fn read(properties: &Properties) -> Result<Self> {
         let read: Self = properties.decode()?;
-        read.deliver_policy()?;
+        if !["", "all", "last", "new", "sequence", "time"].contains(&read.deliver_policy.as_str()) {
+            let known = "all, last, new, sequence, time";
+            return Err(Error::invalid(format!("deliver policy {} is not one of: {known}", read.deliver_policy)));
+        }
         read.is_parallel()?;
-        read.check_group()?;
         Ok(read)
     }
 
     /// Where a new consumer begins.
     pub(super) fn deliver_policy(&self) -> Result<DeliverPolicy> {
         Ok(match self.deliver_policy.as_str() {
-            "all" | "" => DeliverPolicy::All,
             "last" => DeliverPolicy::Last,
             "new" => DeliverPolicy::New,
             "sequence" if self.start_sequence == 0 => {
@@ -131,10 +132,7 @@ impl Metadata {
             }
             "sequence" => DeliverPolicy::ByStartSequence { start_sequence: self.start_sequence },
             "time" => self.start_time()?,
-            other => {
-                let known = "all, last, new, sequence, time";
-                return Err(Error::invalid(format!("deliver policy {other} is not one of: {known}")));
-            }
+            _ => DeliverPolicy::All,
         })
     }
 
@@ -164,7 +162,8 @@ impl Metadata {
         }
     }
 
-    fn check_group(&self) -> Result<()> {
+    /// What is checked for subscriptions only: who just publishes may have it.
+    pub(super) fn check_group(&self) -> Result<()> {
         if self.flow_control && self.heartbeat.0.is_zero() {
             return Err(Error::invalid("flowControl needs heartbeat"));
         }
@@ -220,10 +219,12 @@ mod tests {
         assert_eq!(metadata.ack_wait.0, Duration::from_millis(500));
         assert!(metadata.is_parallel().unwrap());
         assert!(!read(&[]).unwrap().is_parallel().unwrap());
-        for pair in [("concurrency", "many"), ("concurrencyMode", "many"), ("flowControl", "true"), ("maxDeliver", "x")]
+        for pair in [("concurrency", "many"), ("concurrencyMode", "many"), ("deliverPolicy", "x"), ("maxDeliver", "x")]
         {
             assert!(read(&[pair]).is_err(), "{pair:?}");
         }
-        assert!(read(&[("queueGroupName", "g"), ("heartbeat", "1s")]).is_err());
+        for pairs in [[("queueGroupName", "g"), ("heartbeat", "1s")], [("flowControl", "true"), ("name", "x")]] {
+            assert!(read(&pairs).unwrap().check_group().is_err(), "{pairs:?}");
+        }
     }
 }
