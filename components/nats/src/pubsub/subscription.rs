@@ -1,6 +1,6 @@
 //! The loop of a subscription: take messages, have them handled, tell the server, and begin anew when the consumer is lost.
 use super::consumer::{Bound, Plan};
-use super::ledger::{Acknowledging, Ledger};
+use super::ledger::{Acknowledging, Arrival, Ledger};
 use super::work::{Delivery, Work};
 use crate::connection::{Connections, Link, Presence};
 use async_nats::StatusCode;
@@ -29,6 +29,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(30);
 /// How long the last messages may take that are on their way at the end.
 const LEAVING: Duration = Duration::from_secs(2);
+/// How long what failed may take to come again, beyond the time that is asked for.
+const COMES_AGAIN: Duration = Duration::from_secs(300);
 /// The shortest and the longest time between two looks at what waits.
 const TICK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
 /// The server has stopped until the answer to this header's subject comes.
@@ -81,7 +83,7 @@ pub(super) async fn subscribe(
         let ending = Ending { subscription, component };
         let (topic, ack_wait) = (plan.topic.clone(), plan.metadata.ack_wait.0);
         let remembers_failures = is_alone || !plan.is_durable();
-        let ledger = Ledger::new(acknowledging);
+        let ledger = Ledger::new(acknowledging, COMES_AGAIN + 2 * ack_wait);
         let work = Arc::new(Work { topic, deliver, ledger, ack_wait, remembers_failures, ending: ending.clone() });
         let (waiting, running) = (VecDeque::new(), FuturesUnordered::new());
         let (pause, has_begun) = (PAUSE, false);
@@ -210,10 +212,14 @@ impl Subscriber {
             return tracing::debug!("nats: what came for {} is no message of a stream", self.plan.topic);
         };
         let (key, deliveries) = ((info.stream_sequence, info.published), info.delivered);
-        if self.work.ledger.arrived(key, reply) {
-            let is_last = bound.is_last(deliveries);
-            let (subject, data) = (message.subject.to_string(), message.payload.clone());
-            self.waiting.push_back(Delivery::Message { key, deliveries, is_last, subject, data });
+        match self.work.ledger.arrived(key, reply) {
+            Arrival::Handle => {
+                let is_last = bound.is_last(deliveries);
+                let (subject, data) = (message.subject.to_string(), message.payload.clone());
+                self.waiting.push_back(Delivery::Message { key, deliveries, is_last, subject, data });
+            }
+            Arrival::InHand => {}
+            Arrival::Done => self.work.done(key, &bound.link.client).await,
         }
     }
 

@@ -64,18 +64,19 @@ impl Work {
         }
     }
 
+    /// Acknowledges a message, as far as those before it allow.
+    pub(super) async fn done(&self, key: Key, client: &Client) {
+        if let Some(reply) = self.ledger.done(key) {
+            self.tell(client, reply, AckKind::Ack.into()).await;
+        }
+    }
+
     /// Has another one handle a message that the app never saw.
     pub(super) async fn give_back(&self, delivery: &Delivery, client: &Client) {
         if let Delivery::Message { key, .. } = delivery
             && let Some(reply) = self.ledger.failed(*key)
         {
             self.tell(client, reply, AckKind::Nak(None).into()).await;
-        }
-    }
-
-    async fn done(&self, key: Key, client: &Client) {
-        if let Some(reply) = self.ledger.done(key) {
-            self.tell(client, reply, AckKind::Ack.into()).await;
         }
     }
 
