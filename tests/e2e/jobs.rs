@@ -1,8 +1,8 @@
 //! Jobs and reminders on a scheduler of its own, with real processes.
 use crate::app::App;
+use crate::authority::Sentry;
 use crate::client::{Answer, over_tcp};
 use crate::scheduler::{Scheduler, job};
-use crate::authority::Sentry;
 use crate::sidecar::{Setup, Sidecar, binary, free_port};
 use crate::wait::until;
 use http::{Method, StatusCode};

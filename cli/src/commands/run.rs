@@ -3,7 +3,8 @@ use crate::commands::refuse_kubernetes;
 use crate::console::Console;
 use crate::context::Context;
 use crate::running::{
-    Authority, ControlPlane, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template, template_path,
+    Authority, ControlPlane, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template,
+    template_path,
 };
 use crate::time;
 use anyhow::Context as _;

@@ -85,7 +85,12 @@ impl Plan {
 impl<'a> Planner<'a> {
     /// `control_plane` is that of this user, if there is one.
     pub(crate) fn new(context: &'a Context, control_plane: Option<&ControlPlane>) -> Self {
-        Self { context, authority: None, control_plane: control_plane.map(ControlPlane::ports), ports: Ports::default() }
+        Self {
+            context,
+            authority: None,
+            control_plane: control_plane.map(ControlPlane::ports),
+            ports: Ports::default(),
+        }
     }
 
     /// Sidecars that ask for mTLS get their identity from this authority.
