@@ -36,9 +36,11 @@ impl Broken {
     fn parts(&self) -> (&str, String) {
         match self {
             Self::Dial { address, error } => (address, format!("dial tcp {address}: {error}")),
-            // What begins like no answer of HTTP/1.1 is mostly the greeting of HTTP/2.
-            Self::Exchange { address, error } if error.is_parse() => (address, chain(error) + MAYBE_GRPC),
-            Self::Exchange { address, error } => (address, chain(error)),
+            Self::Exchange { address, error } => {
+                let message = chain(error);
+                let advice = if is_other_protocol(error, &message) { MAYBE_GRPC } else { "" };
+                (address, message + advice)
+            }
         }
     }
 }
@@ -55,6 +57,11 @@ impl From<Broken> for Status {
         let (_, message) = broken.parts();
         Self::unavailable(format!("connection error: {message}"))
     }
+}
+
+/// Whether what came is no answer of HTTP/1.1, or came unasked: HTTP/2 begins with a greeting.
+fn is_other_protocol(error: &hyper::Error, message: &str) -> bool {
+    error.is_parse() || message.ends_with("unexpected message from connection")
 }
 
 /// An error with its causes, which libraries leave out of their own texts.

@@ -2,6 +2,7 @@
 use crate::decode::Stray;
 use crate::document::Head;
 use crate::{Configuration, ObjectMeta, Resource, Subscription};
+use foundation_metadata::meant;
 use serde_json::Value;
 
 /// What a document says beside its kind's own fields.
@@ -14,8 +15,7 @@ pub(crate) fn hints(value: &Value, head: &Head, strays: Vec<Stray>) -> Vec<Strin
 }
 
 /// What is said of a Configuration among other resources.
-pub(crate) const MISPLACED: &str =
-    "it has no effect in a resources folder; name its file with --config, and check that the flag names this file";
+pub(crate) const MISPLACED: &str = "it has no effect in a resources folder; name its file with --config";
 
 /// Kubernetes keeps more in the metadata of objects than is read here.
 fn is_worth_a_word(stray: &Stray) -> bool {
@@ -42,6 +42,17 @@ fn foreign_routes(value: &Value, head: &Head) -> Option<String> {
     let spec = crate::decode::member(value.as_object()?, "spec")?.as_object()?;
     crate::decode::member(spec, foreign).filter(|routes| !routes.is_null())?;
     Some(format!("spec.{foreign} has no effect in {}; use spec.{own}, or the other apiVersion", head.api_version))
+}
+
+/// What is wrong with the broker that a Subscription names, if no component is that.
+pub(crate) fn no_broker(name: &str, brokers: &[&str]) -> Option<String> {
+    if brokers.contains(&name) {
+        return None;
+    }
+    let nearest = meant(name, brokers.iter().copied());
+    let advice = nearest
+        .map_or_else(|| "check the names and scopes of both".to_owned(), |meant| format!("did you mean {meant}?"));
+    Some(format!("spec.pubsubname is {name:?}, which is no pubsub component of this app; {advice}"))
 }
 
 /// The field that a Component cannot do without and does not have.

@@ -1,7 +1,7 @@
 //! All resources that are meant for one app.
 use crate::decode::Stray;
 use crate::document::{Head, read};
-use crate::hints::{MISPLACED, hints, lacking};
+use crate::hints::{MISPLACED, hints, lacking, no_broker};
 use crate::problem::{Error, Problem};
 use crate::{
     Component, ComponentSpec, Configuration, HttpEndpoint, McpServer, Resiliency, Resource, Subscription,
@@ -71,6 +71,20 @@ impl Loaded {
         Self { resources: now, ..self }
     }
 
+    /// Subscriptions to brokers that are not there.
+    fn orphans(&self) -> Vec<Problem> {
+        let Resources { components, subscriptions, .. } = &self.resources;
+        let brokers = components.iter().filter(|one| one.spec.kind.starts_with("pubsub."));
+        let brokers: Vec<_> = brokers.map(|one| one.metadata.name.as_str()).collect();
+        let orphan = |one: &Subscription| {
+            let (kind, name) = (Subscription::KIND.to_owned(), one.metadata.name.clone());
+            let reason = no_broker(&one.spec.pubsubname, &brokers)?;
+            let file = self.origins.get(&(kind.clone(), name.clone())).cloned().unwrap_or_default();
+            Some(Problem { file, kind, name, reason, is_fatal: false })
+        };
+        subscriptions.iter().filter_map(orphan).collect()
+    }
+
     /// Whether something is kept only until the next look at the files.
     pub fn is_doubtful(&self) -> bool {
         !self.missing.is_empty()
@@ -120,7 +134,9 @@ impl<'a> Taker<'a> {
     ///
     /// # Errors
     /// Two resources of one kind with one name.
-    pub(crate) fn finish(self) -> Result<Loaded, Error> {
+    pub(crate) fn finish(mut self) -> Result<Loaded, Error> {
+        let orphans = self.loaded.orphans();
+        self.loaded.hints.extend(orphans);
         if self.duplicates.is_empty() { Ok(self.loaded) } else { Err(Error::Duplicates(self.duplicates)) }
     }
 

@@ -145,6 +145,18 @@ async fn what_cannot_be_read_changes_nothing_and_equal_names_end_the_sidecar() {
 }
 
 #[tokio::test]
+async fn a_component_that_lost_its_type_stays_as_it_was_and_keeps_a_sidecar_from_starting() {
+    let world = World::new(&[("a.yaml", &store("a", ""))]).await;
+    assert_eq!(world.write("a.yaml", &resource("Component", "a", "{version: v1}")).await, None);
+    assert_eq!(world.names(), ["a"]);
+    let problems = &world.reloader.current.get().problems;
+    assert!(problems[0].to_string().ends_with("a.yaml: Component a: spec.type is missing"), "{problems:?}");
+    let error =
+        Current::first(&world.reloader.options).await.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(error.ends_with("a.yaml: Component a: spec.type is missing"), "{error}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_empty_for_a_moment_changes_nothing() {
     let world = World::new(&[("a.yaml", &store("a", ""))]).await;
     let first = world.reloader.components.live().state.get("a").unwrap();

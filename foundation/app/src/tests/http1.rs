@@ -358,3 +358,16 @@ async fn the_end_of_an_answer_is_known_with_its_last_data() {
     assert_eq!(answer.frame().await.unwrap().unwrap().into_data().unwrap(), "whole");
     assert!(http_body::Body::is_end_stream(&answer));
 }
+
+#[tokio::test]
+async fn an_app_that_greets_in_http2_is_told_with_the_flag() {
+    let ((listener, port), drain) = (listen().await, Drain::new());
+    drain.spawn_until_stopped(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64").await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.ok();
+    });
+    let channel = connect(options(port, Protocol::Http), &drain).unwrap();
+    let error = channel.invoke(get("/")).await.unwrap_err().to_string();
+    assert!(error.ends_with("does the app speak gRPC? set --app-protocol grpc"), "{error}");
+}

@@ -52,11 +52,27 @@ fn settings_of_users_are_no_fields() {
 #[test]
 fn paths_of_subscriptions_belong_to_a_version() {
     let spec = "{pubsubName: p, topic: t, ROUTES}";
-    let of = |version, routes| hints(&resource(version, "Subscription", &spec.replace("ROUTES", routes)));
+    let broker = component("p", "").replace("state.", "pubsub.");
+    let of = |version, routes| {
+        hints(&(broker.clone() + &resource(version, "Subscription", &spec.replace("ROUTES", routes))))
+    };
     let said = "a.yaml: Subscription x: spec.route has no effect in dapr.io/v2alpha1; use spec.routes.default, or the other apiVersion";
     assert_eq!(of("v2alpha1", "route: /a"), [said]);
     assert!(of("v2alpha1", "routes: {default: /a}").is_empty() && of("v1alpha1", "route: /a").is_empty());
     assert_eq!(of("v1alpha1", "routes: {default: /a}").len(), 1);
+}
+
+#[test]
+fn a_subscription_needs_a_broker() {
+    let broker = component("pubsub", "").replace("state.", "pubsub.");
+    let of = |name| {
+        let spec = format!("{{pubsubname: {name}, topic: t, routes: {{default: /a}}}}");
+        hints(&(resource("v2alpha1", "Subscription", &spec) + "---\n" + &broker + &component("store", "")))
+    };
+    assert!(of("pubsub").is_empty());
+    let said = "a.yaml: Subscription x: spec.pubsubname is \"pubsbu\", which is no pubsub component of this app; did you mean pubsub?";
+    assert_eq!(of("pubsbu"), [said]);
+    assert!(of("store")[0].ends_with("no pubsub component of this app; check the names and scopes of both"));
 }
 
 #[test]
