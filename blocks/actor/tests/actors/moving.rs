@@ -5,6 +5,8 @@ use block_actor::RuntimeStatus;
 use futures_util::FutureExt;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn an_actor_that_is_not_used_is_deactivated() {
@@ -144,4 +146,15 @@ async fn at_the_end_others_take_over_before_the_connection_is_closed() {
     assert_eq!(sidecar.app.count("DELETE /actors/t/1"), 1);
     let (status, _, body) = sidecar.send("PUT t/1/method/m", &[], "").await;
     assert!(status == 503 && body.contains("ERR_ACTOR_RUNTIME_CLOSED"), "{body}");
+}
+
+#[tokio::test]
+async fn an_app_that_never_ends_its_answer_holds_up_no_end() {
+    let placement = Placement::start(0).await;
+    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
+    placement.round(1).await;
+    sidecar.check("PUT t/endless/method/m", "", (200, "")).await;
+    // Less than the time that an app has for an answer.
+    timeout(Duration::from_secs(4), sidecar.service.unhost()).await.unwrap();
+    assert_eq!(sidecar.app.count("DELETE /actors/t/endless"), 1);
 }

@@ -69,6 +69,7 @@ async fn answer(State(app): State<App>, request: Request) -> Response {
         "fail" => (StatusCode::INTERNAL_SERVER_ERROR, "no").into_response(),
         "missing" => StatusCode::NOT_FOUND.into_response(),
         "wrong" => ([("X-DaprErrorResponseHeader", "true"), ("x-own", "1")], "sorry").into_response(),
+        "endless" => Body::from_stream(futures_util::stream::pending::<Result<Bytes>>()).into_response(),
         "wait" => {
             app.go_on.notified().await;
             body.into_response()
