@@ -2,7 +2,8 @@
 use crate::context::{Context, Environment};
 use anyhow::Context as _;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -251,6 +252,14 @@ fn connection_string(path: &Path) -> String {
         return format!("file:{}", path.replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
     }
     path.into_owned()
+}
+
+/// Makes a folder, and those above it, for this user alone. One that is there stays as it is.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn make_folder(folder: &Path) -> anyhow::Result<()> {

@@ -47,15 +47,11 @@ async fn run_one(settings: &Settings, context: &Context) -> anyhow::Result<ExitC
     let console = context.console;
     warn(settings, console);
     let mut shutdown = Shutdown::new()?;
-    let authority = tokio::select! {
-        authority = Authority::for_apps(std::slice::from_ref(settings), context) => authority?,
+    let services = tokio::select! {
+        services = Services::start(std::slice::from_ref(settings), context) => services?,
         () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
     };
-    let control_plane = tokio::select! {
-        control_plane = ControlPlane::for_apps(std::slice::from_ref(settings), context) => control_plane,
-        () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
-    };
-    let plan = Planner::new(context, control_plane.as_ref()).with_authority(authority.as_ref()).plan(settings)?;
+    let plan = services.planner(context).plan(settings)?;
     let sinks = Sinks { app: Sink::console(console), daprd: Sink::console(console) };
     let mut session = tokio::select! {
         session = Session::start(plan, sinks) => session?,
@@ -68,16 +64,33 @@ async fn run_one(settings: &Settings, context: &Context) -> anyhow::Result<ExitC
     let well = ended.is_none_or(|ended| session.tell(&ended));
     console.info("terminated signal received: shutting down");
     tokio::select! {
-        () = stop(session.stop(), authority.as_ref()) => {}
+        () = stop(session.stop(), &services) => {}
         () = shutdown.asked() => console.warning("asked again: killing what is left"),
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What a run has beside its apps, each if it needs one.
+struct Services {
+    authority: Option<Authority>,
+    control_plane: Option<ControlPlane>,
+}
+
+impl Services {
+    async fn start(apps: &[Settings], context: &Context) -> anyhow::Result<Self> {
+        let authority = Authority::for_apps(apps, context).await?;
+        Ok(Self { authority, control_plane: ControlPlane::for_apps(apps, context).await })
+    }
+
+    fn planner<'a>(&self, context: &'a Context) -> Planner<'a> {
+        Planner::new(context, self.control_plane.as_ref()).with_authority(self.authority.as_ref())
+    }
+}
+
 /// Ends apps and sidecars, and then the authority that they have their identities from.
-async fn stop(sessions: impl Future<Output = ()>, authority: Option<&Authority>) {
+async fn stop(sessions: impl Future<Output = ()>, services: &Services) {
     sessions.await;
-    if let Some(authority) = authority {
+    if let Some(authority) = &services.authority {
         authority.stop().await;
     }
 }
@@ -121,15 +134,11 @@ async fn run_template(file: &Path, context: &Context) -> anyhow::Result<ExitCode
     }
     let origin = Origin { path: std::path::absolute(&path)?, name: template.name.clone(), console };
     let mut shutdown = Shutdown::new()?;
-    let authority = tokio::select! {
-        authority = Authority::for_apps(&template.apps, context) => authority?,
+    let services = tokio::select! {
+        services = Services::start(&template.apps, context) => services?,
         () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
     };
-    let control_plane = tokio::select! {
-        control_plane = ControlPlane::for_apps(&template.apps, context) => control_plane,
-        () = shutdown.asked() => return Ok(ExitCode::SUCCESS),
-    };
-    let mut planner = Planner::new(context, control_plane.as_ref()).with_authority(authority.as_ref());
+    let mut planner = services.planner(context);
     let starts = template.apps.iter().map(|app| planner.plan(app).map(|plan| origin.start(plan, app)));
     let starts = starts.collect::<anyhow::Result<Vec<_>>>()?;
     drop(planner);
@@ -149,7 +158,7 @@ async fn run_template(file: &Path, context: &Context) -> anyhow::Result<ExitCode
     }
     let stopping = async { drop(join_all(sessions.iter_mut().flatten().map(Session::stop)).await) };
     tokio::select! {
-        () = stop(stopping, authority.as_ref()) => {}
+        () = stop(stopping, &services) => {}
         () = shutdown.asked() => console.warning("asked again: killing what is left"),
     }
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,7 +7,7 @@
 use crate::client::{Address, listening};
 use crate::console::Console;
 use crate::context::Context;
-use crate::install::Install;
+use crate::install::{Install, make_private_folder};
 use crate::ports::Ports;
 use crate::running::output::Sink;
 use crate::running::plan;
@@ -15,8 +15,6 @@ use crate::running::process::Process;
 use crate::running::settings::Settings;
 use anyhow::{Context as _, bail};
 use foundation_drain::Drain;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -69,8 +67,7 @@ impl Authority {
     }
 
     async fn start(folder: &Path, configuration: &Path, console: Console) -> anyhow::Result<Self> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.with_context(|| format!("cannot make {}", folder.display()))?;
+        make_private_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let port = Ports::default().pick("port", None)?;
         let command = command(folder, configuration, port, console.json)?;
         let mut sentry = Process::start(command, &Sink::console(console), None)?;

@@ -4,14 +4,13 @@
 //! (`trilby control-plane`), which ends with the last of them: each run holds a connection to its socket, that also tells the ports.
 use crate::console::Console;
 use crate::context::Context;
-use crate::install::Install;
-use crate::running::plan::{PLACEMENT, SCHEDULER, is_there, wants_mtls};
+use crate::install::{Install, make_private_folder};
+use crate::running::plan::{PLACEMENT, SCHEDULER, configuration_with_mtls, is_there};
 use crate::running::settings::Settings;
 use anyhow::{Context as _, bail};
 use foundation_drain::Drain;
 use serde::Deserialize;
-use std::fs::{DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -103,7 +102,8 @@ fn is_needed(app: &Settings, context: &Context) -> bool {
         given.is_none() && context.environment.get(variable).is_none() && !is_there(port, context)
     };
     let is_open = is_open(&app.placement_host_address, PLACEMENT) || is_open(&app.scheduler_host_address, SCHEDULER);
-    is_open && !wants_mtls(app, context)
+    // It does not prove who it is, which a sidecar with mTLS asks for.
+    is_open && configuration_with_mtls(app, context).is_none()
 }
 
 /// Where the process is found, and what it is started by.
@@ -149,11 +149,7 @@ impl Place {
 
     fn start(&self) -> anyhow::Result<Child> {
         let folder = self.folder.display();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
-            .with_context(|| format!("cannot make {folder}"))?;
+        make_private_folder(&self.folder).with_context(|| format!("cannot make {folder}"))?;
         let log = File::options().create(true).append(true).open(self.log());
         let log = log.with_context(|| format!("cannot write {}", self.log().display()))?;
         let mut command = Command::new(&self.program);

@@ -104,8 +104,7 @@ impl<'a> Planner<'a> {
     /// A port is taken, a path is not there, or the defaults cannot be written.
     pub(crate) fn plan(&mut self, settings: &Settings) -> anyhow::Result<Plan> {
         let environment = &self.context.environment;
-        let runtime_path = settings.runtime_path.as_deref().or(self.context.runtime_path.as_deref());
-        let install = Install::at(runtime_path, environment)?;
+        let install = install(settings, self.context)?;
         let app_id = settings.app_id.clone().filter(|id| !id.is_empty()).unwrap_or_else(random_name);
         let resources = resources(settings, &install)?;
         let configuration = configuration(settings, &install);
@@ -238,13 +237,6 @@ pub(super) fn is_there(port: &str, context: &Context) -> bool {
     port.is_some_and(|port| TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), PROBE).is_ok())
 }
 
-/// Whether the sidecar of an app is to prove who it is. The control plane of a user does not.
-pub(super) fn wants_mtls(settings: &Settings, context: &Context) -> bool {
-    let install =
-        Install::at(settings.runtime_path.as_deref().or(context.runtime_path.as_deref()), &context.environment);
-    install.is_ok_and(|install| configuration(settings, &install).as_deref().is_some_and(asks_for_mtls))
-}
-
 /// An empty address disables the service.
 fn with_port(address: &str, port: &str) -> Option<String> {
     match address {
@@ -270,11 +262,13 @@ fn configuration(settings: &Settings, install: &Install) -> Option<PathBuf> {
     settings.config.clone().or_else(usual)
 }
 
+fn install(settings: &Settings, context: &Context) -> anyhow::Result<Install> {
+    Install::at(settings.runtime_path.as_deref().or(context.runtime_path.as_deref()), &context.environment)
+}
+
 /// The configuration of an app, if it asks for mTLS.
 pub(super) fn configuration_with_mtls(settings: &Settings, context: &Context) -> Option<PathBuf> {
-    let runtime_path = settings.runtime_path.as_deref().or(context.runtime_path.as_deref());
-    let install = Install::at(runtime_path, &context.environment).ok()?;
-    configuration(settings, &install).filter(|path| asks_for_mtls(path))
+    configuration(settings, &install(settings, context).ok()?).filter(|path| asks_for_mtls(path))
 }
 
 /// Whether a configuration file has `spec.mtls.enabled`; the sidecar says what else is wrong with it.

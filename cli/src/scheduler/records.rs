@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::running;
 use anyhow::Context as _;
 use bytes::Bytes;
-use foundation_etcd::{Client, Remote, RemoteSettings, prefix_end};
+use foundation_etcd::{Client, Pages, Remote, RemoteSettings, prefix_end};
 use wire::etcd::etcdserverpb::request_op::Request;
 use wire::etcd::etcdserverpb::response_op::Response;
 use wire::etcd::etcdserverpb::{DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest};
@@ -12,8 +12,6 @@ use wire::etcd::mvccpb::KeyValue;
 
 /// Where Dapr's scheduler of this machine serves etcd's API.
 const USUAL: &str = "localhost:2379";
-/// Records of one request.
-const PAGE: i64 = 1000;
 
 /// Where the records are: as told, else with the scheduler that `dapr run` uses.
 pub(crate) async fn etcd(given: &[String], context: &Context) -> Vec<String> {
@@ -110,21 +108,12 @@ impl Records {
     }
 
     /// All records of a prefix as they were at one revision; 0 is the present one, which is returned.
-    async fn range(&self, prefix: &str, mut revision: i64) -> anyhow::Result<(Vec<KeyValue>, i64)> {
-        let (mut key, mut all) = (Bytes::copy_from_slice(prefix.as_bytes()), Vec::new());
-        let range_end = prefix_end(&key);
-        loop {
-            let request =
-                RangeRequest { key, range_end: range_end.clone(), revision, limit: PAGE, ..RangeRequest::default() };
-            let page = self.client.range(request).await.with_context(|| self.unreachable())?;
-            if revision == 0 {
-                revision = page.header.map_or(0, |header| header.revision);
-            }
-            let next = page.kvs.last().filter(|_| page.more).map(|last| [&last.key[..], &[0]].concat());
-            all.extend(page.kvs);
-            let Some(next) = next else { return Ok((all, revision)) };
-            key = next.into();
+    async fn range(&self, prefix: &str, revision: i64) -> anyhow::Result<(Vec<KeyValue>, i64)> {
+        let (mut pages, mut all) = (Pages::new(self.client.clone(), prefix, revision), Vec::new());
+        while let Some(kv) = pages.next().await.with_context(|| self.unreachable())? {
+            all.push(kv);
         }
+        Ok((all, pages.revision()))
     }
 
     async fn txn(&self, requests: Vec<Request>) -> anyhow::Result<Vec<Response>> {

@@ -1,7 +1,6 @@
 //! The command line of the local control plane.
-use foundation_flags::Kind::{self, Bool, Text};
-use foundation_flags::Standing::Current;
-use foundation_flags::{Flag, Flags, Misuse};
+use foundation_flags::Kind::{Bool, Text};
+use foundation_flags::{Flag, Flags, Misuse, flag};
 use std::path::PathBuf;
 
 const FLAGS: &[Flag] = &[
@@ -42,10 +41,6 @@ impl Options {
 /// How to use the command line.
 pub fn usage() -> String {
     foundation_flags::usage("control-plane", &[FLAGS])
-}
-
-const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
-    Flag { name, kind, default, standing: Current, help }
 }
 
 #[cfg(test)]

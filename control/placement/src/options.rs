@@ -2,7 +2,7 @@
 use crate::namespace::Settings;
 use foundation_flags::Kind::{Bool, Int, Text};
 use foundation_flags::Standing::{Absent, Current};
-use foundation_flags::{Flag, Flags, Kind, Misuse, Standing};
+use foundation_flags::{Flag, Flags, Kind, Misuse, Standing, flag_of as flag};
 use foundation_process::{COMMON, Common, Mtls};
 use std::time::Duration;
 
@@ -114,10 +114,6 @@ fn keepalive(flags: &Flags, name: &'static str) -> Result<Duration, Invalid> {
 
 fn value(name: &'static str, reason: &'static str) -> Invalid {
     Invalid::Value { name, reason }
-}
-
-const fn flag(name: &'static str, kind: Kind, default: &'static str, standing: Standing, help: &'static str) -> Flag {
-    Flag { name, kind, default, standing, help }
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Where things lie in etcd, and the requests about them (protocols.md 3.4).
 use bytes::Bytes;
-use foundation_etcd::{Client, Error, Watching, prefix_end};
+use foundation_etcd::{Client, Error, Pages, Watching, prefix_end};
 use prost::Message;
-use std::collections::VecDeque;
 use wire::etcd::cron::{Counter, StoredJob};
 use wire::etcd::etcdserverpb::compare::{CompareTarget, TargetUnion};
 use wire::etcd::etcdserverpb::request_op::Request;
@@ -12,8 +11,6 @@ use wire::etcd::mvccpb::KeyValue;
 const JOBS: &str = "dapr/jobs/";
 const COUNTERS: &str = "dapr/counters/";
 const LEADERSHIP: &str = "dapr/leadership";
-/// Records of one request.
-const PAGE: i64 = 1000;
 
 /// The records of the schedulers.
 #[derive(Clone)]
@@ -66,14 +63,9 @@ impl Keyspace {
         self.client.txn(TxnRequest { success, ..TxnRequest::default() }).await.map(drop)
     }
 
-    /// All jobs whose names start so, by name, as they were at one moment.
-    pub(crate) fn jobs(&self, prefix: &str) -> Pages {
-        Pages::new(self.client.clone(), &format!("{JOBS}{prefix}"), JOBS.len(), 0)
-    }
-
-    /// The counters of jobs whose names start so, by name, as they were at a revision.
-    pub(crate) fn counters(&self, prefix: &str, revision: i64) -> Pages {
-        Pages::new(self.client.clone(), &format!("{COUNTERS}{prefix}"), COUNTERS.len(), revision)
+    /// All jobs whose names start so with their counters, by name, as they were at one moment.
+    pub(crate) fn counted_jobs(&self, prefix: &str) -> CountedJobs {
+        CountedJobs::new(self.client.clone(), prefix)
     }
 
     /// Changes of jobs from a revision on.
@@ -182,51 +174,61 @@ fn is_modified_at(key: Bytes, revision: i64) -> Compare {
     Compare { target: CompareTarget::Mod.into(), key, target_union, ..Compare::default() }
 }
 
-/// Records of a prefix, page by page, all as they were at one revision.
-pub(crate) struct Pages {
-    client: Client,
-    next: Option<Bytes>,
-    range_end: Bytes,
-    /// Of the part of a key before the name.
-    length: usize,
-    revision: i64,
-    read: VecDeque<KeyValue>,
+/// A job as it is stored, and how far one of its name is.
+pub(crate) struct CountedJob {
+    pub(crate) name: String,
+    pub(crate) job: KeyValue,
+    pub(crate) counter: Option<KeyValue>,
 }
 
-impl Pages {
-    fn new(client: Client, prefix: &str, length: usize, revision: i64) -> Self {
-        let key = Bytes::copy_from_slice(prefix.as_bytes());
-        let range_end = prefix_end(&key);
-        Self { client, next: Some(key), range_end, length, revision, read: VecDeque::new() }
+/// Jobs with their counters, all as they were at one revision.
+pub(crate) struct CountedJobs {
+    client: Client,
+    jobs: Pages,
+    /// Prefix of the counters until the revision is known.
+    prefix: String,
+    counters: Option<Pages>,
+    /// The first counter that is not behind the last job.
+    counter: Option<KeyValue>,
+}
+
+impl CountedJobs {
+    fn new(client: Client, prefix: &str) -> Self {
+        let jobs = Pages::new(client.clone(), &format!("{JOBS}{prefix}"), 0);
+        Self { client, jobs, prefix: format!("{COUNTERS}{prefix}"), counters: None, counter: None }
     }
 
     /// Of the records; 0 before the first of them was read.
     pub(crate) fn revision(&self) -> i64 {
-        self.revision
+        self.jobs.revision()
     }
 
-    /// The next record and its name.
-    pub(crate) async fn next(&mut self) -> Result<Option<(String, KeyValue)>, Error> {
-        while self.read.is_empty() {
-            let Some(key) = self.next.take() else { return Ok(None) };
-            self.read_page(key).await?;
+    /// The next job. Both kinds of records come in the order of names.
+    pub(crate) async fn next(&mut self) -> Result<Option<CountedJob>, Error> {
+        let Some(job) = self.jobs.next().await? else { return Ok(None) };
+        let name = name_in(&job, JOBS);
+        if self.counters.is_none() {
+            self.counters = Some(Pages::new(self.client.clone(), &self.prefix, self.jobs.revision()));
+            self.advance().await?;
         }
-        let found = self.read.pop_front();
-        Ok(found.map(|kv| (String::from_utf8_lossy(&kv.key[self.length.min(kv.key.len())..]).into_owned(), kv)))
+        while self.counter.as_ref().is_some_and(|kv| name_in(kv, COUNTERS) < name) {
+            self.advance().await?;
+        }
+        let counter = self.counter.take_if(|kv| name_in(kv, COUNTERS) == name);
+        if counter.is_some() {
+            self.advance().await?;
+        }
+        Ok(Some(CountedJob { name, job, counter }))
     }
 
-    async fn read_page(&mut self, key: Bytes) -> Result<(), Error> {
-        let (range_end, revision) = (self.range_end.clone(), self.revision);
-        let page = self
-            .client
-            .range(RangeRequest { key, range_end, revision, limit: PAGE, ..RangeRequest::default() })
-            .await?;
-        if self.revision == 0 {
-            self.revision = page.header.map_or(0, |header| header.revision);
+    async fn advance(&mut self) -> Result<(), Error> {
+        if let Some(counters) = &mut self.counters {
+            self.counter = counters.next().await?;
         }
-        let last = page.kvs.last().filter(|_| page.more);
-        self.next = last.map(|last| [&last.key[..], &[0]].concat().into());
-        self.read = page.kvs.into();
         Ok(())
     }
+}
+
+fn name_in(kv: &KeyValue, prefix: &str) -> String {
+    String::from_utf8_lossy(&kv.key[prefix.len().min(kv.key.len())..]).into_owned()
 }

@@ -4,7 +4,7 @@ mod streams;
 use crate::clock::Clock;
 use crate::identity::Authorization;
 use crate::job::{Invalid, metadata, requested, status, stored};
-use crate::keyspace::Keyspace;
+use crate::keyspace::{CountedJob, Keyspace};
 use crate::leadership::Elected;
 use crate::metrics::Metrics;
 use crate::names;
@@ -92,22 +92,11 @@ impl Service {
     pub(crate) async fn list(&self, request: Request<ListJobsRequest>) -> Result<ListJobsResponse, Status> {
         let (metadata, _) = self.admit(request, |request| &request.metadata).await?;
         let prefix = names::group(&metadata, false)?;
-        let (mut pages, mut jobs) = (self.keyspace.jobs(&prefix), Vec::new());
-        let Some(mut found) = pages.next().await? else { return Ok(ListJobsResponse { jobs }) };
-        let mut counters = self.keyspace.counters(&prefix, pages.revision());
-        let mut counter = counters.next().await?;
-        loop {
-            // Both come in the order of names.
-            while counter.as_ref().is_some_and(|(name, _)| *name < found.0) {
-                counter = counters.next().await?;
-            }
-            let own = counter.as_ref().filter(|(name, _)| *name == found.0).map(|(_, kv)| kv);
-            jobs.push(named(&found.0, &found.1.value, own)?);
-            match pages.next().await? {
-                Some(next) => found = next,
-                None => return Ok(ListJobsResponse { jobs }),
-            }
+        let (mut found, mut jobs) = (self.keyspace.counted_jobs(&prefix), Vec::new());
+        while let Some(CountedJob { name, job, counter }) = found.next().await? {
+            jobs.push(named(&name, &job.value, counter.as_ref())?);
         }
+        Ok(ListJobsResponse { jobs })
     }
 
     pub(crate) async fn delete_group(&self, request: Request<DeleteByMetadataRequest>) -> Result<(), Status> {

@@ -1,7 +1,6 @@
 //! The command line of sentry (surface.md 4.2).
 use foundation_flags::Kind::{self, Bool, Int, List, Text};
-use foundation_flags::Standing::Current;
-use foundation_flags::{Flag, Flags, Misuse};
+use foundation_flags::{Flag, Flags, Misuse, flag};
 use foundation_process::{COMMON, Common};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -194,8 +193,4 @@ fn filled(flags: &Flags, name: &str) -> Option<String> {
 
 fn port(flags: &Flags, name: &'static str) -> Result<u16, Invalid> {
     u16::try_from(flags.int(name)).map_err(|_| Invalid::Port(name))
-}
-
-const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
-    Flag { name, kind, default, standing: Current, help }
 }

@@ -34,6 +34,22 @@ pub struct Flag {
     pub help: &'static str,
 }
 
+/// A flag as it is used today; for tables of them.
+pub const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
+    flag_of(name, kind, default, Standing::Current, help)
+}
+
+/// A flag of any standing.
+pub const fn flag_of(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    standing: Standing,
+    help: &'static str,
+) -> Flag {
+    Flag { name, kind, default, standing, help }
+}
+
 /// A command line that cannot be read, or a wish for help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Misuse {

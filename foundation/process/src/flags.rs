@@ -1,7 +1,6 @@
 //! Flags that all processes of the control plane take (surface.md 4.2).
 use foundation_flags::Kind::{Bool, Int, Text};
-use foundation_flags::Standing::Current;
-use foundation_flags::{Flag, Flags, Kind};
+use foundation_flags::{Flag, Flags, flag};
 
 /// The flags.
 pub const COMMON: &[Flag] = &[
@@ -41,8 +40,4 @@ impl Common {
             health: place("healthz"),
         }
     }
-}
-
-const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
-    Flag { name, kind, default, standing: Current, help }
 }

@@ -1,21 +1,13 @@
 //! All flags of `daprd`, with their defaults (surface.md 4.1).
 use foundation_flags::Kind::{self, Bool, Duration, Int, List, Text};
-use foundation_flags::Standing::{Absent, Current, Deprecated};
-use foundation_flags::{Flag, Standing};
+use foundation_flags::Standing::{Absent, Deprecated};
+use foundation_flags::{Flag, Standing, flag, flag_of};
 
 const KUBERNETES: Standing = Absent("Kubernetes mode");
 const PROFILING: Standing = Absent("profiling");
 
-const fn flag(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Flag {
-    Flag { name, kind, default, standing: Current, help }
-}
-
-const fn absent(name: &'static str, kind: Kind, default: &'static str, part: Standing, help: &'static str) -> Flag {
-    Flag { name, kind, default, standing: part, help }
-}
-
 const fn deprecated(name: &'static str, kind: Kind, default: &'static str, instead: &'static str) -> Flag {
-    Flag { name, kind, default, standing: Deprecated(instead), help: "" }
+    flag_of(name, kind, default, Deprecated(instead), "")
 }
 
 pub(crate) static FLAGS: &[Flag] = &[
@@ -34,15 +26,15 @@ pub(crate) static FLAGS: &[Flag] = &[
     flag("dapr-public-listen-address", Text, "", "address for health and metadata alone"),
     flag("dapr-listen-addresses", Text, "", "addresses of the API, between commas"),
     flag("unix-domain-socket", Text, "", "folder for sockets that serve the API in place of ports"),
-    absent("profile-port", Text, "7777", PROFILING, "port of the profiling server"),
-    absent("enable-profiling", Bool, "false", PROFILING, "serve profiles"),
+    flag_of("profile-port", Text, "7777", PROFILING, "port of the profiling server"),
+    flag_of("enable-profiling", Bool, "false", PROFILING, "serve profiles"),
     flag("metrics-port", Text, "9090", "port of the metrics server"),
     flag("metrics-listen-address", Text, "0.0.0.0", "address of the metrics server"),
     flag("enable-metrics", Bool, "true", "serve Prometheus metrics"),
     flag("resources-path", List, "", "folder with resources; may be repeated"),
     deprecated("components-path", Text, "", "use --resources-path"),
     flag("config", List, "", "configuration file; may be repeated, later ones win"),
-    absent("control-plane-address", Text, "", KUBERNETES, "address of the operator"),
+    flag_of("control-plane-address", Text, "", KUBERNETES, "address of the operator"),
     flag("sentry-address", Text, "", "address of the certificate authority"),
     flag("control-plane-trust-domain", Text, "localhost", "trust domain of the control plane"),
     flag("control-plane-namespace", Text, "default", "namespace of the control plane"),
@@ -62,7 +54,7 @@ pub(crate) static FLAGS: &[Flag] = &[
     flag("dapr-graceful-shutdown-seconds", Int, "5", "seconds that a graceful end may take"),
     flag("dapr-block-shutdown-duration", Duration, "0s", "put off the end until then, or until the app is unhealthy"),
     flag("enable-api-logging", Bool, "false", "log calls of the API"),
-    absent("disable-builtin-k8s-secret-store", Bool, "false", KUBERNETES, "no secret store kubernetes"),
+    flag_of("disable-builtin-k8s-secret-store", Bool, "false", KUBERNETES, "no secret store kubernetes"),
     flag("enable-app-health-check", Bool, "false", "probe the health of the app"),
     flag("app-health-check-path", Text, "/healthz", "path of the probe, for HTTP apps"),
     flag("app-health-probe-interval", Int, "5", "seconds between two probes"),

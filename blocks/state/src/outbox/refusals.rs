@@ -1,24 +1,35 @@
 //! Transactions that the store has refused: their events are waiting for nothing.
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use lru::LruCache;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Refusals that are remembered. A marker that is forgotten is waited for like any other.
-const MOST: usize = 10_000;
+const MOST: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// The last markers that were not written.
-#[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<VecDeque<String>>);
+#[derive(Debug)]
+pub(super) struct Refusals(Mutex<LruCache<String, ()>>);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(MOST)))
+    }
+}
 
 impl Refusals {
     pub(super) fn note(&self, markers: impl Iterator<Item = String>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(markers);
-        let surplus = all.len().saturating_sub(MOST);
-        all.drain(..surplus);
+        let mut all = self.all();
+        for marker in markers {
+            all.put(marker, ());
+        }
     }
 
     pub(super) fn has(&self, marker: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|one| one == marker)
+        self.all().contains(marker)
+    }
+
+    fn all(&self) -> MutexGuard<'_, LruCache<String, ()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -29,7 +40,7 @@ mod tests {
     #[test]
     fn the_last_ones_are_remembered() {
         let refusals = Refusals::default();
-        refusals.note((0..=MOST).map(|number| number.to_string()));
+        refusals.note((0..=MOST.get()).map(|number| number.to_string()));
         assert!(!refusals.has("0") && refusals.has("1") && refusals.has(&MOST.to_string()));
     }
 }

@@ -1,11 +1,10 @@
 //! `dapr mtls renew-certificate`: new credentials, without an interruption.
 use super::{Authority, DAY};
 use crate::context::Context;
+use crate::install::make_private_folder;
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use foundation_credentials::{Credentials, Rotation, Step};
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -56,7 +55,7 @@ impl Renew {
         let is_own = given.is_none();
         let credentials = given.map_or_else(|| self.made(&rotation, now), Ok)?;
         let folder = authority.folder.display();
-        let make = DirBuilder::new().recursive(true).mode(0o700).create(&authority.folder);
+        let make = make_private_folder(&authority.folder);
         make.with_context(|| format!("cannot make the folder {folder}; check --issuer-credentials"))?;
         match rotation.renew(&credentials, is_own, now)? {
             Step::Made => {

@@ -1,7 +1,7 @@
 //! The flags.
 use foundation_flags::Kind::{Bool, Int, List, Text};
 use foundation_flags::Standing::{Absent, Current};
-use foundation_flags::{Flag, Kind, Standing};
+use foundation_flags::{Flag, Standing, flag_of as flag};
 
 const NO_LOG: Standing = Absent("the store keeps no log of its own: it commits to its file");
 const NO_PEERS: Standing = Absent("the embedded store has no peers");
@@ -58,7 +58,3 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("etcd-initial-election-tick-advance", Bool, "false", NO_PEERS, "Has no effect"),
     flag("etcd-metrics", Text, "basic", Absent("there is one level of detail"), "Has no effect"),
 ];
-
-const fn flag(name: &'static str, kind: Kind, default: &'static str, standing: Standing, help: &'static str) -> Flag {
-    Flag { name, kind, default, standing, help }
-}
