@@ -8,12 +8,7 @@ mod upgrade;
 pub(crate) use dialer::{Dialer, tcp};
 
 use crate::Error;
-use dialer::Stream;
-use foundation_cork::Cork;
-use foundation_drain::Drain;
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
 use tonic::Status;
 
 const MAYBE_GRPC: &str = "; does the app speak gRPC? set --app-protocol grpc";
@@ -30,6 +25,11 @@ pub(crate) enum Broken {
         address: String,
         error: hyper::Error,
     },
+    /// The same over HTTP/2.
+    Http2 {
+        address: String,
+        error: foundation_http2::Error,
+    },
 }
 
 impl Broken {
@@ -41,6 +41,7 @@ impl Broken {
                 let advice = if is_other_protocol(error, &message) { MAYBE_GRPC } else { "" };
                 (address, message + advice)
             }
+            Self::Http2 { address, error } => (address, error.to_string()),
         }
     }
 }
@@ -68,24 +69,4 @@ fn is_other_protocol(error: &hyper::Error, message: &str) -> bool {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
-/// Runs the tasks of an HTTP/2 connection under a drain; what a turn of one writes goes out at its end.
-#[derive(Clone, Debug)]
-struct Spawner {
-    drain: Drain,
-    cork: Cork<Stream>,
-}
-
-impl<F> hyper::rt::Executor<F> for Spawner
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        let cork = self.cork.clone();
-        self.drain.spawn_until_stopped(async move {
-            let mut task = pin!(task);
-            poll_fn(|cx| cork.turn(cx, task.as_mut())).await;
-        });
-    }
 }

@@ -57,6 +57,15 @@ impl From<h2::Error> for Error {
     }
 }
 
+impl From<foundation_http2::Error> for Error {
+    fn from(error: foundation_http2::Error) -> Self {
+        match error {
+            foundation_http2::Error::Broken(error) => error.into(),
+            foundation_http2::Error::Body(error) => Self::Body(error),
+        }
+    }
+}
+
 impl From<FrameError> for Error {
     fn from(error: FrameError) -> Self {
         frame_status(error).into()

@@ -8,7 +8,6 @@ mod connection;
 mod control;
 mod envelope;
 mod error;
-mod exchange;
 mod frame;
 pub mod headers;
 pub mod method;

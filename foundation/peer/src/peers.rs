@@ -1,9 +1,9 @@
 //! Calls to other sidecars.
 use crate::Error;
 use crate::call::{Answer, Head, Payload};
-use crate::connection::{Connection, Pool};
+use crate::connection::Pool;
 use crate::envelope::{decode_response, put_request};
-use crate::exchange::{Received, Source, exchange};
+use crate::error::status_of;
 use crate::frame::{begin, finish};
 use crate::names::Names;
 use crate::own::Own;
@@ -14,9 +14,12 @@ use axum::body::Body;
 use bytes::Bytes;
 use component_api::naming::{Registration, Resolver};
 use foundation_drain::Drain;
+use foundation_http2::Connection;
 use foundation_identity::Identity;
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body_util::BodyExt;
+use http_body_util::combinators::MapErr;
 use std::sync::Arc;
 use tonic::{Code, Status};
 
@@ -109,7 +112,7 @@ impl Peers {
         let (mut parts, body) = request.into_parts();
         parts.extensions.clear();
         let path = parts.uri.path().to_owned();
-        let answer = self.send(target, &path, parts.headers, Source::Raw(body)).await?;
+        let answer = self.send(target, &path, parts.headers, body).await?;
         Ok(answer.map(Body::new))
     }
 
@@ -130,7 +133,7 @@ impl Peers {
     ) -> Result<Answer, Error> {
         let mut leading = begin(USUAL_HEAD);
         put_message(&mut leading, 1, |out| put_request(out, head, &self.own, target, &[]));
-        let source = Source::Pieces(Box::new(Pieces::new(leading, payload)));
+        let source = Body::new(Pieces::new(leading, payload));
         let response = self.send(target, CALL_LOCAL_STREAM, grpc_headers(transport), source).await?;
         self.read_answer(accepted(response)?).await
     }
@@ -153,7 +156,7 @@ impl Peers {
         let data = payload.ok_or_else(|| Error::NoStreaming(target.app_id.clone()))?;
         let mut out = begin(USUAL_HEAD + data.len());
         put_request(&mut out, head, &self.own, target, &data);
-        let source = Source::Raw(Body::from(finish(out, 0)));
+        let source = Body::from(finish(out, 0));
         let response = self.send(target, CALL_LOCAL, grpc_headers(transport), source).await?;
         let whole = crate::receive::read_message(accepted(response)?, self.max_message_size).await?;
         let (answer, data) = decode_response(whole)?.ok_or(Error::NoHead)?;
@@ -165,10 +168,10 @@ impl Peers {
         target: &Target,
         path: &str,
         headers: HeaderMap,
-        source: Source,
+        body: Body,
     ) -> Result<Response<Received>, Error> {
         let (address, connection) = self.connected(target).await?;
-        self.send_on(target, &address, connection, (path, headers, source)).await
+        self.send_on(target, &address, connection, (path, headers, body)).await
     }
 
     /// A connection to an address that is known from elsewhere, and a request on it.
@@ -176,7 +179,7 @@ impl Peers {
         &self,
         address: &str,
         target: &Target,
-        request: (&str, HeaderMap, Source),
+        request: (&str, HeaderMap, Body),
     ) -> Result<Response<Received>, Error> {
         let connection = self.pool.open(address, target).await;
         let connection = connection.inspect_err(|_| self.pool.destroy(address, target))?;
@@ -188,15 +191,15 @@ impl Peers {
         target: &Target,
         address: &str,
         connection: Connection,
-        (path, headers, source): (&str, HeaderMap, Source),
+        (path, headers, body): (&str, HeaderMap, Body),
     ) -> Result<Response<Received>, Error> {
         let scheme = if self.pool.is_secure() { "https" } else { "http" };
-        let request = request(scheme, address, path, headers)?;
-        let sent = exchange(connection, request, source, &self.drain).await;
+        let request = request(scheme, address, path, headers)?.map(|()| body);
+        let sent = connection.call(request, &self.drain).await.map_err(Error::from);
         if sent.as_ref().is_err_and(Error::is_stale) {
             self.distrust(target, address);
         }
-        sent
+        Ok(sent?.map(|body| body.map_err(as_status as fn(h2::Error) -> Status)))
     }
 
     pub(crate) fn max_message_size(&self) -> usize {
@@ -238,6 +241,13 @@ fn request(scheme: &str, address: &str, path: &str, headers: HeaderMap) -> Resul
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// The body of an answer, whose end a status tells.
+pub(crate) type Received = MapErr<foundation_http2::Received, fn(h2::Error) -> Status>;
+
+fn as_status(error: h2::Error) -> Status {
+    status_of(&error)
 }
 
 pub(crate) fn grpc_headers(transport: &HeaderMap) -> HeaderMap {

@@ -35,7 +35,6 @@ impl Pieces {
         Self { body: payload.into_body(), head: Some(head), rest: Bytes::new(), payload: Bytes::new(), sequence: 0 }
     }
 
-    /// The next bytes to send.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
         if !self.payload.is_empty() {
             return Poll::Ready(Some(Ok(take(&mut self.payload))));
@@ -60,7 +59,7 @@ impl Pieces {
     }
 
     /// Whether nothing follows, as far as is known.
-    pub(crate) fn is_end(&self) -> bool {
+    fn is_end(&self) -> bool {
         self.head.is_none() && self.payload.is_empty() && self.rest.is_empty() && self.body.is_end_stream()
     }
 
@@ -81,8 +80,21 @@ impl Pieces {
     }
 }
 
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.get_mut().poll_next(cx).map_ok(Frame::data)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_end()
+    }
+}
+
 /// The next data of a body that is not empty; trailers are passed over.
-pub(crate) fn poll_data(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
+fn poll_data(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
     loop {
         match ready!(Pin::new(&mut *body).poll_frame(cx)) {
             None => return Poll::Ready(None),

@@ -1,6 +1,5 @@
 //! Calls between sidecars that are one protobuf message each way, such as those of actors (protocols.md 2.6).
 use crate::Error;
-use crate::exchange::Source;
 use crate::frame::{begin, finish};
 use crate::peers::{Peers, accepted, grpc_headers};
 use crate::receive::read_message;
@@ -32,8 +31,8 @@ impl Peers {
         }
         let mut out = begin(length);
         message.encode(&mut out).map_err(|error| Status::internal(error.to_string()))?;
-        let source = Source::Raw(Body::from(finish(out, 0)));
-        let response = self.send_to(address, target, (path, grpc_headers(transport), source)).await?;
+        let body = Body::from(finish(out, 0));
+        let response = self.send_to(address, target, (path, grpc_headers(transport), body)).await?;
         let whole = read_message(accepted(response)?, limit).await?;
         Ok(A::decode(whole).map_err(|error| Status::internal(error.to_string()))?)
     }

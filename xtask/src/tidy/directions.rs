@@ -28,7 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sidecar", &["block-", "component-all", "component-api", "foundation-", "wire"]),
     ("trilby", &["sidecar", "control-", "cli"]),
     ("conformance", &["component-api", "foundation-metadata"]),
-    ("bench", &["foundation-drain", "foundation-process", "wire"]),
+    ("bench", &["foundation-cork", "foundation-drain", "foundation-http2", "foundation-process", "wire"]),
     ("end-to-end", &[]),
     ("xtask", &["component-all", "component-api", "cli", "sidecar"]),
 ];

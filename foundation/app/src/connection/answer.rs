@@ -9,27 +9,17 @@ use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll, ready};
 
 /// Bytes of an answer that may be all of it although the app named a greater length (suite.md 5.6). One that breaks off
 /// later has lost its rest.
 const MISCOUNTED: usize = 64 << 10;
 
-/// The connection of an answer.
-pub(super) enum Held {
-    /// Goes back to the others when the answer has been read to its end.
-    Http1(Lease),
-    /// Counts as one stream of its connection.
-    Http2 { _stream: Arc<AtomicUsize> },
-}
-
-/// An answer with its body as it comes in.
-pub(super) fn answer(response: Response<Incoming>, held: Held, turn: Turn) -> Response<Body> {
+/// An answer over HTTP/1.1 with its body as it comes in. Its connection goes back to the others when it has been read to its end.
+pub(super) fn answer(response: Response<Incoming>, lease: Lease, turn: Turn) -> Response<Body> {
     let (head, body) = response.into_parts();
     let has_length = body.size_hint().exact().is_some();
-    let mut streamed = Streamed { body: Filled(body), has_length, came: 0, held: Some((held, turn)) };
+    let mut streamed = Streamed { body: Filled(body), has_length, came: 0, held: Some((lease, turn)) };
     if streamed.body.is_end_stream() {
         streamed.finish();
         return Response::from_parts(head, Body::empty());
@@ -42,12 +32,12 @@ struct Streamed {
     /// The app named a length, which it may not keep to.
     has_length: bool,
     came: usize,
-    held: Option<(Held, Turn)>,
+    held: Option<(Lease, Turn)>,
 }
 
 impl Streamed {
     fn finish(&mut self) {
-        if let Some((Held::Http1(lease), _turn)) = self.held.take() {
+        if let Some((lease, _turn)) = self.held.take() {
             lease.give_back();
         }
     }

@@ -1,5 +1,5 @@
 //! HTTP/1.1 connections: one call at a time each, the last used first.
-use super::answer::{Held, answer};
+use super::answer::answer;
 use super::{Broken, Dialer};
 use crate::turn::Turn;
 use axum::body::Body;
@@ -72,7 +72,7 @@ impl Pool {
         while let Some(requests) = self.take() {
             let again = repeatable(&request);
             match self.exchange(requests, request).await {
-                Ok((response, lease)) => return Ok(answer(response, Held::Http1(lease), turn)),
+                Ok((response, lease)) => return Ok(answer(response, lease, turn)),
                 Err((_, Some(unsent))) => request = unsent,
                 Err((error, None)) => match again {
                     Some(again) if error.is_incomplete_message() => request = again,
@@ -83,7 +83,7 @@ impl Pool {
         let requests = self.connect().await?;
         let done = self.exchange(requests, request).await;
         let (response, lease) = done.map_err(|(error, _)| self.broken(error))?;
-        Ok(answer(response, Held::Http1(lease), turn))
+        Ok(answer(response, lease, turn))
     }
 
     async fn exchange(

@@ -1,6 +1,6 @@
 //! HTTP/1.1 connections that are handed over to a conversation in bytes (RFC 9110 7.8).
 use super::Broken;
-use super::answer::{Held, answer};
+use super::answer::answer;
 use super::http1::{Lease, MOST_HEADERS, Pool};
 use crate::tunnel::{heard, say};
 use crate::turn::Turn;
@@ -27,7 +27,7 @@ impl Pool {
         });
         let mut response = requests.send_request(request).await.map_err(|error| self.broken(error))?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok(answer(response, Held::Http1(Lease::new(requests, self)), turn));
+            return Ok(answer(response, Lease::new(requests, self), turn));
         }
         let upgraded = hyper::upgrade::on(&mut response).await.map_err(|error| self.broken(error))?;
         let (read, write) = split(TokioIo::new(upgraded));

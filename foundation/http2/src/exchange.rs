@@ -1,60 +1,49 @@
-//! One request and its answer on an HTTP/2 connection, without a task unless the request outlives the answer's head.
-use crate::Error;
+//! One request and its answer.
 use crate::connection::Connection;
-use crate::error::status_of;
-use crate::pieces::{Pieces, poll_data};
 use axum::body::Body;
 use bytes::Bytes;
 use foundation_drain::Drain;
 use h2::client::ResponseFuture;
 use h2::{Reason, RecvStream, SendStream};
+use http::{Request, Response};
 use http_body::{Body as _, Frame};
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
-use tonic::Status;
 
-/// What is sent as the request's body.
-#[derive(Debug)]
-pub(crate) enum Source {
-    /// Bytes as they come.
-    Raw(Body),
-    /// A head and a body as messages of a stream.
-    Pieces(Box<Pieces>),
+/// Bodies up to here are handed over whole; the connection holds them until there is room.
+const SMALL: usize = 16 << 10;
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The connection or the call's stream broke.
+    #[error(transparent)]
+    Broken(#[from] h2::Error),
+    /// The body of the request broke while it was sent.
+    #[error("the body of the request: {0}")]
+    Body(String),
 }
 
-impl Source {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
-        match self {
-            Self::Raw(body) => poll_data(body, cx),
-            Self::Pieces(pieces) => pieces.poll_next(cx),
-        }
+impl Connection {
+    /// Sends a request and waits for the head of its answer; trailers of the request are left out. Dropping the answer's body
+    /// ends the call.
+    ///
+    /// # Errors
+    /// [`Error`]; what the peer answers is none.
+    pub async fn call(self, request: Request<Body>, drain: &Drain) -> Result<Response<Received>, Error> {
+        let Self { mut requests, calls } = self;
+        let (head, body) = request.into_parts();
+        let is_empty = body.is_end_stream();
+        let (response, stream) = requests.send_request(Request::from_parts(head, ()), is_empty)?;
+        let mut upload = (!is_empty).then(|| Upload { stream, body, waiting: Bytes::new() });
+        let mut response = pin!(response);
+        let (head, stream) = poll_fn(|cx| poll_both(&mut upload, response.as_mut(), cx)).await?.into_parts();
+        let upload = upload.map(|upload| upload.go_on(drain));
+        Ok(Response::from_parts(head, Received { stream, _upload: upload, _calls: calls, ended: false }))
     }
-
-    fn is_end(&self) -> bool {
-        match self {
-            Self::Raw(body) => body.is_end_stream(),
-            Self::Pieces(pieces) => pieces.is_end(),
-        }
-    }
-}
-
-/// Sends a request and waits for the head of its answer. Dropping the answer's body ends the exchange.
-pub(crate) async fn exchange(
-    connection: Connection,
-    request: http::Request<()>,
-    source: Source,
-    drain: &Drain,
-) -> Result<http::Response<Received>, Error> {
-    let Connection { mut requests, running } = connection;
-    let (response, stream) = requests.send_request(request, false)?;
-    let mut upload = Some(Upload { stream, source, waiting: Bytes::new() });
-    let mut response = pin!(response);
-    let (head, stream) = poll_fn(|cx| poll_both(&mut upload, response.as_mut(), cx)).await?.into_parts();
-    let upload = upload.map(|upload| upload.go_on(drain));
-    Ok(http::Response::from_parts(head, Received { stream, _upload: upload, _running: running, ended: false }))
 }
 
 /// Drives the upload and the answer together. An upload that the peer cuts off is over: its answer tells why.
@@ -62,7 +51,7 @@ fn poll_both(
     upload: &mut Option<Upload>,
     response: Pin<&mut ResponseFuture>,
     cx: &mut Context<'_>,
-) -> Poll<Result<http::Response<RecvStream>, Error>> {
+) -> Poll<Result<Response<RecvStream>, Error>> {
     if let Some(Poll::Ready(done)) = upload.as_mut().map(|upload| upload.poll(cx)) {
         *upload = None;
         done.map_err(Error::Body)?;
@@ -74,7 +63,7 @@ fn poll_both(
 #[derive(Debug)]
 struct Upload {
     stream: SendStream<Bytes>,
-    source: Source,
+    body: Body,
     waiting: Bytes,
 }
 
@@ -85,21 +74,16 @@ impl Upload {
             if !self.waiting.is_empty() && ready!(self.poll_send(cx)).is_none() {
                 return Poll::Ready(Ok(()));
             }
-            match ready!(self.source.poll_next(cx)) {
+            match ready!(poll_data(&mut self.body, cx)) {
                 Some(Ok(data)) => self.waiting = data,
                 Some(Err(error)) => return Poll::Ready(Err(self.give_up(&error))),
                 None => return Poll::Ready(self.send(Bytes::new(), true).map_or(Ok(()), Ok)),
             }
-            if self.source.is_end() && self.fits() {
+            if self.body.is_end_stream() && self.waiting.len() <= SMALL {
                 let last = std::mem::take(&mut self.waiting);
                 return Poll::Ready(self.send(last, true).map_or(Ok(()), Ok));
             }
         }
-    }
-
-    /// Small bodies are handed over whole; the connection holds them until there is room.
-    fn fits(&self) -> bool {
-        self.waiting.len() <= 16 << 10
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
@@ -139,17 +123,34 @@ impl Upload {
     }
 }
 
+/// The next data of a body that is not empty; trailers are passed over.
+fn poll_data(body: &mut Body, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
+    loop {
+        match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
+                _ => {}
+            },
+        }
+    }
+}
+
 /// The body of an answer; reading it makes room for more.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub struct Received {
     stream: RecvStream,
     _upload: Option<oneshot::Sender<()>>,
-    _running: Arc<()>,
+    _calls: Arc<()>,
     ended: bool,
 }
 
-impl Received {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+impl http_body::Body for Received {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -165,15 +166,6 @@ impl Received {
                 Poll::Ready(trailers.transpose().map(|trailers| trailers.map(Frame::trailers)))
             }
         }
-    }
-}
-
-impl http_body::Body for Received {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        self.get_mut().poll_next(cx).map_err(|error| status_of(&error))
     }
 
     fn is_end_stream(&self) -> bool {

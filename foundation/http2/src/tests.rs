@@ -1,0 +1,127 @@
+//! Against servers on loopback.
+use crate::{Connection, Connections, Error, Settings};
+use axum::body::Body;
+use bytes::Bytes;
+use foundation_drain::Drain;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
+const SETTINGS: Settings =
+    Settings { peer: "a server", largest_headers: 1 << 14, largest_frame: 16 << 10, deadline: Duration::from_secs(30) };
+
+/// A server that allows some calls at a time, answers with the number of its connection, and ends each connection after some calls.
+async fn server(at_once: u32, calls: usize, drain: &Drain) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = drain.clone();
+    drain.spawn_until_stopped(async move {
+        for number in 0.. {
+            let (socket, _) = listener.accept().await.unwrap();
+            connections.spawn_until_stopped(serve(socket, number, (at_once, calls)));
+        }
+    });
+    address
+}
+
+async fn serve(socket: TcpStream, number: u32, (at_once, calls): (u32, usize)) {
+    let mut builder = h2::server::Builder::new();
+    let mut connection = builder.max_concurrent_streams(at_once).handshake::<_, Bytes>(socket).await.unwrap();
+    let mut answered = 0;
+    while let Some(Ok((request, mut answer))) = connection.accept().await {
+        let held = request.uri().path() == "/held";
+        let mut stream = answer.send_response(Response::new(()), false).unwrap();
+        stream.send_data(Bytes::from(number.to_string()), !held).unwrap();
+        if held {
+            tokio::spawn(async move { std::future::poll_fn(|cx| stream.poll_reset(cx)).await });
+        }
+        answered += 1;
+        if answered == calls {
+            connection.graceful_shutdown();
+        }
+    }
+}
+
+async fn connect(address: SocketAddr, drain: &Drain) -> Result<Connection, h2::Error> {
+    Connection::begin(TcpStream::connect(address).await.unwrap(), &SETTINGS, drain).await
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(format!("http://localhost{path}")).body(Body::empty()).unwrap()
+}
+
+async fn call(connections: &Connections, address: SocketAddr, drain: &Drain) -> Bytes {
+    let connection = connections.get(connect(address, drain)).await.unwrap();
+    connection.call(get("/"), drain).await.unwrap().into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn calls_share_a_connection() {
+    let (drain, connections) = (Drain::new(), Connections::default());
+    let address = server(10, usize::MAX, &drain).await;
+    for _ in 0..3 {
+        assert_eq!(call(&connections, address, &drain).await, "0");
+    }
+}
+
+#[tokio::test]
+async fn a_call_never_waits_behind_another() {
+    let (drain, connections) = (Drain::new(), Connections::default());
+    let address = server(1, usize::MAX, &drain).await;
+    let connection = connections.get(connect(address, &drain)).await.unwrap();
+    let held = connection.call(get("/held"), &drain).await.unwrap();
+    assert_eq!(call(&connections, address, &drain).await, "1");
+    drop(held);
+    assert_eq!(call(&connections, address, &drain).await, "0");
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_is_replaced() {
+    let (drain, connections) = (Drain::new(), Connections::default());
+    let address = server(10, 1, &drain).await;
+    let mut seen = Vec::new();
+    while !seen.contains(&Bytes::from("3")) {
+        let connection = connections.get(connect(address, &drain)).await.unwrap();
+        // The end of a connection may come while a call is on its way.
+        if let Ok(answer) = connection.call(get("/"), &drain).await {
+            seen.extend(answer.into_body().collect().await.map(http_body_util::Collected::to_bytes));
+        }
+    }
+    assert!(seen.is_sorted());
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_something_else_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, drain) = (listener.local_addr().unwrap(), Drain::new());
+    drain.spawn_until_stopped(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        socket.read_to_end(&mut Vec::new()).await.ok();
+    });
+    assert!(connect(address, &drain).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, drain) = (listener.local_addr().unwrap(), Drain::new());
+    let stream = TcpStream::connect(address).await.unwrap();
+    let settings = Settings { deadline: Duration::from_millis(1), ..SETTINGS };
+    let error = Connection::begin(stream, &settings, &drain).await.unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::SETTINGS_TIMEOUT));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_is_told() {
+    let drain = Drain::new();
+    let address = server(10, usize::MAX, &drain).await;
+    let connection = connect(address, &drain).await.unwrap();
+    let broken = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("cut"))]);
+    let request = Request::post("http://localhost/").body(Body::from_stream(broken)).unwrap();
+    let error = connection.call(request, &drain).await.unwrap_err();
+    assert!(matches!(&error, Error::Body(text) if text == "cut"), "{error}");
+}
