@@ -5,7 +5,7 @@ use crate::connection::{Connection, publish};
 use crate::deliveries::Deliveries;
 use crate::grpc_client::{Grpc, echoed, invocation};
 use crate::load::Load;
-use crate::process::{App, Daprd};
+use crate::process::{App, Daprd, Process};
 use crate::{extremes, grpc_app};
 use bytes::Bytes;
 use foundation_drain::Drain;
@@ -159,11 +159,11 @@ pub(crate) async fn run(path: &Path, case: Case, duration: Duration, drain: &Dra
     world.prepare().await?;
     world.load(CONNECTIONS, WARM_UP).await?;
     let one = world.load(1, duration).await?;
-    let before = total(&world.sidecars, Daprd::cpu)?;
+    let before = total(&world.sidecars, Process::cpu)?;
     let many = world.load(CONNECTIONS, duration).await?;
-    let cpu = (total(&world.sidecars, Daprd::cpu)? - before) * 1e6 / many.count() as f64;
+    let cpu = (total(&world.sidecars, Process::cpu)? - before) * 1e6 / many.count() as f64;
     let (p50, p99) = (one.percentile(50), one.percentile(99));
-    Ok(Figures { p50, p99, per_second: many.per_second(), cpu, memory: world.sidecars[0].memory()? })
+    Ok(Figures { p50, p99, per_second: many.per_second(), cpu, memory: world.sidecars[0].process.memory()? })
 }
 
 /// Measures what large bodies and many connections take, with fresh sidecars.
@@ -177,8 +177,8 @@ pub(crate) async fn run_extreme(
     extremes::run(&world.sidecars, extreme, drain).await
 }
 
-fn total(sidecars: &[Daprd], of: impl Fn(&Daprd) -> anyhow::Result<f64>) -> anyhow::Result<f64> {
-    sidecars.iter().map(of).sum()
+fn total(sidecars: &[Daprd], of: impl Fn(&Process) -> anyhow::Result<f64>) -> anyhow::Result<f64> {
+    sidecars.iter().map(|sidecar| of(&sidecar.process)).sum()
 }
 
 fn entries() -> Bytes {

@@ -21,8 +21,16 @@ pub(crate) struct Call {
 impl Call {
     /// Asks whether the sidecar is ready.
     pub(crate) fn health() -> Self {
-        let path = "/v1.0/healthz".to_owned();
-        Self { method: Method::GET, path, body: Bytes::new(), expect: StatusCode::NO_CONTENT }
+        Self::of_health("/v1.0/healthz", StatusCode::NO_CONTENT)
+    }
+
+    /// Asks whether a service of the control plane is ready, on its health port.
+    pub(crate) fn control_plane_health() -> Self {
+        Self::of_health("/healthz", StatusCode::OK)
+    }
+
+    fn of_health(path: &str, expect: StatusCode) -> Self {
+        Self { method: Method::GET, path: path.to_owned(), body: Bytes::new(), expect }
     }
 }
 

@@ -53,7 +53,7 @@ async fn large_bodies(sidecars: &[Daprd], drain: &Drain) -> anyhow::Result<Vec<F
     let path = format!("/v1.0/invoke/callee/method{LARGE_PATH}");
     client.send(&Call { method: Method::GET, path, body: Bytes::new(), expect: StatusCode::OK }).await?;
     let back = start.elapsed().as_secs_f64();
-    let peaks = sidecars.iter().map(Daprd::peak_memory).collect::<anyhow::Result<Vec<_>>>()?;
+    let peaks = sidecars.iter().map(|sidecar| sidecar.process.peak_memory()).collect::<anyhow::Result<Vec<_>>>()?;
     let mebibytes = LARGE as f64 / MEBIBYTE;
     Ok(vec![
         ("stream 100 MiB to an app (MiB/s)", mebibytes / there),
@@ -67,7 +67,7 @@ async fn idle_connections(sidecar: &Daprd, drain: &Drain) -> anyhow::Result<Vec<
     for _ in 0..IDLE / AT_ONCE {
         clients.extend(try_join_all((0..AT_ONCE).map(|_| rested(sidecar.port, drain))).await?);
     }
-    Ok(vec![("10,000 idle connections: memory (MiB)", sidecar.memory()? / MEBIBYTE)])
+    Ok(vec![("10,000 idle connections: memory (MiB)", sidecar.process.memory()? / MEBIBYTE)])
 }
 
 async fn rested(port: u16, drain: &Drain) -> anyhow::Result<Client> {

@@ -2,6 +2,7 @@
 use crate::app::{SIZE, serve};
 use crate::grpc_client::framed;
 use bytes::Bytes;
+use foundation_cork::corked;
 use foundation_drain::Drain;
 use futures_util::TryStreamExt;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -14,6 +15,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use prost_types::Any;
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
 use wire::common::v1::InvokeResponse;
 
 /// Path of the service that is proxied. What comes is sent back, message by message.
@@ -29,7 +32,9 @@ type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 pub(crate) async fn start(drain: &Drain) -> anyhow::Result<u16> {
     serve(drain, |socket| async move {
         let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        server.serve_connection(TokioIo::new(socket), service_fn(answer)).await.ok();
+        let (corked, cork) = corked(socket);
+        let mut connection = pin!(server.serve_connection(TokioIo::new(corked), service_fn(answer)));
+        poll_fn(|cx| cork.turn(cx, connection.as_mut())).await.ok();
     })
     .await
 }

@@ -2,19 +2,18 @@
 use crate::app::SIZE;
 use crate::grpc_app::ECHO;
 use anyhow::{Context, bail};
+use axum::body::Body;
 use bytes::{BufMut, Bytes, BytesMut};
 use foundation_drain::Drain;
+use foundation_http2::{Connection, Received, Settings};
 use futures_util::stream;
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Incoming;
-use hyper::client::conn::http2::{SendRequest, handshake};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use prost_types::Any;
 use std::convert::Infallible;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use wire::common::v1::{HttpExtension, InvokeRequest, http_extension::Verb};
@@ -24,15 +23,23 @@ const INVOKE: &str = "/dapr.proto.runtime.v1.Dapr/InvokeService";
 /// Bytes before a message: whether it is compressed, and its length.
 const HEAD: usize = 5;
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
+const SETTINGS: Settings = Settings {
+    peer: "a sidecar",
+    largest_headers: 1 << 20,
+    largest_frame: 16 << 10,
+    deadline: Duration::from_secs(10),
+};
 
-/// A connection.
-pub(crate) struct Grpc(SendRequest<Body>);
+/// A connection. What a call says goes out in one go, as gRPC libraries do it.
+pub(crate) struct Grpc {
+    connection: Connection,
+    drain: Drain,
+}
 
 /// A call whose messages go back and forth one by one.
 pub(crate) struct Stream {
     messages: mpsc::Sender<Bytes>,
-    answers: Incoming,
+    answers: Received,
     _connection: Grpc,
 }
 
@@ -65,46 +72,44 @@ impl Grpc {
     pub(crate) async fn connect(port: u16, drain: &Drain) -> anyhow::Result<Self> {
         let socket = TcpStream::connect(("127.0.0.1", port)).await?;
         socket.set_nodelay(true)?;
-        let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(socket)).await?;
-        drain.spawn_until_stopped(async move {
-            connection.await.ok();
-        });
-        Ok(Self(sender))
+        let connection = Connection::begin(socket, &SETTINGS, drain).await?;
+        Ok(Self { connection, drain: drain.clone() })
     }
 
     /// Invokes a method of the other app through the API.
-    pub(crate) async fn invoke(&mut self, message: &Bytes) -> anyhow::Result<()> {
+    pub(crate) async fn invoke(&self, message: &Bytes) -> anyhow::Result<()> {
         self.unary(INVOKE, message).await
     }
 
     /// Calls the other app by proxy.
-    pub(crate) async fn proxy(&mut self, message: &Bytes) -> anyhow::Result<()> {
+    pub(crate) async fn proxy(&self, message: &Bytes) -> anyhow::Result<()> {
         self.unary(ECHO, message).await
     }
 
-    async fn unary(&mut self, path: &str, message: &Bytes) -> anyhow::Result<()> {
+    async fn unary(&self, path: &str, message: &Bytes) -> anyhow::Result<()> {
         // Without a length, which gRPC clients do not send, and which sidecars would pass on.
-        let body = StreamBody::new(stream::iter([Ok(Frame::data(message.clone()))]));
-        let response = self.call(path, body.boxed_unsync()).await?;
+        let body = StreamBody::new(stream::iter([Ok::<_, Infallible>(Frame::data(message.clone()))]));
+        let response = self.call(path, Body::new(body)).await?;
         let (head, body) = response.into_parts();
         let body = body.collect().await?;
         check(body.trailers().unwrap_or(&head.headers))
     }
 
-    async fn call(&mut self, path: &str, body: Body) -> anyhow::Result<Response<Incoming>> {
+    async fn call(&self, path: &str, body: Body) -> anyhow::Result<Response<Received>> {
         let request = Request::post(format!("http://localhost{path}")).header("content-type", "application/grpc");
         let request = request.header("te", "trailers").header("dapr-app-id", "callee").body(body)?;
-        self.0.ready().await?;
-        Ok(self.0.send_request(request).await?)
+        Ok(self.connection.clone().call(request, &self.drain).await?)
     }
 
     /// Opens a stream to the other app by proxy.
-    pub(crate) async fn stream(mut self) -> anyhow::Result<Stream> {
+    pub(crate) async fn stream(self) -> anyhow::Result<Stream> {
         let (messages, queue) = mpsc::channel(1);
         // Sidecars may wait for a message before they call the app.
         messages.send(echoed()).await.ok();
-        let pieces = stream::unfold(queue, |mut queue| async { Some((Ok(Frame::data(queue.recv().await?)), queue)) });
-        let answers = self.call(ECHO, StreamBody::new(pieces).boxed_unsync()).await?.into_body();
+        let pieces = stream::unfold(queue, |mut queue| async {
+            Some((Ok::<_, Infallible>(Frame::data(queue.recv().await?)), queue))
+        });
+        let answers = self.call(ECHO, Body::new(StreamBody::new(pieces))).await?.into_body();
         let mut stream = Stream { messages, answers, _connection: self };
         stream.answer(echoed().len()).await?;
         Ok(stream)

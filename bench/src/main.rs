@@ -1,4 +1,4 @@
-//! Measures any daprd, or two of them in turn, and prints a table: size, start, memory, latency, throughput, CPU.
+//! Measures any daprd or scheduler, or two of them in turn, and prints a table: size, start, memory, latency, throughput, CPU.
 mod app;
 mod cases;
 mod client;
@@ -9,6 +9,7 @@ mod grpc_app;
 mod grpc_client;
 mod load;
 mod process;
+mod scheduler;
 mod subject;
 mod table;
 
@@ -28,11 +29,17 @@ use subject::Subject;
 #[derive(Debug, Parser)]
 struct Options {
     /// The daprd to measure.
+    #[arg(long, value_name = "PATH", required_unless_present = "scheduler", conflicts_with = "scheduler")]
+    daprd: Option<PathBuf>,
+    /// The scheduler to measure, with the store of its own.
     #[arg(long, value_name = "PATH")]
-    daprd: PathBuf,
-    /// A second daprd, measured in turn with the first.
+    scheduler: Option<PathBuf>,
+    /// A second binary of the same kind, measured in turn with the first.
     #[arg(long, value_name = "PATH")]
     vs: Option<PathBuf>,
+    /// Jobs that a scheduler keeps while its memory is measured.
+    #[arg(long, default_value_t = 100_000)]
+    stored: usize,
     /// How often everything is measured; the table has the medians.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -50,8 +57,8 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     allow_many_open_files();
     let drain = Drain::new();
-    let mut subjects = vec![Subject::new(options.daprd.clone())];
-    subjects.extend(options.vs.clone().map(Subject::new));
+    let paths = [&options.daprd, &options.scheduler, &options.vs].into_iter().flatten();
+    let mut subjects: Vec<_> = paths.cloned().map(Subject::new).collect();
     for round in 1..=options.rounds {
         for subject in &mut subjects {
             eprintln!("round {round} of {}: {}", options.rounds, subject.path.display());
@@ -64,8 +71,12 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn measure(subject: &mut Subject, options: &Options, drain: &Drain) -> anyhow::Result<()> {
-    subject.measure_start(drain).await.context("measuring the start")?;
     let duration = Duration::from_secs(options.seconds);
+    if options.scheduler.is_some() {
+        subject.add_extremes(scheduler::measure(&subject.path, duration, options.stored, drain).await?);
+        return Ok(());
+    }
+    subject.measure_start(drain).await.context("measuring the start")?;
     for case in Case::ALL.into_iter().filter(|case| case.name().contains(&options.only)) {
         let figures: Figures = cases::run(&subject.path, case, duration, drain)
             .await

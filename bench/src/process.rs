@@ -1,4 +1,4 @@
-//! A daprd process with components in memory, and what the system says of it.
+//! Processes under measurement, and what the system says of them.
 use crate::client::{Call, Client};
 use anyhow::{Context, bail};
 use foundation_drain::Drain;
@@ -30,9 +30,12 @@ impl App {
     }
 }
 
-/// A running sidecar; it is killed when dropped.
+/// A running process; it is killed when dropped.
+pub(crate) struct Process(Child);
+
+/// A running sidecar with components in memory.
 pub(crate) struct Daprd {
-    child: Child,
+    pub(crate) process: Process,
     pub(crate) port: u16,
     pub(crate) grpc_port: u16,
     /// From the start of the process to its first answer that it is ready.
@@ -58,34 +61,41 @@ impl Daprd {
         if let Some(App { port, protocol }) = app {
             command.args(["--app-port", &port.to_string(), "--app-protocol", protocol]);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let started = Instant::now();
-        let child = command.spawn().with_context(|| format!("starting {}", path.display()))?;
-        let mut daprd = Self { child, port, grpc_port, start: Duration::ZERO, _folder: folder };
-        daprd.wait_until_ready(started, drain).await?;
-        daprd.start = started.elapsed();
-        Ok(daprd)
+        let mut process = Process::start(command)?;
+        process.wait_until_ready(port, &Call::health(), drain).await?;
+        Ok(Self { process, port, grpc_port, start: started.elapsed(), _folder: folder })
+    }
+}
+
+impl Process {
+    /// Starts a program whose errors are seen.
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let child = command.spawn().with_context(|| format!("starting {}", command.get_program().display()))?;
+        Ok(Self(child))
     }
 
-    async fn wait_until_ready(&mut self, started: Instant, drain: &Drain) -> anyhow::Result<()> {
-        let call = Call::health();
+    /// Waits until a call of its HTTP port is answered well.
+    pub(crate) async fn wait_until_ready(&mut self, port: u16, call: &Call, drain: &Drain) -> anyhow::Result<()> {
+        let started = Instant::now();
         while started.elapsed() < START {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("daprd ended with {status} before it was ready");
+            if let Some(status) = self.0.try_wait()? {
+                bail!("it ended with {status} before it was ready");
             }
-            if let Ok(mut client) = Client::connect(self.port, drain).await
-                && client.send(&call).await.is_ok()
+            if let Ok(mut client) = Client::connect(port, drain).await
+                && client.send(call).await.is_ok()
             {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
-        bail!("daprd was not ready after {} seconds", START.as_secs())
+        bail!("it was not ready after {} seconds", START.as_secs())
     }
 
     /// Seconds of processor time so far.
     pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         let fields = stat.rsplit_once(") ").context("reading /proc")?.1;
         let fields: Vec<f64> = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
         Ok(fields.iter().sum::<f64>() / TICKS)
@@ -102,16 +112,16 @@ impl Daprd {
     }
 
     fn status(&self, name: &str) -> anyhow::Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name)).context("reading /proc")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? * 1024.0)
     }
 }
 
-impl Drop for Daprd {
+impl Drop for Process {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 
@@ -121,6 +131,7 @@ fn component(name: &str, kind: &str) -> String {
     )
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// A port of loopback that nobody uses.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

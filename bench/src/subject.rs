@@ -33,7 +33,7 @@ impl Subject {
         let daprd = Daprd::start(&self.path, "idle", Some(App::http(app::start(None, drain).await?)), drain).await?;
         self.starts.push(daprd.start.as_secs_f64() * 1000.0);
         tokio::time::sleep(SETTLING).await;
-        self.idle.push(daprd.memory()?);
+        self.idle.push(daprd.process.memory()?);
         Ok(())
     }
 
