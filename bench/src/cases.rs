@@ -9,17 +9,23 @@ use crate::process::{App, Daprd, Process};
 use crate::{extremes, grpc_app};
 use bytes::Bytes;
 use foundation_drain::Drain;
+use futures_util::future::try_join_all;
 use http::{Method, StatusCode};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const CONNECTIONS: usize = 32;
+/// Callers at once. Over HTTP each has a connection; over gRPC they share one, as those of one client do.
+const CALLERS: usize = 32;
 const WARM_UP: Duration = Duration::from_millis(500);
 const DISCOVERY: Duration = Duration::from_secs(20);
 
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Case {
+    /// 1 KiB to the app and 1 KiB back, without any sidecar: what the client and the app of the measurement take themselves.
+    Direct,
+    /// The same over gRPC.
+    DirectGrpc,
     /// 1 KiB to another app and 1 KiB back, through two sidecars.
     Invoke,
     /// The same through the gRPC API.
@@ -49,12 +55,16 @@ pub(crate) struct Figures {
 struct World<'a> {
     case: Case,
     sidecars: Vec<Daprd>,
+    /// The app that is called.
+    app: App,
     deliveries: Deliveries,
     drain: &'a Drain,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Direct,
+        Self::DirectGrpc,
         Self::Invoke,
         Self::InvokeGrpc,
         Self::Proxy,
@@ -67,6 +77,8 @@ impl Case {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Direct => "no sidecar 1 KiB",
+            Self::DirectGrpc => "no sidecar, gRPC 1 KiB",
             Self::Invoke => "invoke 1 KiB",
             Self::InvokeGrpc => "gRPC invoke 1 KiB",
             Self::Proxy => "gRPC proxy 1 KiB",
@@ -79,7 +91,7 @@ impl Case {
     }
 
     fn is_grpc(self) -> bool {
-        matches!(self, Self::InvokeGrpc | Self::Proxy | Self::ProxyStream)
+        matches!(self, Self::DirectGrpc | Self::InvokeGrpc | Self::Proxy | Self::ProxyStream)
     }
 
     fn calls_another(self) -> bool {
@@ -101,39 +113,45 @@ impl<'a> World<'a> {
     async fn start(path: &Path, case: Case, drain: &'a Drain) -> anyhow::Result<Self> {
         let deliveries = Deliveries::default();
         let subscribed = (case == Case::Deliver).then(|| deliveries.clone());
-        let app = App::http(app::start(subscribed, drain).await?);
+        let mut app = App::http(app::start(subscribed, drain).await?);
         let mut sidecars = vec![Daprd::start(path, "caller", Some(app), drain).await?];
         if case.calls_another() {
-            let app = if case.is_grpc() {
-                App::grpc(grpc_app::start(drain).await?)
-            } else {
-                App::http(app::start(None, drain).await?)
-            };
+            if case.is_grpc() {
+                app = App::grpc(grpc_app::start(drain).await?);
+            }
             sidecars.push(Daprd::start(path, "callee", Some(app), drain).await?);
         }
-        Ok(Self { case, sidecars, deliveries, drain })
+        Ok(Self { case, sidecars, app, deliveries, drain })
+    }
+
+    async fn connections(&self, count: usize) -> anyhow::Result<Vec<Connection>> {
+        if !self.case.is_grpc() {
+            return try_join_all((0..count).map(|_| self.connect())).await;
+        }
+        let port = if self.case == Case::DirectGrpc { self.app.port } else { self.sidecars[0].grpc_port };
+        let grpc = Grpc::connect(port, self.drain).await?;
+        try_join_all((0..count).map(|_| self.share(grpc.clone()))).await
     }
 
     async fn connect(&self) -> anyhow::Result<Connection> {
-        let Daprd { port, grpc_port, .. } = self.sidecars[0];
+        let port = if self.case == Case::Direct { self.app.port } else { self.sidecars[0].port };
+        let client = Client::connect(port, self.drain).await?;
         Ok(match self.case {
-            Case::InvokeGrpc => Connection::Invoke(Grpc::connect(grpc_port, self.drain).await?, invocation()),
-            Case::Proxy => Connection::Proxy(Grpc::connect(grpc_port, self.drain).await?, echoed()),
-            Case::ProxyStream => {
-                let stream = Grpc::connect(grpc_port, self.drain).await?.stream().await?;
-                Connection::Stream(Box::new(stream), echoed())
-            }
-            Case::Deliver => Connection::Deliver(Client::connect(port, self.drain).await?, self.deliveries.clone()),
-            case => Connection::Http(Client::connect(port, self.drain).await?, case.call()),
+            Case::Deliver => Connection::Deliver(client, self.deliveries.clone()),
+            case => Connection::Http(client, case.call()),
         })
     }
 
-    async fn load(&self, connections: usize, duration: Duration) -> anyhow::Result<Load> {
-        let mut all = Vec::with_capacity(connections);
-        for _ in 0..connections {
-            all.push(self.connect().await?);
-        }
-        Load::run(all, duration).await
+    async fn share(&self, grpc: Grpc) -> anyhow::Result<Connection> {
+        Ok(match self.case {
+            Case::InvokeGrpc => Connection::Invoke(grpc, invocation()),
+            Case::ProxyStream => Connection::Stream(Box::new(grpc.stream().await?), echoed()),
+            _ => Connection::Proxy(grpc, echoed()),
+        })
+    }
+
+    async fn load(&self, callers: usize, duration: Duration) -> anyhow::Result<Load> {
+        Load::run(self.connections(callers).await?, duration).await
     }
 
     /// Saves the entry that is read, and waits until the other app is found, or the subscription works.
@@ -142,9 +160,9 @@ impl<'a> World<'a> {
         client.send(&Case::Save.call()).await?;
         let start = Instant::now();
         loop {
-            let tried = async { self.connect().await?.once().await };
+            let tried = async { try_join_all(self.connections(1).await?.iter_mut().map(Connection::once)).await };
             match tokio::time::timeout(Duration::from_secs(2), tried).await {
-                Ok(Ok(())) => return Ok(()),
+                Ok(Ok(_)) => return Ok(()),
                 Ok(Err(error)) if start.elapsed() > DISCOVERY => return Err(error),
                 Err(elapsed) if start.elapsed() > DISCOVERY => return Err(elapsed.into()),
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -157,10 +175,10 @@ impl<'a> World<'a> {
 pub(crate) async fn run(path: &Path, case: Case, duration: Duration, drain: &Drain) -> anyhow::Result<Figures> {
     let world = World::start(path, case, drain).await?;
     world.prepare().await?;
-    world.load(CONNECTIONS, WARM_UP).await?;
+    world.load(CALLERS, WARM_UP).await?;
     let one = world.load(1, duration).await?;
     let before = total(&world.sidecars, Process::cpu)?;
-    let many = world.load(CONNECTIONS, duration).await?;
+    let many = world.load(CALLERS, duration).await?;
     let cpu = (total(&world.sidecars, Process::cpu)? - before) * 1e6 / many.count() as f64;
     let (p50, p99) = (one.percentile(50), one.percentile(99));
     Ok(Figures { p50, p99, per_second: many.per_second(), cpu, memory: world.sidecars[0].process.memory()? })

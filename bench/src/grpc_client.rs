@@ -31,6 +31,7 @@ const SETTINGS: Settings = Settings {
 };
 
 /// A connection. What a call says goes out in one go, as gRPC libraries do it.
+#[derive(Clone)]
 pub(crate) struct Grpc {
     connection: Connection,
     drain: Drain,

@@ -16,7 +16,7 @@ const COMPONENTS: [(&str, &str); 2] = [("store", "state.in-memory"), ("broker", 
 /// An app behind a sidecar.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct App {
-    port: u16,
+    pub(crate) port: u16,
     protocol: &'static str,
 }
 

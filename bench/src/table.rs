@@ -8,9 +8,9 @@ const MEBIBYTE: f64 = 1024.0 * 1024.0;
 type Figure = (&'static str, fn(&Figures) -> f64);
 
 const FIGURES: [Figure; 5] = [
-    ("p50, 1 connection (ms)", |figures| figures.p50),
-    ("p99, 1 connection (ms)", |figures| figures.p99),
-    ("requests/s, 32 connections", |figures| figures.per_second),
+    ("p50, one at a time (ms)", |figures| figures.p50),
+    ("p99, one at a time (ms)", |figures| figures.p99),
+    ("requests/s, 32 at once", |figures| figures.per_second),
     ("CPU/request (us)", |figures| figures.cpu),
     ("memory under load (MiB)", |figures| figures.memory / MEBIBYTE),
 ];

@@ -1,4 +1,8 @@
 //! The sidecar, `daprd`: the building blocks, the components they run on, and the API around them.
+
+// The future of a request holds all layers of it in one allocation, which is deeper than the compiler expects.
+#![recursion_limit = "256"]
+
 mod actors;
 mod address;
 pub mod api;

@@ -16,7 +16,10 @@ impl Connections {
     ///
     /// # Errors
     /// What `connect` says.
-    pub async fn get<E>(&self, connect: impl Future<Output = Result<Connection, E>>) -> Result<Connection, E> {
+    pub async fn get<F, E>(&self, connect: impl FnOnce() -> F) -> Result<Connection, E>
+    where
+        F: Future<Output = Result<Connection, E>>,
+    {
         if let Some(connection) = self.ready().await {
             return Ok(connection);
         }
@@ -25,7 +28,7 @@ impl Connections {
             return Ok(connection);
         }
         // Boxed: a handshake is rare and its future large, calls on open connections are neither.
-        let connection = Box::pin(connect).await?;
+        let connection = Box::pin(connect()).await?;
         self.lock().push(connection.clone());
         Ok(connection)
     }

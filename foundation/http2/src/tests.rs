@@ -54,7 +54,7 @@ fn get(path: &str) -> Request<Body> {
 }
 
 async fn call(connections: &Connections, address: SocketAddr, drain: &Drain) -> Bytes {
-    let connection = connections.get(connect(address, drain)).await.unwrap();
+    let connection = connections.get(|| connect(address, drain)).await.unwrap();
     connection.call(get("/"), drain).await.unwrap().into_body().collect().await.unwrap().to_bytes()
 }
 
@@ -71,7 +71,7 @@ async fn calls_share_a_connection() {
 async fn a_call_never_waits_behind_another() {
     let (drain, connections) = (Drain::new(), Connections::default());
     let address = server(1, usize::MAX, &drain).await;
-    let connection = connections.get(connect(address, &drain)).await.unwrap();
+    let connection = connections.get(|| connect(address, &drain)).await.unwrap();
     let held = connection.call(get("/held"), &drain).await.unwrap();
     assert_eq!(call(&connections, address, &drain).await, "1");
     drop(held);
@@ -84,7 +84,7 @@ async fn a_connection_that_ended_is_replaced() {
     let address = server(10, 1, &drain).await;
     let mut seen = Vec::new();
     while !seen.contains(&Bytes::from("3")) {
-        let connection = connections.get(connect(address, &drain)).await.unwrap();
+        let connection = connections.get(|| connect(address, &drain)).await.unwrap();
         // The end of a connection may come while a call is on its way.
         if let Ok(answer) = connection.call(get("/"), &drain).await {
             seen.extend(answer.into_body().collect().await.map(http_body_util::Collected::to_bytes));

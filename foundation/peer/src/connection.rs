@@ -37,7 +37,7 @@ impl Pool {
 
     /// A connection that can take a call now.
     pub(crate) async fn open(&self, address: &str, target: &Target) -> Result<Connection, Error> {
-        self.slot(address, target).get(self.connect(address, target)).await
+        self.slot(address, target).get(|| self.connect(address, target)).await
     }
 
     /// Forgets the connections to an app at an address; calls that run on them go on.

@@ -28,7 +28,7 @@ impl Pool {
 
     /// Sends a request whose URI names scheme and authority.
     pub(crate) async fn send(&self, mut request: Request<Body>, turn: Turn) -> Result<Response<Body>, Broken> {
-        let connection = self.connections.get(self.connect()).await?;
+        let connection = self.connections.get(|| self.connect()).await?;
         name_length(&mut request);
         let answered = connection.call(request, &self.drain).await.map_err(|error| self.broken(error))?;
         Ok(answered.map(|body| {

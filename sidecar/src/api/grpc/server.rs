@@ -73,7 +73,8 @@ impl<A: Answer> Serve for Server<A> {
             if let Some(peer) = &peer {
                 request.extensions_mut().insert(peer.clone());
             }
-            async move { Ok::<_, Infallible>(answers.answer(request.map(body)).await) }
+            // The library moves it several times on its way to a task: boxed it stays where it is.
+            Box::pin(async move { Ok::<_, Infallible>(answers.answer(request.map(body)).await) })
         });
         let (corked, cork) = corked(Paced::new(connection, Arc::default(), PREFACE_LIMIT));
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(corked), service));
