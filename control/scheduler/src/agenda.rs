@@ -131,6 +131,22 @@ impl Agenda {
         }
     }
 
+    /// Some of the staged jobs whose names start so, in the order of names from behind one of them.
+    pub(crate) fn take_staged(&mut self, prefix: &str, after: Option<&str>, most: usize) -> Vec<Due> {
+        let first = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        let from = self.staged.range::<str, _>((first, Bound::Unbounded));
+        let names: Vec<_> = from.take_while(|name| name.starts_with(prefix)).take(most).cloned().collect();
+        names.into_iter().filter_map(|name| self.resume(name)).collect()
+    }
+
+    fn resume(&mut self, name: Arc<str>) -> Option<Due> {
+        let entry = self.entries.get_mut(&name)?;
+        self.staged.remove(&name);
+        self.staged_since.remove(&(entry.at, Arc::clone(&name)));
+        entry.stage = Stage::Running;
+        Some(Due { revision: entry.revision, progress: entry.progress, at: entry.at, name })
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -201,6 +217,20 @@ mod tests {
         assert_eq!((agenda.staged(), agenda.len()), (0, 1));
     }
 
+    #[test]
+    fn staged_jobs_are_taken_a_few_at_a_time() {
+        let mut agenda = agenda(&[("x||a", 1), ("x||b", 1), ("x||c", 1), ("y||a", 1)]);
+        for due in std::iter::from_fn(|| agenda.due(time(1))).collect::<Vec<_>>() {
+            agenda.stage(&due.name, due.revision);
+        }
+        let taken = |agenda: &mut Agenda, after| -> Vec<String> {
+            agenda.take_staged("x||", after, 2).iter().map(|due| due.name.to_string()).collect()
+        };
+        assert_eq!(taken(&mut agenda, Some("x||a")), ["x||b", "x||c"]);
+        assert_eq!(taken(&mut agenda, None), ["x||a"]);
+        assert_eq!(agenda.staged(), 1);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Put(u8, i64),
@@ -208,6 +238,7 @@ mod tests {
         Requeue(u8, i64),
         Stage(u8),
         Deliverable,
+        TakeStaged,
         Due(i64),
     }
 
@@ -218,6 +249,7 @@ mod tests {
             (0..5u8, 0..20i64).prop_map(|(name, at)| Step::Requeue(name, at)),
             (0..5u8).prop_map(Step::Stage),
             Just(Step::Deliverable),
+            Just(Step::TakeStaged),
             (0..20i64).prop_map(Step::Due),
         ]
     }
@@ -239,6 +271,7 @@ mod tests {
                     }
                     Step::Stage(name) => agenda.stage(&name.to_string(), revisions.get(&name).copied().unwrap_or_default()),
                     Step::Deliverable => agenda.deliverable(""),
+                    Step::TakeStaged => drop(agenda.take_staged("", None, 2)),
                     Step::Due(now) => {
                         if let Some(due) = agenda.due(time(now)) {
                             prop_assert!(due.at <= time(now));

@@ -2,6 +2,7 @@
 //!
 //! One task owns the [`Agenda`]. What it has to read or write goes on beside it, and comes back as [`Done`]. A trigger counts as
 //! done only when that is written, so that after a failure it comes again rather than not at all.
+mod congestion;
 mod load;
 mod work;
 
@@ -13,6 +14,7 @@ use crate::leadership::Elected;
 use crate::metrics::Metrics;
 use crate::plan::{Plan, Progress};
 use crate::pool::{Outcome, Pool};
+use congestion::Congestion;
 use foundation_drain::Drain;
 use foundation_etcd::{Changes, Error, Watching};
 use futures_util::StreamExt;
@@ -31,8 +33,6 @@ use wire::etcd::mvccpb::{Event, KeyValue};
 const SCOPE: &str = "dapr.scheduler.server.cron";
 /// Before another try when etcd cannot be used.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Before a trigger is offered again to those who had too much to do.
-const BUSY_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_millis(20);
 /// How often the age of what nobody takes is told.
 const LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 /// Jobs that are started before anything else is looked at.
@@ -84,6 +84,7 @@ struct Engine {
     parts: Parts,
     elected: Elected,
     agenda: Agenda,
+    congestion: Congestion,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     reading: Arc<Semaphore>,
     /// Outcomes that are being written.
@@ -123,8 +124,15 @@ async fn run(
 ) -> Result<(), Error> {
     let reading = Arc::new(Semaphore::new(parts.workers));
     let work = FuturesUnordered::new();
-    let mut engine =
-        Engine { parts: parts.clone(), elected: elected.clone(), agenda: Agenda::default(), work, reading, writing: 0 };
+    let mut engine = Engine {
+        parts: parts.clone(),
+        elected: elected.clone(),
+        agenda: Agenda::default(),
+        congestion: Congestion::default(),
+        work,
+        reading,
+        writing: 0,
+    };
     let ended = tokio::select! {
         ended = engine.serve(running) => ended,
         changed = agreed.wait_for(|now| now.as_ref() != Some(&elected)) => changed.map(drop).or(Ok(())),
@@ -151,7 +159,7 @@ impl Engine {
     /// Waits for something to happen, and takes note of it.
     async fn turn(&mut self, watching: &mut Watching) -> Result<(), Error> {
         let look = self.agenda.staged_since().and_then(|_| self.parts.clock.now().checked_add(LOOK).ok());
-        let next = [self.agenda.next_at(), look].into_iter().flatten().min();
+        let next = [self.agenda.next_at(), self.congestion.next(), look].into_iter().flatten().min();
         let sleep = self.parts.clock.until(next);
         tokio::select! {
             changes = watching.next() => self.take_changes(changes?),
@@ -206,9 +214,21 @@ impl Engine {
 
     fn start_due(&mut self) {
         let now = self.parts.clock.now();
-        for due in std::iter::from_fn(|| self.agenda.due(now)).take(AT_ONCE) {
-            self.work.push(work::trigger(self.parts.clone(), Arc::clone(&self.reading), due));
+        for due in self.congestion.due(&mut self.agenda, now) {
+            self.offer(due);
         }
+        for _ in 0..AT_ONCE {
+            let Some(due) = self.agenda.due(now) else { return };
+            if self.congestion.holds(&due.name) {
+                self.agenda.stage(&due.name, due.revision);
+            } else {
+                self.offer(due);
+            }
+        }
+    }
+
+    fn offer(&mut self, due: Due) {
+        self.work.push(work::trigger(self.parts.clone(), Arc::clone(&self.reading), due));
     }
 
     fn take(&mut self, done: Done) {
@@ -251,8 +271,8 @@ impl Engine {
                 return;
             }
             Outcome::Busy => {
-                let later = now.saturating_add(BUSY_PAUSE).unwrap_or(Timestamp::MAX);
-                self.agenda.requeue(&due.name, due.revision, progress, later);
+                self.agenda.stage(&due.name, due.revision);
+                self.congestion.add(&due.name, now);
                 return;
             }
         };

@@ -59,6 +59,12 @@ pub(crate) fn of_actor_type(namespace: &str, actor_type: &str) -> String {
     [REMINDERS, namespace, actor_type, ""].join(BETWEEN)
 }
 
+/// What the names of all jobs of the same recipient start with: an app, or an actor type.
+pub(crate) fn recipient(name: &str) -> &str {
+    let end = name.match_indices(BETWEEN).nth(2).map(|(start, between)| start + between.len());
+    &name[..end.unwrap_or(name.len())]
+}
+
 /// Checks a whole name, or what one may start with.
 pub(crate) fn check(name: &str) -> Result<(), BadName> {
     let bad = |problem: fn(String) -> BadName| Err(problem(name.to_owned()));
@@ -96,6 +102,13 @@ mod tests {
         assert_eq!(of_job(&metadata(Type::Job(TargetJob {})), "a||b").unwrap(), "app||ns||app||a||b");
         assert_eq!(of_job(&actor("x||y"), "name").unwrap(), "actorreminder||ns||type||x||y||name");
         assert_eq!(of_job(&JobMetadata::default(), "name"), Err(BadName::NoTarget));
+    }
+
+    #[test]
+    fn names_tell_who_takes_them() {
+        assert_eq!(recipient("app||ns||app||a||b"), of_app("ns", "app"));
+        assert_eq!(recipient("actorreminder||ns||type||x||y||name"), of_actor_type("ns", "type"));
+        assert_eq!(recipient("strange"), "strange");
     }
 
     #[test]

@@ -3,7 +3,7 @@ use crate::Error;
 use redb::{Builder, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 pub(crate) type Bytestring = &'static [u8];
@@ -41,6 +41,8 @@ pub(crate) struct Numbers {
 pub(crate) struct Database {
     folder: PathBuf,
     open: RwLock<Option<Arc<redb::Database>>>,
+    /// What the last commit has left, once somebody has read it: opening it takes longer than reading a record.
+    latest: Mutex<Option<Arc<Snapshot>>>,
 }
 
 /// The records as a commit has left them.
@@ -60,16 +62,30 @@ impl Database {
         let opened = builder().create(folder.join(NAME)).map_err(Error::storage)?;
         sync(folder).map_err(unusable)?;
         let numbers = begin(&opened)?;
-        Ok((Self { folder: folder.to_owned(), open: RwLock::new(Some(Arc::new(opened))) }, numbers))
+        let open = RwLock::new(Some(Arc::new(opened)));
+        Ok((Self { folder: folder.to_owned(), open, latest: Mutex::default() }, numbers))
     }
 
-    pub(crate) fn snapshot(&self) -> Result<Snapshot, Error> {
+    /// The records after the last commit. The lock is held while they are opened, so that nothing older is kept than what was
+    /// there when [`Database::committed`] was last called.
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(latest) = &*latest {
+            return Ok(Arc::clone(latest));
+        }
         let reading = self.current()?.begin_read().map_err(Error::storage)?;
-        Ok(Snapshot {
+        let snapshot = Arc::new(Snapshot {
             revision: number(&reading, "revision")?,
             records: reading.open_table(RECORDS).map_err(Error::storage)?,
             leased: reading.open_table(LEASED).map_err(Error::storage)?,
-        })
+        });
+        *latest = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// There is something newer to read.
+    pub(crate) fn committed(&self) {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     pub(crate) fn current(&self) -> Result<Arc<redb::Database>, Error> {
@@ -94,6 +110,7 @@ impl Database {
     /// Waits for the readers to be done, then closes the file.
     pub(crate) fn close(&self) -> Result<(), Error> {
         let old = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.committed();
         let Some(old) = old else { return Ok(()) };
         for _ in 0..PATIENCE {
             if Arc::strong_count(&old) == 1 {
@@ -114,6 +131,7 @@ impl Database {
             Ok(copied) => {
                 sync(&self.folder).map_err(failed)?;
                 *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(copied));
+                self.committed();
                 Ok(())
             }
             Err(error) => {

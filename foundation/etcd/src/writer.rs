@@ -141,6 +141,7 @@ impl Writer {
     }
 
     fn publish(&self, numbers: Numbers, events: Vec<Event>) {
+        self.shared.database.committed();
         if !events.is_empty() {
             let mut history = self.shared.history.lock().unwrap_or_else(PoisonError::into_inner);
             history.add(events, numbers.revision);

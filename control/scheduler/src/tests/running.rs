@@ -2,6 +2,8 @@
 use super::world::{World, every, once};
 use crate::pool::Outcome::{Failed, Success};
 use proptest::prelude::*;
+use std::collections::HashSet;
+use std::time::Duration;
 use wire::common::v1::MisfirePolicy;
 use wire::scheduler::v1::Job;
 
@@ -220,4 +222,27 @@ proptest! {
     fn ticks_are_counted_through_failures_and_restarts(steps in proptest::collection::vec(step(), 0..12)) {
         tokio::runtime::Runtime::new().unwrap().block_on(count_ticks(steps));
     }
+}
+
+#[tokio::test]
+async fn more_jobs_than_a_sidecar_takes_at_once_come_one_after_the_other() {
+    const JOBS: usize = 300;
+    let world = World::new().await;
+    let mut sidecar = world.connect();
+    for number in 0..JOBS {
+        world.schedule(&number.to_string(), once("0s")).await;
+    }
+    let mut names = HashSet::new();
+    while names.len() < JOBS {
+        tokio::select! {
+            name = sidecar.answer(Success) => assert!(names.insert(name)),
+            // What was not taken is offered again when a little time has passed.
+            () = tokio::time::sleep(Duration::from_millis(5)) => world.pass(1),
+        }
+    }
+    for number in 0..JOBS {
+        world.until_count(&number.to_string(), None).await;
+    }
+    assert!(sidecar.is_idle());
+    world.end().await;
 }
