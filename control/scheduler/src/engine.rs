@@ -17,9 +17,9 @@ use crate::pool::{Outcome, Pool};
 use congestion::Congestion;
 use foundation_drain::Drain;
 use foundation_etcd::{Changes, Error, Watching};
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use prost::Message;
 use std::sync::Arc;
@@ -94,24 +94,30 @@ struct Engine {
 /// Starts the task that runs an engine whenever the schedulers agree. Returns whether one runs now.
 pub(crate) fn start(parts: Parts, agreed: watch::Receiver<Option<Elected>>, drain: &Drain) -> watch::Receiver<bool> {
     let (running, is_running) = watch::channel(false);
-    let stopping = drain.clone();
-    drain.spawn(async move {
-        let mut agreed = agreed;
-        loop {
-            let elected = tokio::select! {
-                elected = agreed.wait_for(Option::is_some) => elected.ok().and_then(|elected| elected.clone()),
-                () = stopping.stopped() => None,
-            };
-            let Some(elected) = elected else { return };
-            let ended = run(&parts, elected, &mut agreed, &running, &stopping).await;
-            running.send_replace(false);
-            if let Err(error) = ended {
-                tracing::warn!(target: SCOPE, "jobs are loaded again: {error}");
-                tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = stopping.stopped() => return }
-            }
-        }
-    });
+    drain.spawn(follow(parts, agreed, running, drain.clone()));
     is_running
+}
+
+/// Runs an engine whenever the schedulers agree, until the drain stops.
+pub(crate) async fn follow(
+    parts: Parts,
+    mut agreed: watch::Receiver<Option<Elected>>,
+    running: watch::Sender<bool>,
+    stopping: Drain,
+) {
+    loop {
+        let elected = tokio::select! {
+            elected = agreed.wait_for(Option::is_some) => elected.ok().and_then(|elected| elected.clone()),
+            () = stopping.stopped() => None,
+        };
+        let Some(elected) = elected else { return };
+        let ended = run(&parts, elected, &mut agreed, &running, &stopping).await;
+        running.send_replace(false);
+        if let Err(error) = ended {
+            tracing::warn!(target: SCOPE, "jobs are loaded again: {error}");
+            tokio::select! { () = tokio::time::sleep(PAUSE) => {}, () = stopping.stopped() => return }
+        }
+    }
 }
 
 /// Runs until the schedulers agree on something else, etcd cannot be followed any more, or the drain stops.
@@ -304,12 +310,22 @@ impl Engine {
 
     /// Writes what is known of outcomes; triggers that are still out count for nothing.
     async fn finish(&mut self) {
+        while let Some(Some(done)) = self.work.next().now_or_never() {
+            self.take_last(done);
+        }
         while self.writing > 0 {
             match self.work.next().await {
-                Some(Done::Written(..)) => self.writing -= 1,
-                Some(done @ (Done::Triggered(..) | Done::Behind(_))) => self.take(done),
+                Some(done) => self.take_last(done),
                 None => return,
             }
+        }
+    }
+
+    /// What could not be written is not tried again.
+    fn take_last(&mut self, done: Done) {
+        match done {
+            Done::Written(..) => self.writing -= 1,
+            done => self.take(done),
         }
     }
 }

@@ -71,7 +71,7 @@ impl Store {
         let history = Mutex::new(History::new(numbers.revision, limits));
         let numbers = watch::Sender::new(numbers);
         let shared = Arc::new(Shared { database, history, leases: Leases::default(), numbers });
-        let commands = start(Arc::clone(&shared), Quota(settings.quota))?;
+        let commands = start(Arc::clone(&shared), Quota(settings.quota), drain);
         let store = Self { shared, commands, most_operations: settings.most_operations };
         store.clone().watch_over(drain);
         Ok(store)

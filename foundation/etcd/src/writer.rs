@@ -1,12 +1,14 @@
-//! The one thread that writes: what waits is committed together, so that many callers share one wait for the disk.
+//! The one task that writes: what waits is committed together, so that many callers share one wait for the disk.
 use crate::Error;
 use crate::database::{Database, Numbers};
 use crate::execution::Execution;
 use crate::history::History;
 use crate::leases::Leases;
 use crate::quota::Quota;
+use foundation_drain::Drain;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use wire::etcd::etcdserverpb::{TxnRequest, TxnResponse};
 use wire::etcd::mvccpb::Event;
 
@@ -44,19 +46,20 @@ struct Writer {
     is_broken: bool,
 }
 
-/// Starts the thread. It ends when it is told to, or when nobody can tell it anything any more.
-pub(crate) fn start(shared: Arc<Shared>, quota: Quota) -> Result<mpsc::Sender<Command>, Error> {
+/// Starts the task. It ends when it is told to, or when nobody can tell it anything any more.
+pub(crate) fn start(shared: Arc<Shared>, quota: Quota, drain: &Drain) -> mpsc::Sender<Command> {
     let (commands, mut received) = mpsc::channel(WAITING);
     let mut writer = Writer { shared, quota, is_broken: false };
-    let thread = std::thread::Builder::new().name("store".to_owned()).spawn(move || {
-        while let Some(command) = received.blocking_recv() {
-            if !writer.take(command, &mut received) {
-                return;
+    drain.spawn(async move {
+        while let Some(command) = received.recv().await {
+            let turn = spawn_blocking(move || (writer.take(command, &mut received), writer, received));
+            match turn.await {
+                Ok((true, after, waiting)) => (writer, received) = (after, waiting),
+                Ok((false, ..)) | Err(_) => return,
             }
         }
     });
-    thread.map_err(|error| Error::Storage(format!("cannot start a thread: {error}")))?;
-    Ok(commands)
+    commands
 }
 
 impl Writer {

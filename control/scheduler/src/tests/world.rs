@@ -200,15 +200,15 @@ pub(super) fn once(due: &str) -> Job {
     Job { due_time: Some(due.to_owned()), ..Job::default() }
 }
 
-fn metrics() -> Metrics {
+pub(super) fn metrics() -> Metrics {
     Metrics::new(&Registry::new().unwrap()).unwrap()
 }
 
-fn metadata() -> JobMetadata {
+pub(super) fn metadata() -> JobMetadata {
     let target = Some(JobTargetMetadata { r#type: Some(Type::Job(TargetJob {})) });
     JobMetadata { app_id: "app".into(), namespace: "ns".into(), target, ..JobMetadata::default() }
 }
 
-fn full(name: &str) -> String {
+pub(super) fn full(name: &str) -> String {
     of_job(&metadata(), name).unwrap()
 }
