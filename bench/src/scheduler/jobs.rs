@@ -6,7 +6,7 @@ use prost_types::Any;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 use wire::scheduler::v1::job_target_metadata::Type;
-use wire::scheduler::v1::{Job, JobMetadata, JobTargetMetadata, ScheduleJobRequest, TargetJob};
+use wire::scheduler::v1::{GetJobRequest, Job, JobMetadata, JobTargetMetadata, ScheduleJobRequest, TargetJob};
 
 /// Connections, and callers on each.
 const CONNECTIONS: usize = 4;
@@ -23,6 +23,16 @@ pub(super) struct Registrations {
     spread: Duration,
     most: usize,
     during: Duration,
+}
+
+/// A question for one job.
+pub(super) fn get(name: &str) -> GetJobRequest {
+    GetJobRequest { name: name.to_owned(), metadata: Some(metadata()) }
+}
+
+fn metadata() -> JobMetadata {
+    let target = Some(JobTargetMetadata { r#type: Some(Type::Job(TargetJob {})) });
+    JobMetadata { app_id: APP.to_owned(), namespace: NAMESPACE.to_owned(), target, ..JobMetadata::default() }
 }
 
 /// What has been registered.
@@ -55,12 +65,10 @@ impl Registrations {
         let spread = self.spread * u32::try_from(number).unwrap_or(u32::MAX);
         let due = start.saturating_add(self.due).and_then(|due| due.saturating_add(spread)).unwrap_or(Timestamp::MAX);
         let data = Some(Any { type_url: String::new(), value: due.as_microsecond().to_be_bytes().to_vec() });
-        let target = Some(JobTargetMetadata { r#type: Some(Type::Job(TargetJob {})) });
-        let (app_id, namespace) = (APP.to_owned(), NAMESPACE.to_owned());
         ScheduleJobRequest {
             name: format!("{}-{number}", self.prefix),
             job: Some(Job { due_time: Some(due.to_string()), data, ..Job::default() }),
-            metadata: Some(JobMetadata { app_id, namespace, target, ..JobMetadata::default() }),
+            metadata: Some(metadata()),
             overwrite: false,
         }
     }

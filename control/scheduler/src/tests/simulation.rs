@@ -35,9 +35,8 @@ const ENOUGH: usize = 4_000;
 
 #[test]
 fn jobs_are_kept_whatever_fails() {
-    let one = std::env::var("SIMULATION_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-    let count = std::env::var("SIMULATION_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(SEEDS);
-    let seeds = one.map_or(0..count, |seed| seed..seed + 1);
+    let count = setting("SIMULATION_SEEDS").unwrap_or(SEEDS);
+    let seeds = setting("SIMULATION_SEED").map_or(0..count, |seed| seed..seed + 1);
     for seed in seeds {
         let run = std::panic::catch_unwind(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -45,6 +44,11 @@ fn jobs_are_kept_whatever_fails() {
         });
         assert!(run.is_ok(), "the seed is {seed}: SIMULATION_SEED={seed} runs it again");
     }
+}
+
+#[allow(clippy::disallowed_methods)] // A test has no options.
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 async fn simulate(seed: u64) {
