@@ -5,13 +5,12 @@ use crate::connection::{Connection, publish};
 use crate::deliveries::Deliveries;
 use crate::grpc_client::{Grpc, echoed, invocation};
 use crate::load::Load;
-use crate::process::{App, Daprd, Process};
+use crate::process::{App, Binary, Daprd, Process};
 use crate::{extremes, grpc_app};
 use bytes::Bytes;
 use foundation_drain::Drain;
 use futures_util::future::try_join_all;
 use http::{Method, StatusCode};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Callers at once. Over HTTP each has a connection; over gRPC they share one, as those of one client do.
@@ -110,16 +109,16 @@ impl Case {
 }
 
 impl<'a> World<'a> {
-    async fn start(path: &Path, case: Case, drain: &'a Drain) -> anyhow::Result<Self> {
+    async fn start(binary: &Binary<'_>, case: Case, drain: &'a Drain) -> anyhow::Result<Self> {
         let deliveries = Deliveries::default();
         let subscribed = (case == Case::Deliver).then(|| deliveries.clone());
         let mut app = App::http(app::start(subscribed, drain).await?);
-        let mut sidecars = vec![Daprd::start(path, "caller", Some(app), drain).await?];
+        let mut sidecars = vec![Daprd::start(binary, "caller", Some(app), drain).await?];
         if case.calls_another() {
             if case.is_grpc() {
                 app = App::grpc(grpc_app::start(drain).await?);
             }
-            sidecars.push(Daprd::start(path, "callee", Some(app), drain).await?);
+            sidecars.push(Daprd::start(binary, "callee", Some(app), drain).await?);
         }
         Ok(Self { case, sidecars, app, deliveries, drain })
     }
@@ -172,8 +171,8 @@ impl<'a> World<'a> {
 }
 
 /// Measures one case with fresh sidecars.
-pub(crate) async fn run(path: &Path, case: Case, duration: Duration, drain: &Drain) -> anyhow::Result<Figures> {
-    let world = World::start(path, case, drain).await?;
+pub(crate) async fn run(binary: &Binary<'_>, case: Case, duration: Duration, drain: &Drain) -> anyhow::Result<Figures> {
+    let world = World::start(binary, case, drain).await?;
     world.prepare().await?;
     world.load(CALLERS, WARM_UP).await?;
     let one = world.load(1, duration).await?;
@@ -186,11 +185,11 @@ pub(crate) async fn run(path: &Path, case: Case, duration: Duration, drain: &Dra
 
 /// Measures what large bodies and many connections take, with fresh sidecars.
 pub(crate) async fn run_extreme(
-    path: &Path,
+    binary: &Binary<'_>,
     extreme: extremes::Extreme,
     drain: &Drain,
 ) -> anyhow::Result<Vec<extremes::Figure>> {
-    let world = World::start(path, Case::Invoke, drain).await?;
+    let world = World::start(binary, Case::Invoke, drain).await?;
     world.prepare().await?;
     extremes::run(&world.sidecars, extreme, drain).await
 }

@@ -1,5 +1,6 @@
 //! Measures any daprd or scheduler, or two of them in turn, and prints a table: size, start, memory, latency, throughput, CPU.
 mod app;
+mod backend;
 mod cases;
 mod client;
 mod connection;
@@ -14,11 +15,13 @@ mod subject;
 mod table;
 
 use anyhow::Context;
+use backend::Backend;
 use cases::{Case, Figures};
 use clap::Parser;
 use extremes::Extreme;
 use foundation_drain::Drain;
 use foundation_process::allow_many_open_files;
+use process::Binary;
 use std::path::PathBuf;
 use std::time::Duration;
 use subject::Subject;
@@ -37,6 +40,9 @@ struct Options {
     /// A second binary of the same kind, measured in turn with the first.
     #[arg(long, value_name = "PATH")]
     vs: Option<PathBuf>,
+    /// What state and messages are kept in. A server is started, which has to be installed.
+    #[arg(long, value_enum, default_value = "memory")]
+    backend: Backend,
     /// Jobs that a scheduler keeps while its memory is measured.
     #[arg(long, default_value_t = 100_000)]
     stored: usize,
@@ -76,15 +82,19 @@ async fn measure(subject: &mut Subject, options: &Options, drain: &Drain) -> any
         subject.add_extremes(scheduler::measure(&subject.path, duration, options.stored, drain).await?);
         return Ok(());
     }
-    subject.measure_start(drain).await.context("measuring the start")?;
-    for case in Case::ALL.into_iter().filter(|case| case.name().contains(&options.only)) {
-        let figures: Figures = cases::run(&subject.path, case, duration, drain)
-            .await
-            .with_context(|| format!("measuring {}", case.name()))?;
+    let components = options.backend.start().await;
+    subject.measure_start(&components, drain).await.context("measuring the start")?;
+    let is_wanted = |case: &Case| case.name().contains(&options.only) && options.backend.concerns(*case);
+    for case in Case::ALL.into_iter().filter(is_wanted) {
+        let binary = Binary { path: &subject.path, components: &components };
+        let figures: Figures =
+            cases::run(&binary, case, duration, drain).await.with_context(|| format!("measuring {}", case.name()))?;
         subject.add(case, figures);
     }
-    for extreme in Extreme::ALL.into_iter().filter(|extreme| extreme.name().contains(&options.only)) {
-        let figures = cases::run_extreme(&subject.path, extreme, drain)
+    let is_wanted = |extreme: &Extreme| extreme.name().contains(&options.only) && options.backend == Backend::Memory;
+    for extreme in Extreme::ALL.into_iter().filter(is_wanted) {
+        let binary = Binary { path: &subject.path, components: &components };
+        let figures = cases::run_extreme(&binary, extreme, drain)
             .await
             .with_context(|| format!("measuring {}", extreme.name()))?;
         subject.add_extremes(figures);

@@ -1,4 +1,5 @@
 //! Processes under measurement, and what the system says of them.
+use crate::backend::Components;
 use crate::client::{Call, Client};
 use anyhow::{Context, bail};
 use foundation_drain::Drain;
@@ -11,7 +12,6 @@ use tempfile::TempDir;
 const START: Duration = Duration::from_secs(30);
 /// Clock ticks of a second in `/proc`, which Linux fixes for all programs.
 const TICKS: f64 = 100.0;
-const COMPONENTS: [(&str, &str); 2] = [("store", "state.in-memory"), ("broker", "pubsub.in-memory")];
 
 /// An app behind a sidecar.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +30,17 @@ impl App {
     }
 }
 
+/// A daprd and what it runs with.
+#[derive(Clone, Copy)]
+pub(crate) struct Binary<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) components: &'a Components,
+}
+
 /// A running process; it is killed when dropped.
 pub(crate) struct Process(Child);
 
-/// A running sidecar with components in memory.
+/// A running sidecar with the components `store` and `broker`.
 pub(crate) struct Daprd {
     pub(crate) process: Process,
     pub(crate) port: u16,
@@ -45,13 +52,16 @@ pub(crate) struct Daprd {
 
 impl Daprd {
     /// Starts a sidecar for an app, or for none, and waits until it is ready.
-    pub(crate) async fn start(path: &Path, app_id: &str, app: Option<App>, drain: &Drain) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        binary: &Binary<'_>,
+        app_id: &str,
+        app: Option<App>,
+        drain: &Drain,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        for (name, kind) in COMPONENTS {
-            std::fs::write(folder.path().join(format!("{name}.yaml")), component(name, kind))?;
-        }
+        binary.components.write(folder.path())?;
         let (port, grpc_port) = (free_port()?, free_port()?);
-        let mut command = Command::new(path);
+        let mut command = Command::new(binary.path);
         command.args(["--app-id", app_id, "--log-level", "error", "--dapr-listen-addresses", "127.0.0.1"]);
         command.args(["--dapr-internal-grpc-listen-address", "127.0.0.1", "--metrics-listen-address", "127.0.0.1"]);
         command.args(["--dapr-http-port", &port.to_string(), "--dapr-grpc-port", &grpc_port.to_string()]);
@@ -123,12 +133,6 @@ impl Drop for Process {
         self.0.kill().ok();
         self.0.wait().ok();
     }
-}
-
-fn component(name: &str, kind: &str) -> String {
-    format!(
-        "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}\nspec:\n  type: {kind}\n  version: v1\n"
-    )
 }
 
 /// A port of loopback that nobody uses.

@@ -1,8 +1,9 @@
 //! A binary under measurement, with the figures of all rounds.
 use crate::app;
+use crate::backend::Components;
 use crate::cases::{Case, Figures};
 use crate::extremes::Figure;
-use crate::process::{App, Daprd};
+use crate::process::{App, Binary, Daprd};
 use foundation_drain::Drain;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,8 +30,9 @@ impl Subject {
     }
 
     /// Starts a sidecar and lets it settle.
-    pub(crate) async fn measure_start(&mut self, drain: &Drain) -> anyhow::Result<()> {
-        let daprd = Daprd::start(&self.path, "idle", Some(App::http(app::start(None, drain).await?)), drain).await?;
+    pub(crate) async fn measure_start(&mut self, components: &Components, drain: &Drain) -> anyhow::Result<()> {
+        let binary = Binary { path: &self.path, components };
+        let daprd = Daprd::start(&binary, "idle", Some(App::http(app::start(None, drain).await?)), drain).await?;
         self.starts.push(daprd.start.as_secs_f64() * 1000.0);
         tokio::time::sleep(SETTLING).await;
         self.idle.push(daprd.process.memory()?);

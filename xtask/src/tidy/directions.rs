@@ -28,7 +28,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sidecar", &["block-", "component-all", "component-api", "foundation-", "wire"]),
     ("trilby", &["sidecar", "control-", "cli"]),
     ("conformance", &["component-api", "foundation-metadata"]),
-    ("bench", &["foundation-cork", "foundation-drain", "foundation-http2", "foundation-process", "wire"]),
+    (
+        "bench",
+        &["conformance", "foundation-cork", "foundation-drain", "foundation-http2", "foundation-process", "wire"],
+    ),
     ("end-to-end", &[]),
     ("xtask", &["component-all", "component-api", "cli", "sidecar"]),
 ];

@@ -1,0 +1,86 @@
+//! What sidecars keep their things in while they are measured.
+use crate::cases::Case;
+use clap::ValueEnum;
+use conformance::server::Server;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// Which servers there are behind the components `store` and `broker`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    Memory,
+    Redis,
+    Postgres,
+    Rabbitmq,
+}
+
+/// The components of a backend, with its server.
+pub(crate) struct Components {
+    store: String,
+    broker: String,
+    _server: Option<Server>,
+}
+
+impl Backend {
+    /// Starts its server, which has to be installed (`conformance/install`).
+    pub(crate) async fn start(self) -> Components {
+        let memory = |kind: &str, name: &str| component(name, &format!("{kind}.in-memory"), &[]);
+        let (mut store, mut broker) = (memory("state", "store"), memory("pubsub", "broker"));
+        let server = match self {
+            Self::Memory => None,
+            Self::Redis => Some(Server::redis().await),
+            Self::Postgres => Some(Server::postgres().await),
+            Self::Rabbitmq => Some(Server::rabbitmq().await),
+        };
+        match (self, server.as_ref().map(Server::address)) {
+            (Self::Redis, Some(at)) => {
+                store = component("store", "state.redis", &[("redisHost", at.to_string())]);
+                broker = component("broker", "pubsub.redis", &[("redisHost", at.to_string())]);
+            }
+            (Self::Postgres, Some(at)) => {
+                store = component("store", "state.postgresql", &[("connectionString", database(at))]);
+            }
+            (Self::Rabbitmq, Some(at)) => {
+                let properties =
+                    [("connectionString", format!("amqp://guest:guest@{at}")), ("durable", "true".to_owned())];
+                broker = component("broker", "pubsub.rabbitmq", &properties);
+            }
+            _ => {}
+        }
+        Components { store, broker, _server: server }
+    }
+
+    /// Whether a case uses what the backend is for.
+    pub(crate) fn concerns(self, case: Case) -> bool {
+        let (stores, brokers) = match self {
+            Self::Memory => return true,
+            Self::Redis => (true, true),
+            Self::Postgres => (true, false),
+            Self::Rabbitmq => (false, true),
+        };
+        match case {
+            Case::Save | Case::Get => stores,
+            Case::Publish | Case::Deliver => brokers,
+            _ => false,
+        }
+    }
+}
+
+impl Components {
+    /// Writes their files into a folder.
+    pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
+        std::fs::write(folder.join("store.yaml"), &self.store)?;
+        std::fs::write(folder.join("broker.yaml"), &self.broker)
+    }
+}
+
+fn database(at: SocketAddr) -> String {
+    format!("host={} port={} user=trilby database=trilby", at.ip(), at.port())
+}
+
+fn component(name: &str, kind: &str, properties: &[(&str, String)]) -> String {
+    let properties: String =
+        properties.iter().map(|(name, value)| format!("\n  - name: {name}\n    value: \"{value}\"")).collect();
+    let head = format!("apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {name}");
+    format!("{head}\nspec:\n  type: {kind}\n  version: v1\n  metadata:{properties}\n")
+}
