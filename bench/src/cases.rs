@@ -45,6 +45,8 @@ pub(crate) enum Case {
 pub(crate) struct Figures {
     pub(crate) p50: f64,
     pub(crate) p99: f64,
+    /// With many callers at once.
+    pub(crate) p99_of_many: f64,
     pub(crate) per_second: f64,
     pub(crate) cpu: f64,
     pub(crate) memory: f64,
@@ -180,7 +182,8 @@ pub(crate) async fn run(binary: &Binary<'_>, case: Case, duration: Duration, dra
     let many = world.load(CALLERS, duration).await?;
     let cpu = (total(&world.sidecars, Process::cpu)? - before) * 1e6 / many.count() as f64;
     let (p50, p99) = (one.percentile(50), one.percentile(99));
-    Ok(Figures { p50, p99, per_second: many.per_second(), cpu, memory: world.sidecars[0].process.memory()? })
+    let (p99_of_many, memory) = (many.percentile(99), world.sidecars[0].process.memory()?);
+    Ok(Figures { p50, p99, p99_of_many, per_second: many.per_second(), cpu, memory })
 }
 
 /// Measures what large bodies and many connections take, with fresh sidecars.

@@ -7,9 +7,10 @@ const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 type Figure = (&'static str, fn(&Figures) -> f64);
 
-const FIGURES: [Figure; 5] = [
+const FIGURES: [Figure; 6] = [
     ("p50, one at a time (ms)", |figures| figures.p50),
     ("p99, one at a time (ms)", |figures| figures.p99),
+    ("p99, 32 at once (ms)", |figures| figures.p99_of_many),
     ("requests/s, 32 at once", |figures| figures.per_second),
     ("CPU/request (us)", |figures| figures.cpu),
     ("memory under load (MiB)", |figures| figures.memory / MEBIBYTE),

@@ -30,5 +30,5 @@ pub(super) async fn abandoned(
 
 /// Another process may have been quicker; then the message is still in the stream.
 async fn forget_if_deleted(group: &Group, id: &str) -> Result<()> {
-    if group.exists(id).await? { Ok(()) } else { group.acknowledge(id).await }
+    if group.exists(id).await? { Ok(()) } else { group.acknowledge(&[id.to_owned()]).await }
 }

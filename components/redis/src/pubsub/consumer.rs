@@ -34,8 +34,12 @@ pub(super) struct Consumer {
     ours: BTreeSet<String>,
     /// Those of them that wait for their turn.
     queue: VecDeque<StreamId>,
-    /// Those of them that the app has; each returns its id.
-    handlers: Running<String>,
+    /// Those of them that the app has; each returns its id, and whether it shall not come again.
+    handlers: Running<(String, bool)>,
+    /// Those of them that the app is done with and the server is not told of.
+    done: Vec<String>,
+    /// The word to the server about some of them, if any: those that are done meanwhile go together.
+    words: Running<(Vec<String>, Result<()>)>,
     /// The wait for new messages, if any.
     waits: Running<Waited>,
     /// The look for abandoned messages, if any.
@@ -60,6 +64,8 @@ impl Consumer {
             ours: BTreeSet::new(),
             queue: VecDeque::new(),
             handlers: Running::new(),
+            done: Vec::new(),
+            words: Running::new(),
             waits: Running::new(),
             looks: Running::new(),
             renewals: Running::new(),
@@ -83,7 +89,8 @@ impl Consumer {
             tokio::select! {
                 biased;
                 () = &mut stopping => break,
-                Some(id) = self.handlers.next() => self.done(&id),
+                Some((id, is_done)) = self.handlers.next() => self.handled(id, is_done),
+                Some((ids, told)) = self.words.next() => self.told(&ids, told),
                 Some((back, found)) = self.waits.next() => {
                     link = back;
                     self.take(found);
@@ -104,7 +111,8 @@ impl Consumer {
         }
         while !(self.waits.is_empty() && self.looks.is_empty() && self.ours.is_empty()) {
             tokio::select! {
-                Some(id) = self.handlers.next() => self.done(&id),
+                Some((id, is_done)) = self.handlers.next() => self.handled(id, is_done),
+                Some((ids, told)) = self.words.next() => self.told(&ids, told),
                 Some((_, found)) = self.waits.next() => self.take(found),
                 Some(found) = self.looks.next() => self.take(found),
                 Some(renewed) = self.renewals.next() => self.renewed(renewed),
@@ -113,13 +121,43 @@ impl Consumer {
         }
     }
 
-    fn done(&mut self, id: &str) {
-        self.ours.remove(id);
+    /// What shall come again is left as it is until it has been alone for long enough.
+    fn handled(&mut self, id: String, is_done: bool) {
+        if is_done {
+            self.done.push(id);
+            self.tell();
+        } else {
+            self.ours.remove(&id);
+        }
         self.hand_out();
     }
 
+    fn tell(&mut self) {
+        if self.words.is_empty() && !self.done.is_empty() {
+            let (group, ids) = (self.group.clone(), std::mem::take(&mut self.done));
+            self.words.push(Box::pin(async move {
+                let told = group.acknowledge(&ids).await;
+                (ids, told)
+            }));
+        }
+    }
+
+    fn told(&mut self, ids: &[String], told: Result<()>) {
+        if let Err(error) = told {
+            let (count, topic) = (ids.len(), &self.group.topic);
+            tracing::warn!("redis streams: {count} messages of {topic} will come again: {error}");
+        }
+        for id in ids {
+            self.ours.remove(id);
+        }
+        self.tell();
+    }
+
+    /// How many more messages can be handled, unless the server is told of too many.
     fn free(&self) -> usize {
-        self.metadata.concurrency.saturating_sub(self.ours.len())
+        let busy = self.handlers.len() + self.queue.len();
+        let most = self.metadata.concurrency + self.metadata.queue_depth.max(1);
+        self.metadata.concurrency.saturating_sub(busy).min(most.saturating_sub(self.ours.len()))
     }
 
     /// Waits for as many messages as can be handled, on a connection of its own.
@@ -203,17 +241,11 @@ async fn connect(group: &Group, waiting: &AtomicI64) -> Result<Link> {
     Ok(link)
 }
 
-/// Hands out a message; returns its id when the app and the server are done with it.
-fn handle(group: Group, deliver: Arc<dyn Deliver>, entry: StreamId) -> BoxFuture<'static, String> {
+/// Hands out a message.
+fn handle(group: Group, deliver: Arc<dyn Deliver>, entry: StreamId) -> BoxFuture<'static, (String, bool)> {
     Box::pin(async move {
         let verdict = deliver.deliver(message(&group.topic, &entry)).await;
-        // What shall come again is left as it is until it has been alone for long enough.
-        if verdict != Verdict::Retry
-            && let Err(error) = group.acknowledge(&entry.id).await
-        {
-            tracing::warn!("redis streams: message {} of {} will come again: {error}", entry.id, group.topic);
-        }
-        entry.id
+        (entry.id, verdict != Verdict::Retry)
     })
 }
 

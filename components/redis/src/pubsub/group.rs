@@ -62,8 +62,8 @@ impl Group {
         self.connections.run::<i64>(&unblock).await.ok();
     }
 
-    pub(super) async fn acknowledge(&self, id: &str) -> Result<()> {
-        self.connections.run(&self.about("XACK", &[id])).await
+    pub(super) async fn acknowledge(&self, ids: &[String]) -> Result<()> {
+        self.connections.run(&self.about("XACK", ids)).await
     }
 
     /// The oldest messages that were handed out and not acknowledged.
@@ -96,7 +96,7 @@ impl Group {
         self.connections.run(&claim).await
     }
 
-    fn about(&self, command: &str, arguments: &[&str]) -> Cmd {
+    fn about(&self, command: &str, arguments: &[impl redis::ToRedisArgs]) -> Cmd {
         redis::cmd(command).arg(&self.topic).arg(&self.name).arg(arguments).to_owned()
     }
 }
