@@ -14,6 +14,8 @@ pub enum Error {
     ForeignKeySet,
     #[error("{0}")]
     Configuration(String),
+    #[error("failed to {verb} trust bundle {what}: {reason}")]
+    Cluster { verb: &'static str, what: &'static str, reason: String },
     #[error(transparent)]
     Id(#[from] foundation_identity::InvalidSpiffeId),
     #[error(transparent)]

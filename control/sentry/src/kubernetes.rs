@@ -1,5 +1,6 @@
-//! The API of Kubernetes, as far as sentry asks it: who has a token, and what a pod says of itself.
+//! The API of Kubernetes, as far as sentry asks it: who has a token, what a pod says of itself, and where credentials are kept.
 mod access;
+mod objects;
 
 use crate::client::Client;
 use crate::error::Error;

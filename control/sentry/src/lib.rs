@@ -1,8 +1,8 @@
 //! Sentry, the certificate authority: gives sidecars and the control plane their identities.
 //!
 //! [`foundation_credentials::Authority`] signs certificates and [`Tokens`] tokens; a [`Validator`] says whether who asks may have the
-//! identity; [`Service`] is the gRPC service over them. The credentials are files in Dapr's form, so that either sentry can follow the
-//! other; a root that was made here is replaced long before it ends.
+//! identity; [`Service`] is the gRPC service over them. The credentials are files in Dapr's form, or Dapr's secret in a cluster, so that
+//! either sentry can follow the other; in files a root that was made here is replaced long before it ends.
 //! Contract: protocols.md 5.
 mod client;
 mod error;
@@ -17,6 +17,7 @@ mod service;
 mod settings;
 mod source;
 mod tokens;
+mod trust_bundle;
 mod validator;
 
 pub use error::Error;

@@ -9,6 +9,7 @@ pub(crate) struct Metrics {
     signed: Counter,
     refused: Counter,
     handshakes_refused: Counter,
+    own_failed: Counter,
     issuer_changed: Counter,
     issuer_expiry: Gauge,
     root_expiry: Gauge,
@@ -24,6 +25,11 @@ impl Metrics {
             signed: counter("sentry_cert_sign_success_total", "Certificates that were signed.", &[])?,
             refused: counter("sentry_cert_sign_failure_total", "Requests that were refused.", &["reason"])?,
             handshakes_refused: counter("sentry_handshake_failure_total", "TLS handshakes that failed.", &[])?,
+            own_failed: counter(
+                "sentry_servercert_issue_failed_total",
+                "Times that sentry could not renew its own certificate.",
+                &["reason"],
+            )?,
             issuer_changed: counter("sentry_issuercert_changed_total", "Changes of the issuer.", &[])?,
             issuer_expiry: registry.gauge(
                 "sentry_issuercert_expiry_timestamp",
@@ -58,6 +64,10 @@ impl Metrics {
 
     pub(crate) fn handshake_refused(&self) {
         self.handshakes_refused.increment(&[]);
+    }
+
+    pub(crate) fn own_failed(&self) {
+        self.own_failed.increment(&["ca_error"]);
     }
 
     pub(crate) fn issuer_changed(&self) {

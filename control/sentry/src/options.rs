@@ -9,7 +9,7 @@ use std::time::Duration;
 const FLAGS: &[Flag] = &[
     flag("port", Int, "50001", "Port that certificates are asked for at"),
     flag("listen-address", Text, "", "Address that certificates are asked for at"),
-    flag("config", Text, "daprsystem", "Configuration file"),
+    flag("config", Text, "daprsystem", "Configuration file; in Kubernetes the name of a Configuration"),
     flag("trust-domain", Text, "localhost", "Trust domain of the control plane"),
     flag("issuer-credentials", Text, "/var/run/secrets/dapr.io/credentials", "Folder of the credentials"),
     flag("issuer-ca-filename", Text, "ca.crt", "Certificates of the roots"),
@@ -33,7 +33,12 @@ const FLAGS: &[Flag] = &[
     flag("oidc-path-prefix", Text, "", "Prefix of the paths of the HTTP server"),
     flag("oidc-allowed-hosts", List, "", "Hosts that requests may be for; all when empty"),
     flag("stop-with-parent", Bool, "false", "End when the process that has started this one is gone"),
-    flag("mode", Text, "standalone", "standalone, or kubernetes: tokens of pods are asked for"),
+    flag(
+        "mode",
+        Text,
+        "standalone",
+        "standalone, or kubernetes: credentials and configuration are resources, and pods show tokens",
+    ),
     flag("kubeconfig", Text, "", "How to reach Kubernetes; as a pod when empty"),
 ];
 
@@ -43,7 +48,7 @@ pub struct Options {
     pub common: Common,
     pub port: u16,
     pub address: String,
-    /// None starts with the defaults.
+    /// None starts with the defaults. In a cluster it is the name of a resource.
     pub configuration: Option<PathBuf>,
     pub trust_domain: String,
     /// Namespace of the control plane.
@@ -57,6 +62,8 @@ pub struct Options {
     pub oidc: Option<OidcOptions>,
     /// Whether the tokens of pods tell who asks.
     pub kubernetes: bool,
+    /// Whether credentials and configuration are resources of Kubernetes, not files.
+    pub is_in_cluster: bool,
     pub kubeconfig: Option<PathBuf>,
     /// Whether it ends with the process that has started it.
     pub stops_with_parent: bool,
@@ -122,6 +129,7 @@ impl Options {
             jwt: flags.bool("jwt-enabled").then(|| jwt(&flags, file("jwt-key-filename"), file("jwks-filename"))),
             oidc: flags.bool("oidc-enabled").then(|| oidc(&flags)).transpose()?,
             kubernetes: kubernetes(&flags, environment)?,
+            is_in_cluster: flags.text("mode") == "kubernetes",
             kubeconfig: filled(&flags, "kubeconfig").map(PathBuf::from),
             stops_with_parent: flags.bool("stop-with-parent"),
         })

@@ -16,12 +16,14 @@ use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, TrustDomain}
 use foundation_process::listen::{self, Listener};
 use foundation_process::{Context, serve, serve_grpc, serve_tls};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tonic::transport::Server;
 use wire::sentry::v1::ca_server::CaServer;
 
 const SCOPE: &str = "dapr.sentry";
+/// The usual name of sentry's configuration in a cluster.
+const CONFIGURATION: &str = "daprsystem";
 const APP_ID: &str = "dapr-sentry";
 /// Largest request in bytes: a signing request has some hundred of them, a token some thousand.
 const LARGEST: usize = 128 << 10;
@@ -35,16 +37,17 @@ pub(crate) async fn start(
     environment: &BTreeMap<String, String>,
     context: &Context,
 ) -> anyhow::Result<Router> {
-    let settings = Settings::load(options.configuration.as_deref(), environment, options.root_ttl)?;
+    let kubernetes =
+        options.kubernetes.then(|| Kubernetes::new(options.kubeconfig.as_deref(), environment)).transpose()?;
+    let kubernetes = kubernetes.map(Arc::new);
+    let settings = settings(options, kubernetes.as_deref(), environment).await?;
     let own = SpiffeId::new(TrustDomain::new(&options.trust_domain)?, &options.namespace, APP_ID)?;
     let metrics = Arc::new(Metrics::new(&context.metrics)?);
-    let source = Source::new(options, settings.lifetimes, own.clone());
-    let signers = source.load(&metrics).context("cannot use the credentials")?;
+    let source = Source::new(options, settings.lifetimes, own.clone(), kubernetes.as_ref());
+    let signers = source.load(&metrics).await.context("cannot use the credentials")?;
     let identity = Identity::new(signers.authority.own(&own)?, signers.authority.trust()?);
     let signers = Arc::new(ArcSwap::from_pointee(signers));
     let jwks = settings.jwks.as_ref().map(|options| Jwks::new(options, &own)).transpose()?;
-    let kubernetes =
-        options.kubernetes.then(|| Kubernetes::new(options.kubeconfig.as_deref(), environment)).transpose()?;
     let kubernetes = kubernetes.map(|kubernetes| PodTokens::new(kubernetes, own.clone()));
     let validators = Arc::new(Validators::new(jwks, kubernetes));
     let service = Service::new(Arc::clone(&signers), Arc::clone(&validators), Arc::clone(&metrics), own);
@@ -62,6 +65,18 @@ pub(crate) async fn start(
         ready.set(true);
     });
     Ok(Router::new())
+}
+
+async fn settings(
+    options: &Options,
+    kubernetes: Option<&Kubernetes>,
+    environment: &BTreeMap<String, String>,
+) -> anyhow::Result<Settings> {
+    let Some(kubernetes) = kubernetes.filter(|_| options.is_in_cluster) else {
+        return Ok(Settings::load(options.configuration.as_deref(), environment, options.root_ttl)?);
+    };
+    let name = options.configuration.as_deref().and_then(Path::to_str).unwrap_or(CONFIGURATION);
+    Ok(Settings::of_cluster(kubernetes, &options.namespace, name, options.root_ttl).await?)
 }
 
 async fn listen_for_requests(

@@ -1,8 +1,10 @@
 //! What the Configuration resource says to sentry (surface.md 3.3).
 use crate::error::Error;
+use crate::kubernetes::Kubernetes;
 use foundation_credentials::Lifetimes;
 use foundation_metadata::duration;
 use foundation_resources::{Configuration, Mtls};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -29,6 +31,23 @@ impl Settings {
         let configuration = Configuration::load(&[file.to_owned()], &variable);
         let configuration = configuration.map_err(|error| Error::Configuration(error.to_string()))?;
         Self::new(&configuration.spec.mtls.unwrap_or_default(), root)
+    }
+
+    /// Reads a Configuration of a cluster, in the namespace of the control plane.
+    ///
+    /// # Errors
+    /// As [`Settings::load`], and a resource that is not there.
+    pub(crate) async fn of_cluster(
+        kubernetes: &Kubernetes,
+        namespace: &str,
+        name: &str,
+        root: Duration,
+    ) -> Result<Self, Error> {
+        let path = format!("/apis/dapr.io/v1alpha1/namespaces/{namespace}/configurations/{name}");
+        let unusable = |reason: String| Error::Configuration(format!("couldn't find config name {name:?}: {reason}"));
+        let resource = kubernetes.get(&path).await.map_err(unusable)?;
+        let mtls = Option::<Mtls>::deserialize(&resource["spec"]["mtls"]);
+        Self::new(&mtls.map_err(|error| unusable(error.to_string()))?.unwrap_or_default(), root)
     }
 
     fn new(mtls: &Mtls, root: Duration) -> Result<Self, Error> {

@@ -1,10 +1,15 @@
 //! Where credentials come from: files that are followed, and replaced when their time has come.
+mod cluster;
+
 use crate::error::Error;
+use crate::kubernetes::Kubernetes;
 use crate::metrics::Metrics;
 use crate::options::{JwtOptions, Options};
 use crate::service::Signers;
 use crate::tokens::Tokens;
+use crate::trust_bundle::TrustBundle;
 use arc_swap::ArcSwap;
+use cluster::Cluster;
 use foundation_credentials::{Authority, Credentials, Files, Lifetimes, Rotation, Step};
 use foundation_identity::{Identity, SpiffeId, Trust};
 use std::path::PathBuf;
@@ -27,6 +32,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub(crate) struct Source {
     rotation: Rotation,
     jwt: Option<JwtOptions>,
+    /// In a cluster they are kept here, and files tell only that they have changed.
+    cluster: Option<Cluster>,
 }
 
 /// What follows the files from time to time.
@@ -41,30 +48,53 @@ struct Following {
 }
 
 impl Source {
-    pub(crate) fn new(options: &Options, lifetimes: Lifetimes, own: SpiffeId) -> Self {
+    pub(crate) fn new(
+        options: &Options,
+        lifetimes: Lifetimes,
+        own: SpiffeId,
+        kubernetes: Option<&Arc<Kubernetes>>,
+    ) -> Self {
         let files = Files {
             ca: options.ca.clone(),
             issuer_certificate: options.issuer_certificate.clone(),
             issuer_key: options.issuer_key.clone(),
         };
-        Self { rotation: Rotation { files, sentry: own, lifetimes }, jwt: options.jwt.clone() }
+        let cluster = kubernetes.filter(|_| options.is_in_cluster).map(|kubernetes| Cluster {
+            bundle: TrustBundle::new(Arc::clone(kubernetes), options),
+            lifetimes,
+            own: own.clone(),
+            jwt: options.jwt.clone(),
+        });
+        Self { rotation: Rotation { files, sentry: own, lifetimes }, jwt: options.jwt.clone(), cluster }
     }
 
     /// Reads all credentials; makes them when there are none.
-    pub(crate) fn load(&self, metrics: &Metrics) -> Result<Signers, Error> {
-        let (credentials, steps) = self.rotation.load(SystemTime::now())?;
+    pub(crate) async fn load(&self, metrics: &Metrics) -> Result<Signers, Error> {
+        let (signers, steps) = match &self.cluster {
+            Some(cluster) => {
+                let (credentials, tokens, steps) = cluster.load().await?;
+                (self.signers(&credentials, tokens, metrics)?, steps)
+            }
+            None => {
+                let (credentials, steps) = self.rotation.load(SystemTime::now())?;
+                (self.signers(&credentials, self.tokens()?, metrics)?, steps)
+            }
+        };
         tell(&steps, metrics);
         if steps.contains(&Step::Made) {
             metrics.issuer_changed();
         }
-        self.signers(&credentials, metrics)
+        Ok(signers)
     }
 
-    fn signers(&self, credentials: &Credentials, metrics: &Metrics) -> Result<Signers, Error> {
-        let lifetimes = self.rotation.lifetimes;
-        let authority = Authority::new(credentials, lifetimes)?;
+    fn tokens(&self) -> Result<Option<Tokens>, Error> {
+        let skew = self.rotation.lifetimes.skew;
+        self.jwt.as_ref().map(|options| Tokens::load(options, skew)).transpose()
+    }
+
+    fn signers(&self, credentials: &Credentials, tokens: Option<Tokens>, metrics: &Metrics) -> Result<Signers, Error> {
+        let authority = Authority::new(credentials, self.rotation.lifetimes)?;
         authority.own(&self.rotation.sentry)?;
-        let tokens = self.jwt.as_ref().map(|options| Tokens::load(options, lifetimes.skew)).transpose()?;
         let root_expires = credentials.signing_root()?.expires;
         metrics.issuer_expires(authority.expires());
         metrics.root_expires(root_expires);
@@ -79,7 +109,7 @@ impl Source {
         let pause = self.pause().min(LOOK);
         loop {
             self.rotate(&mut following, &metrics);
-            self.look(&mut following, &signers, &identity, &metrics);
+            self.look(&mut following, &signers, &identity, &metrics).await;
             metrics.root_expires(signers.load().root_expires);
             self.warn(&mut following, signers.load().root_expires);
             sleep(pause).await;
@@ -92,7 +122,7 @@ impl Source {
     }
 
     fn rotate(&self, following: &mut Following, metrics: &Metrics) {
-        if Instant::now() < following.rotation {
+        if self.cluster.is_some() || Instant::now() < following.rotation {
             return;
         }
         match self.rotation.advance(SystemTime::now()) {
@@ -107,15 +137,21 @@ impl Source {
         }
     }
 
-    fn look(&self, following: &mut Following, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
+    async fn look(
+        &self,
+        following: &mut Following,
+        signers: &ArcSwap<Signers>,
+        identity: &Identity,
+        metrics: &Metrics,
+    ) {
         let now = self.stamps();
         if now != following.known {
             following.known = now;
-            self.reload(signers, identity, metrics);
+            self.reload(signers, identity, metrics).await;
             following.renewal = half_life(identity);
         }
         if SystemTime::now() >= following.renewal {
-            self.renew(signers, identity);
+            self.renew(signers, identity, metrics);
             following.renewal = half_life(identity);
         }
     }
@@ -127,7 +163,7 @@ impl Source {
         }
         following.warning = now + DAY;
         let left = root_expires.duration_since(SystemTime::now()).unwrap_or_default();
-        if left < NOTICE && matches!(self.rotation.is_automatic(), Ok(false)) {
+        if left < NOTICE && self.is_kept_by_others() {
             let days = left.as_secs() / DAY.as_secs();
             tracing::warn!(
                 target: SCOPE,
@@ -136,12 +172,12 @@ impl Source {
         }
     }
 
-    fn reload(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
-        match self.reread(metrics) {
+    async fn reload(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
+        match self.reread(metrics).await {
             Ok((trust, loaded)) => {
                 signers.store(Arc::new(loaded));
                 identity.trust(trust);
-                self.renew(signers, identity);
+                self.renew(signers, identity, metrics);
                 metrics.issuer_changed();
                 tracing::info!(target: SCOPE, "credentials changed; new ones are in use");
             }
@@ -149,16 +185,28 @@ impl Source {
         }
     }
 
+    /// Whether nobody replaces the root unasked.
+    fn is_kept_by_others(&self) -> bool {
+        self.cluster.is_some() || matches!(self.rotation.is_automatic(), Ok(false))
+    }
+
     /// While sentry runs nothing is made: files that are being replaced may be away for a moment.
-    fn reread(&self, metrics: &Metrics) -> Result<(Trust, Signers), Error> {
-        let signers = self.signers(&self.rotation.present()?, metrics)?;
+    async fn reread(&self, metrics: &Metrics) -> Result<(Trust, Signers), Error> {
+        let (credentials, tokens) = match &self.cluster {
+            Some(cluster) => cluster.present().await?,
+            None => (self.rotation.present()?, self.tokens()?),
+        };
+        let signers = self.signers(&credentials, tokens, metrics)?;
         Ok((signers.authority.trust()?, signers))
     }
 
-    fn renew(&self, signers: &ArcSwap<Signers>, identity: &Identity) {
+    fn renew(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
         match signers.load().authority.own(&self.rotation.sentry) {
             Ok(own) => identity.renew(own),
-            Err(error) => tracing::error!(target: SCOPE, "cannot renew the own certificate: {error}"),
+            Err(error) => {
+                metrics.own_failed();
+                tracing::error!(target: SCOPE, "cannot renew the own certificate: {error}");
+            }
         }
     }
 

@@ -23,6 +23,15 @@ pub struct Tokens {
     skew: Duration,
 }
 
+/// What signs tokens, as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// In PEM.
+    pub(crate) key: String,
+    /// The public keys in JSON.
+    pub(crate) key_set: String,
+}
+
 #[derive(Serialize)]
 struct Claims<'a> {
     sub: String,
@@ -43,11 +52,26 @@ impl Tokens {
     /// # Errors
     /// Files that cannot be read or written, and keys that do not fit together.
     pub fn load(options: &JwtOptions, skew: Duration) -> Result<Self, Error> {
-        let (key, key_set) = match (read(&options.key)?, read(&options.key_set)?) {
-            (Some(key), Some(key_set)) => take(&key, key_set, options)?,
-            _ => make(options)?,
-        };
-        Ok(Self { key, key_set, issuer: options.issuer.clone(), ttl: options.ttl, skew })
+        if let (Some(key), Some(key_set)) = (read(&options.key)?, read(&options.key_set)?) {
+            return Self::new(Keys { key, key_set }, options, skew);
+        }
+        let keys = Keys::generate(options)?;
+        write(&options.key, &keys.key)?;
+        write(&options.key_set, &keys.key_set)?;
+        Self::new(keys, &of_own_keys(options), skew)
+    }
+
+    /// # Errors
+    /// Keys that cannot be read, or do not fit together.
+    pub(crate) fn new(keys: Keys, options: &JwtOptions, skew: Duration) -> Result<Self, Error> {
+        let der = PrivateKeyDer::from_pem_slice(keys.key.as_bytes());
+        let der = der.map_err(|error| Error::Unreadable { what: "the key of tokens", reason: error.to_string() })?;
+        let key = SigningKey::from_der(der.secret_der(), &options.algorithm, options.key_id.as_deref());
+        let key = key.map_err(Error::TokenKey)?;
+        if !holds(&keys.key_set, &key, options.key_id.as_deref()) {
+            return Err(Error::ForeignKeySet);
+        }
+        Ok(Self { key, key_set: keys.key_set, issuer: options.issuer.clone(), ttl: options.ttl, skew })
     }
 
     /// A token for an identity.
@@ -85,24 +109,21 @@ impl Tokens {
     }
 }
 
-fn take(key: &str, key_set: String, options: &JwtOptions) -> Result<(SigningKey, String), Error> {
-    let der = PrivateKeyDer::from_pem_slice(key.as_bytes());
-    let der = der.map_err(|error| Error::Unreadable { what: "the key of tokens", reason: error.to_string() })?;
-    let key = SigningKey::from_der(der.secret_der(), &options.algorithm, options.key_id.as_deref());
-    let key = key.map_err(Error::TokenKey)?;
-    if !holds(&key_set, &key, options.key_id.as_deref()) {
-        return Err(Error::ForeignKeySet);
+impl Keys {
+    /// New ones.
+    ///
+    /// # Errors
+    /// None but what the library says.
+    pub(crate) fn generate(options: &JwtOptions) -> Result<Self, Error> {
+        let der = generate_rsa().map_err(Error::TokenKey)?;
+        let key = SigningKey::from_der(&der, OWN_ALGORITHM, options.key_id.as_deref()).map_err(Error::TokenKey)?;
+        Ok(Self { key: pem("PRIVATE KEY", &der), key_set: json!({ "keys": [key.public()] }).to_string() })
     }
-    Ok((key, key_set))
 }
 
-fn make(options: &JwtOptions) -> Result<(SigningKey, String), Error> {
-    let der = generate_rsa().map_err(Error::TokenKey)?;
-    let key = SigningKey::from_der(&der, OWN_ALGORITHM, options.key_id.as_deref()).map_err(Error::TokenKey)?;
-    let key_set = json!({ "keys": [key.public()] }).to_string();
-    write(&options.key, &pem("PRIVATE KEY", &der))?;
-    write(&options.key_set, &key_set)?;
-    Ok((key, key_set))
+/// Options for keys that were made here.
+pub(crate) fn of_own_keys(options: &JwtOptions) -> JwtOptions {
+    JwtOptions { algorithm: OWN_ALGORITHM.to_owned(), ..options.clone() }
 }
 
 /// Whether a set has the public key, by a certain id if there is one.

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use foundation_identity::{SpiffeId, TrustDomain};
 use serde_json::Value;
+use std::sync::Arc;
 
 const SCOPE: &str = "dapr.sentry.identity.kubernetes";
 /// The audience of old installations.
@@ -17,13 +18,13 @@ const USUAL_DOMAIN: &str = "public";
 
 /// Checks tokens.
 pub struct PodTokens {
-    kubernetes: Kubernetes,
+    kubernetes: Arc<Kubernetes>,
     /// Namespace and trust domain of the control plane.
     sentry: SpiffeId,
 }
 
 impl PodTokens {
-    pub(crate) fn new(kubernetes: Kubernetes, sentry: SpiffeId) -> Self {
+    pub(crate) fn new(kubernetes: Arc<Kubernetes>, sentry: SpiffeId) -> Self {
         Self { kubernetes, sentry }
     }
 
