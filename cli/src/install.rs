@@ -72,6 +72,11 @@ impl Install {
         self.root.join("control-plane")
     }
 
+    /// The same for runs with mTLS.
+    pub(crate) fn secure_control_plane(&self) -> PathBuf {
+        self.root.join("control-plane-mtls")
+    }
+
     fn data(&self) -> PathBuf {
         self.root.join("data")
     }

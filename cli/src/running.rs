@@ -11,7 +11,7 @@ mod shutdown;
 mod template;
 
 pub(crate) use authority::Authority;
-pub(crate) use control_plane::{ControlPlane, running, scheduler_is_there};
+pub(crate) use control_plane::{ControlPlane, Kind, running, scheduler_is_there};
 pub(crate) use output::{Sink, Target};
 pub(crate) use plan::{Plan, Planner, asks_for_mtls};
 pub(crate) use process::{end_group, is_alive, terminate};

@@ -49,7 +49,8 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let resources = &current.get().resources;
 
     // Who this sidecar is: nobody can reach it before that is known.
-    let identity = identity::start(options, &drains.background).await?;
+    let metrics = telemetry::metrics(options, &configuration)?;
+    let identity = identity::start(options, &metrics, &drains.background).await?;
 
     // Health: a target for each part that has to be ready.
     let (health, outbound) = (Health::new(), Health::new());
@@ -57,7 +58,6 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let placed = (!options.placement.is_empty()).then(|| health.target("internal-placement-service"));
     let scheduled = (!options.scheduler.addresses.is_empty()).then(|| health.target("scheduler-watch-hosts"));
     let reload_targets = configuration.has_feature(reload::FEATURE).then(|| reload::targets(&health));
-    let metrics = telemetry::metrics(options, &configuration)?;
     servers::metrics(&options.listen, metrics.clone(), &drains.background).await?;
     let (tracer, exporter) = telemetry::tracing(options, &configuration, &drains.background)?;
     targets.metrics_are_up();

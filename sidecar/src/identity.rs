@@ -2,7 +2,9 @@
 use crate::options::{Environment, Options};
 use anyhow::{Context, bail};
 use foundation_drain::Drain;
-use foundation_identity::{Anchors, Identity, Sentry, SpiffeId, TrustDomain};
+use foundation_identity::{Anchors, Error, Identity, Sentry, SpiffeId, TrustDomain, Watch};
+use foundation_telemetry::Metrics;
+use std::sync::Arc;
 
 const SCOPE: &str = "dapr.runtime.security";
 const SENTRY: &str = "dapr-sentry";
@@ -11,7 +13,7 @@ const SENTRY: &str = "dapr-sentry";
 ///
 /// # Errors
 /// An address or roots that are missing or cannot be used. A sentry that does not answer is waited for.
-pub(crate) async fn start(options: &Options, drain: &Drain) -> anyhow::Result<Option<Identity>> {
+pub(crate) async fn start(options: &Options, metrics: &Metrics, drain: &Drain) -> anyhow::Result<Option<Identity>> {
     let Some(mtls) = &options.mtls else {
         tracing::warn!(target: SCOPE, "mTLS is disabled. Skipping certificate request and tls validation");
         return Ok(None);
@@ -30,8 +32,16 @@ pub(crate) async fn start(options: &Options, drain: &Drain) -> anyhow::Result<Op
         token: environment.filled("DAPR_SENTRY_TOKEN_FILE").map(Into::into),
         jwt_audiences: mtls.jwt_audiences.clone(),
     };
-    let identity = foundation_identity::start(sentry, anchors(environment)?, drain).await?;
+    let identity = foundation_identity::start(sentry, anchors(environment)?, counted(metrics.clone()), drain).await?;
     Ok(Some(identity))
+}
+
+/// Renewals and failures as metrics.
+fn counted(metrics: Metrics) -> Watch {
+    Arc::new(move |outcome: Result<(), &Error>| match outcome {
+        Ok(()) => metrics.workload_certificate_rotated(),
+        Err(error) => metrics.workload_certificate_rotation_failed(error.reason()),
+    })
 }
 
 fn anchors(environment: &Environment) -> anyhow::Result<Anchors> {

@@ -18,9 +18,15 @@ struct Run {
 
 impl Run {
     async fn start(user: &User) -> Self {
+        Self::start_with(user, &[]).await
+    }
+
+    async fn start_with(user: &User, more: &[&str]) -> Self {
         let config = json!({"entities": ["cart"]}).to_string();
         let (app, app_id) = (App::start(&[("/dapr/config", StatusCode::OK, &config)]).await, unique("planner"));
-        let running = user.run(&["run", "-a", &app_id, "-p", &app.port.to_string(), "--metrics-port", "0"]);
+        let app_port = app.port.to_string();
+        let arguments = ["run", "-a", &app_id, "-p", &app_port, "--metrics-port", "0"];
+        let running = user.run(&[&arguments[..], more].concat());
         let port = port(&user.started(&app_id).await);
         Self { running, app, port }
     }
@@ -156,4 +162,30 @@ async fn the_command_line_shows_and_changes_what_the_scheduler_keeps() {
     let again = app_id("/often");
     assert!(again["count"].as_u64() >= often["count"].as_u64(), "it goes on where it was: {again}");
     run.end().await;
+}
+
+/// Sidecars with an identity have a control plane that has one, beside that of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_and_reminders_need_nothing_but_a_run_with_mtls() {
+    let user = User::new();
+    let configuration = user.path("secure.yaml");
+    let text = json!({
+        "apiVersion": "dapr.io/v1alpha1", "kind": "Configuration", "metadata": {"name": "secure"},
+        "spec": {"mtls": {"enabled": true, "workloadCertTTL": "1s"}}
+    });
+    fs::write(&configuration, text.to_string()).unwrap();
+    let configuration = configuration.display().to_string();
+    let (open, secure) = (Run::start(&user).await, Run::start_with(&user, &["-c", &configuration]).await);
+    for run in [&open, &secure] {
+        run.make("/v1.0/jobs/often", &json!({"schedule": "@every 100ms"})).await;
+        run.make("/v1.0/actors/cart/7/reminders/pay", &json!({"dueTime": "0s", "period": "100ms"})).await;
+        run.comes_again("/job/often").await;
+        run.comes_again("/actors/cart/7/method/remind/pay").await;
+    }
+    assert!(user.path(".dapr/control-plane-mtls/socket").exists());
+    secure.end().await;
+    until("its control plane has ended", async || !user.path(".dapr/control-plane-mtls/socket").exists()).await;
+    open.comes_again("/job/often").await;
+    open.end().await;
+    is_over(&user).await;
 }

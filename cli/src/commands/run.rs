@@ -3,7 +3,7 @@ use crate::commands::refuse_kubernetes;
 use crate::console::Console;
 use crate::context::Context;
 use crate::running::{
-    Authority, ControlPlane, Ended, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template,
+    Authority, ControlPlane, Ended, Kind, Plan, Planner, Session, Settings, Shutdown, Sink, Sinks, Target, Template,
     template_path,
 };
 use crate::time;
@@ -74,16 +74,24 @@ async fn run_one(settings: &Settings, context: &Context) -> anyhow::Result<ExitC
 struct Services {
     authority: Option<Authority>,
     control_plane: Option<ControlPlane>,
+    /// For sidecars with an identity from the authority.
+    secure_control_plane: Option<ControlPlane>,
 }
 
 impl Services {
     async fn start(apps: &[Settings], context: &Context) -> anyhow::Result<Self> {
         let authority = Authority::for_apps(apps, context).await?;
-        Ok(Self { authority, control_plane: ControlPlane::for_apps(apps, context).await })
+        let control_plane = ControlPlane::for_apps(apps, Kind::Open, context).await;
+        let secure_control_plane = match &authority {
+            Some(_) => ControlPlane::for_apps(apps, Kind::Secure, context).await,
+            None => None,
+        };
+        Ok(Self { authority, control_plane, secure_control_plane })
     }
 
     fn planner<'a>(&self, context: &'a Context) -> Planner<'a> {
-        Planner::new(context, self.control_plane.as_ref()).with_authority(self.authority.as_ref())
+        let planner = Planner::new(context, self.control_plane.as_ref());
+        planner.with_authority(self.authority.as_ref(), self.secure_control_plane.as_ref())
     }
 }
 

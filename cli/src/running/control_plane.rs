@@ -42,14 +42,21 @@ pub(crate) struct ControlPlane {
     keeping: Drain,
 }
 
+/// Sidecars with an identity want to see one; those without have none to show. Each kind has a control plane, with jobs, of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Open,
+    Secure,
+}
+
 impl ControlPlane {
     /// Joins the control plane of this user if one of the apps needs it, and starts it if it is not there. What fails is a warning: an app
     /// without jobs and actors needs none.
-    pub(crate) async fn for_apps(apps: &[Settings], context: &Context) -> Option<Self> {
-        if !apps.iter().any(|app| is_needed(app, context)) {
+    pub(crate) async fn for_apps(apps: &[Settings], kind: Kind, context: &Context) -> Option<Self> {
+        if !apps.iter().any(|app| is_needed(app, kind, context)) {
             return None;
         }
-        let joined = match Place::of(context) {
+        let joined = match Place::of(kind, context) {
             Ok(place) => Self::join(place, context.console).await,
             Err(error) => Err(error),
         };
@@ -93,29 +100,41 @@ pub(crate) fn scheduler_is_there(context: &Context) -> bool {
 
 /// The ports of the control plane of this user, if it is there.
 pub(crate) async fn running(context: &Context) -> Option<Ports> {
-    let place = Place::of(context).ok()?;
-    place.greet().await.map(|(_, ports)| ports)
+    for kind in [Kind::Open, Kind::Secure] {
+        let greeted = Place::of(kind, context).ok()?.greet().await;
+        if let Some((_, ports)) = greeted {
+            return Some(ports);
+        }
+    }
+    None
 }
 
-fn is_needed(app: &Settings, context: &Context) -> bool {
+fn is_needed(app: &Settings, kind: Kind, context: &Context) -> bool {
     let is_open = |given: &Option<String>, (variable, port): (&str, &str)| {
         given.is_none() && context.environment.get(variable).is_none() && !is_there(port, context)
     };
     let is_open = is_open(&app.placement_host_address, PLACEMENT) || is_open(&app.scheduler_host_address, SCHEDULER);
-    // It does not prove who it is, which a sidecar with mTLS asks for.
-    is_open && configuration_with_mtls(app, context).is_none()
+    let is_secure = configuration_with_mtls(app, context).is_some();
+    is_open && is_secure == (kind == Kind::Secure)
 }
 
 /// Where the process is found, and what it is started by.
 struct Place {
     folder: PathBuf,
     program: PathBuf,
+    /// Where the credentials are, for sidecars with an identity.
+    certificates: Option<PathBuf>,
 }
 
 impl Place {
-    fn of(context: &Context) -> anyhow::Result<Self> {
+    fn of(kind: Kind, context: &Context) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program to run it as the control plane")?;
-        Ok(Self { folder: Install::of(context)?.control_plane(), program })
+        let install = Install::of(context)?;
+        let (folder, certificates) = match kind {
+            Kind::Open => (install.control_plane(), None),
+            Kind::Secure => (install.secure_control_plane(), Some(install.certificates())),
+        };
+        Ok(Self { folder, program, certificates })
     }
 
     /// Returns the connection that tells the process of this run, the ports, and whether the process is a new one.
@@ -155,6 +174,9 @@ impl Place {
         let mut command = Command::new(&self.program);
         // The name tells this program what it is.
         command.arg0("control-plane").arg("--folder").arg(&self.folder).current_dir(&self.folder);
+        if let Some(certificates) = &self.certificates {
+            command.arg("--certificates").arg(certificates);
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.spawn().context("cannot run this program as the control plane")
     }

@@ -50,6 +50,7 @@ pub(crate) struct Planner<'a> {
     context: &'a Context,
     authority: Option<Access>,
     control_plane: Option<control_plane::Ports>,
+    secure_control_plane: Option<control_plane::Ports>,
     ports: Ports,
 }
 
@@ -89,13 +90,15 @@ impl<'a> Planner<'a> {
             context,
             authority: None,
             control_plane: control_plane.map(ControlPlane::ports),
+            secure_control_plane: None,
             ports: Ports::default(),
         }
     }
 
-    /// Sidecars that ask for mTLS get their identity from this authority.
-    pub(crate) fn with_authority(self, authority: Option<&Authority>) -> Self {
-        Self { authority: authority.map(|authority| authority.access.clone()), ..self }
+    /// Sidecars that ask for mTLS get their identity from this authority, and use a control plane that has one as well.
+    pub(crate) fn with_authority(self, authority: Option<&Authority>, control_plane: Option<&ControlPlane>) -> Self {
+        let authority = authority.map(|authority| authority.access.clone());
+        Self { authority, secure_control_plane: control_plane.map(ControlPlane::ports), ..self }
     }
 
     /// Makes a plan.
@@ -118,7 +121,7 @@ impl<'a> Planner<'a> {
         let mtls = configuration.as_deref().is_some_and(asks_for_mtls);
         let authority = self.authority.as_ref().filter(|_| mtls);
         arguments.of_mtls(mtls, authority);
-        let local = self.control_plane.filter(|_| !mtls);
+        let local = if mtls { self.secure_control_plane } else { self.control_plane };
         arguments.of_control_plane(settings, self.context, local);
         arguments.flag("log-as-json", self.context.console.json);
         Ok(Plan {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 const FLAGS: &[Flag] = &[
     flag("folder", Text, "", "Folder of its socket, and of the jobs that are kept"),
+    flag("certificates", Text, "", "Folder of the authority's credentials; with it all who come prove who they are"),
     flag("log-level", Text, "info", "debug, info, warn, error or fatal"),
     flag("log-as-json", Bool, "false", "Write log lines as JSON"),
 ];
@@ -13,6 +14,8 @@ const FLAGS: &[Flag] = &[
 #[derive(Clone, Debug)]
 pub struct Options {
     pub folder: PathBuf,
+    /// Folder of the credentials of the authority, if sidecars have identities.
+    pub certificates: Option<PathBuf>,
     /// Of the control plane.
     pub namespace: String,
     pub log_level: String,
@@ -31,6 +34,7 @@ impl Options {
         }
         Ok(Self {
             folder: flags.text("folder").into(),
+            certificates: Some(flags.text("certificates")).filter(|path| !path.is_empty()).map(PathBuf::from),
             namespace: namespace.to_owned(),
             log_level: flags.text("log-level").to_owned(),
             log_as_json: flags.bool("log-as-json"),

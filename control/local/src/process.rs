@@ -5,7 +5,7 @@ use crate::ports::Ports;
 use crate::users;
 use anyhow::Context as _;
 use axum::Router;
-use foundation_process::{Context, listen};
+use foundation_process::{Context, Mtls, listen};
 
 const ADDRESS: &str = "127.0.0.1";
 
@@ -32,8 +32,10 @@ pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Resul
 }
 
 fn placement_options(options: &Options, ports: Ports) -> anyhow::Result<control_placement::Options> {
-    let arguments = [flag("listen-address", ADDRESS), flag("port", ports.placement)];
-    Ok(control_placement::Options::read(&arguments, false, &options.namespace)?)
+    let arguments = [flag("listen-address", ADDRESS), flag("port", ports.placement), tls(options)];
+    let mut placement = control_placement::Options::read(&arguments, false, &options.namespace)?;
+    placement.mtls = placement.mtls.map(|mtls| by_own_credentials(mtls, options));
+    Ok(placement)
 }
 
 fn scheduler_options(options: &Options, ports: Ports) -> anyhow::Result<control_scheduler::Options> {
@@ -43,8 +45,20 @@ fn scheduler_options(options: &Options, ports: Ports) -> anyhow::Result<control_
         flag("etcd-client-listen-address", ADDRESS),
         flag("etcd-client-port", ports.etcd),
         flag("etcd-data-dir", options.folder.join("jobs").display()),
+        tls(options),
     ];
-    Ok(control_scheduler::Options::read(&arguments, &options.namespace)?)
+    let mut scheduler = control_scheduler::Options::read(&arguments, &options.namespace)?;
+    scheduler.mtls = scheduler.mtls.map(|mtls| by_own_credentials(mtls, options));
+    Ok(scheduler)
+}
+
+fn tls(options: &Options) -> String {
+    flag("tls-enabled", options.certificates.is_some())
+}
+
+/// The sentry of a run ends with it, but its credentials stay.
+fn by_own_credentials(mtls: Mtls, options: &Options) -> Mtls {
+    Mtls { credentials: options.certificates.clone(), ..mtls }
 }
 
 fn flag(name: &str, value: impl std::fmt::Display) -> String {

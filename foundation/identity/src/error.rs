@@ -33,3 +33,14 @@ pub enum Error {
     #[error(transparent)]
     Tls(#[from] rustls::Error),
 }
+
+impl Error {
+    /// Why there is no certificate, as Dapr's metric has it (surface.md 5.1).
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "sentry_conn",
+            Self::TokenFile { .. } => "sentry_token",
+            _ => "sign",
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub use error::Error;
 pub use identity::{Acceptor, ClientAuth, Identity};
 pub use incoming::incoming;
 pub use request::Sentry;
-pub use rotation::start;
+pub use rotation::{Watch, start};
 pub use secured::Secured;
 pub use spiffe_id::{InvalidSpiffeId, PeerId, SpiffeId, TrustDomain};
 pub use svid::{Svid, id_of};

@@ -2,6 +2,7 @@
 use crate::bundle::Bundle;
 use crate::{Anchors, Error, Identity, Sentry, Svid};
 use foundation_drain::Drain;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;
 
@@ -14,25 +15,29 @@ const REST: Duration = Duration::from_millis(50);
 /// Clocks are set, and machines sleep: the time is looked at again after this.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// Is told of each renewal, and of each request for a certificate that failed.
+pub type Watch = Arc<dyn Fn(Result<(), &Error>) + Send + Sync>;
+
 /// Gets a certificate, however long that takes, and keeps it and the roots fresh until the drain stops.
 ///
 /// # Errors
 /// Roots that cannot be read.
-pub async fn start(sentry: Sentry, anchors: Anchors, drain: &Drain) -> Result<Identity, Error> {
+pub async fn start(sentry: Sentry, anchors: Anchors, watch: Watch, drain: &Drain) -> Result<Identity, Error> {
     let bundle = anchors.read()?;
     drain.spawn_until_stopped(anchors.follow(bundle.clone()));
-    let own = first(&sentry, &bundle).await;
+    let own = first(&sentry, &bundle, &watch).await;
     tracing::info!(target: SCOPE, "identity is {}", own.id());
     let identity = Identity::sharing(own, bundle.trust().clone());
-    drain.spawn_until_stopped(rotate(sentry, identity.clone(), bundle));
+    drain.spawn_until_stopped(rotate(sentry, identity.clone(), bundle, watch));
     Ok(identity)
 }
 
-async fn first(sentry: &Sentry, bundle: &Bundle) -> Svid {
+async fn first(sentry: &Sentry, bundle: &Bundle, watch: &Watch) -> Svid {
     loop {
         match sign(sentry, bundle).await {
             Ok(svid) => return svid,
             Err(error) => {
+                watch(Err(&error));
                 tracing::warn!(target: SCOPE, "no certificate yet: {error}");
                 sleep(RETRY_AT_START).await;
             }
@@ -40,13 +45,15 @@ async fn first(sentry: &Sentry, bundle: &Bundle) -> Svid {
     }
 }
 
-async fn rotate(sentry: Sentry, identity: Identity, bundle: Bundle) {
+async fn rotate(sentry: Sentry, identity: Identity, bundle: Bundle, watch: Watch) {
     loop {
         until_half(identity.own().expires()).await;
         while let Err(error) = renew(&sentry, &identity, &bundle).await {
+            watch(Err(&error));
             tracing::warn!(target: SCOPE, "the certificate could not be renewed: {error}");
             sleep((remaining(identity.own().expires()) / 4).clamp(REST, RETRY)).await;
         }
+        watch(Ok(()));
     }
 }
 

@@ -1,8 +1,11 @@
 //! The identity of a process whose clients must have theirs (protocols.md 5.5).
+use crate::signed;
+use foundation_credentials::Files;
 use foundation_drain::Drain;
 use foundation_flags::Flags;
-use foundation_identity::{Anchors, Error, Identity, PeerId, Sentry, SpiffeId, TrustDomain};
+use foundation_identity::{Anchors, Error, Identity, InvalidSpiffeId, PeerId, Sentry, SpiffeId, TrustDomain};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tonic::Request;
 
 const SENTRY: &str = "dapr-sentry";
@@ -15,6 +18,19 @@ pub struct Mtls {
     pub sentry_address: String,
     /// Of the control plane.
     pub namespace: String,
+    /// Folder of the credentials of the authority, if they are at hand: then no sentry is asked.
+    pub credentials: Option<PathBuf>,
+}
+
+/// Why there is no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum NoIdentity {
+    #[error(transparent)]
+    Sentry(#[from] Error),
+    #[error(transparent)]
+    Id(#[from] InvalidSpiffeId),
+    #[error(transparent)]
+    Credentials(#[from] foundation_credentials::Error),
 }
 
 impl Mtls {
@@ -25,15 +41,20 @@ impl Mtls {
             anchors: flags.text("trust-anchors-file").into(),
             sentry_address: flags.text("sentry-address").to_owned(),
             namespace: namespace.to_owned(),
+            credentials: None,
         }
     }
 
     /// Gets an identity for `app_id` from sentry, however long that takes, and keeps it fresh.
     ///
     /// # Errors
-    /// A trust domain that is none, and trust anchors that cannot be read.
-    pub async fn identity(&self, app_id: &str, drain: &Drain) -> Result<Identity, Error> {
+    /// A trust domain that is none, and trust anchors or credentials that cannot be read.
+    pub async fn identity(&self, app_id: &str, drain: &Drain) -> Result<Identity, NoIdentity> {
         let domain = TrustDomain::new(&self.trust_domain)?;
+        if let Some(folder) = &self.credentials {
+            let id = SpiffeId::new(domain, &self.namespace, app_id)?;
+            return Ok(signed::start(Files::of_folder(folder), id, drain)?);
+        }
         let sentry = Sentry {
             address: self.sentry_address.clone(),
             id: SpiffeId::new(domain, &self.namespace, SENTRY)?,
@@ -43,7 +64,13 @@ impl Mtls {
             token: None,
             jwt_audiences: Vec::new(),
         };
-        foundation_identity::start(sentry, Anchors::File(self.anchors.clone()), drain).await
+        Ok(foundation_identity::start(
+            sentry,
+            Anchors::File(self.anchors.clone()),
+            Arc::new(|_: Result<(), &Error>| ()),
+            drain,
+        )
+        .await?)
     }
 }
 

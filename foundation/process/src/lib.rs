@@ -8,12 +8,13 @@ mod main_function;
 mod open_files;
 mod run;
 mod runtime;
+mod signed;
 mod tls;
 
 pub use flags::{COMMON, Common};
 pub use grpc::serve_grpc;
 pub use http::{serve, serve_tls};
-pub use identity::{Mtls, peer};
+pub use identity::{Mtls, NoIdentity, peer};
 pub use main_function::{main, refuse};
 pub use open_files::allow_many_open_files;
 pub use run::{Context, Ready, run};

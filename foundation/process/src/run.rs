@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use foundation_drain::Drain;
 use foundation_telemetry::Registry;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,6 +17,9 @@ use tokio::signal::unix::{SignalKind, signal};
 const SCOPE: &str = "dapr.signals";
 /// How long calls in flight may take when the process ends.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// What starts beside the process has come to rest by then.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Whether the process is ready, for its health endpoint. Clones share the answer.
 #[derive(Clone, Debug, Default)]
@@ -58,8 +62,8 @@ pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::R
     let ready = context.ready.clone();
     let router = start(&context).await?.route("/healthz", get(async move || ready.status()));
     serve(bound("healthz", &common.health.0, common.health.1).await?, router, &servers);
-    foundation_footprint::forget_start();
     tokio::select! {
+        never = forget_start() => match never {},
         _ = interrupt.recv() => tracing::info!(target: SCOPE, "received signal 'interrupt'; beginning shutdown"),
         _ = terminate.recv() => tracing::info!(target: SCOPE, "received signal 'terminated'; beginning shutdown"),
         () = context.drain.stopped() => {}
@@ -68,6 +72,14 @@ pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::R
     context.drain.close(GRACE).await;
     servers.close(GRACE).await;
     Ok(())
+}
+
+/// Gives the memory back that only the start needed: now, and when all that starts beside has come to rest.
+async fn forget_start() -> Infallible {
+    foundation_footprint::forget_start();
+    tokio::time::sleep(SETTLED).await;
+    foundation_footprint::forget_start();
+    std::future::pending().await
 }
 
 async fn bound(name: &str, address: &str, port: u16) -> anyhow::Result<Listener> {
