@@ -4,10 +4,12 @@ mod operations;
 mod tests;
 
 use foundation_identity::{PeerId, SpiffeId};
+use foundation_peer::method::clean;
 use foundation_resources::{AccessControl, AppPolicy};
 use foundation_telemetry::{AclDecision, Metrics};
 use http::{Extensions, Method};
 use operations::Operations;
+use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 use tonic::Status;
 
@@ -60,7 +62,7 @@ impl Access {
     /// The status of a call that may not.
     pub(crate) fn check(&self, call: Call<'_>) -> Result<(), Status> {
         let call = Call { verb: call.verb.filter(|_| self.rules.http), ..call };
-        let (allowed, by_app_policy) = self.rules.decide(call);
+        let (allowed, by_app_policy) = self.rules.decide_both(call);
         self.count(call.caller, allowed, by_app_policy);
         if allowed {
             return Ok(());
@@ -98,6 +100,15 @@ impl Rules {
         Self { http, allow: is_allow(default_action), apps: policies.iter().map(by_app).collect() }
     }
 
+    /// Decides on the operation as it is written, and as an HTTP app will read it: neither may be forbidden.
+    fn decide_both(&self, call: Call<'_>) -> (bool, bool) {
+        let written = self.decide(call);
+        match as_read(call.operation).filter(|_| self.http && written.0) {
+            Some(operation) => self.decide(Call { operation: &operation, ..call }),
+            None => written,
+        }
+    }
+
     /// Whether a call is allowed, and whether the caller's own policy has a word in it.
     fn decide(&self, call: Call<'_>) -> (bool, bool) {
         let Some(policy) = call.caller.and_then(|caller| self.policy(caller)) else { return (self.allow, false) };
@@ -133,6 +144,12 @@ impl Policy {
 /// Who made a request, if its connection proved it.
 pub(crate) fn caller(extensions: &Extensions) -> Option<&SpiffeId> {
     extensions.get::<PeerId>().map(|peer| &peer.0)
+}
+
+/// An operation whose escapes are resolved, if it has any. `..` that comes out of them is resolved as well.
+fn as_read(operation: &str) -> Option<String> {
+    let is_escaped = operation.contains('%');
+    is_escaped.then(|| clean(&percent_decode_str(&format!("/{operation}")).decode_utf8_lossy()))
 }
 
 fn is_allow(action: &str) -> bool {

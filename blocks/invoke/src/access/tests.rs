@@ -72,6 +72,26 @@ fn paths_fit_rules() {
     }
 }
 
+/// An app resolves escapes before it looks for what was meant.
+#[test]
+fn escapes_are_no_way_around_a_rule() {
+    let forbidden = || vec![policy("allow", vec![operation("/secret/**", &["*"], "deny")])];
+    let http = access(&control("deny", forbidden()), true);
+    for path in
+        ["secret/a", "%73ecret/a", "secret%2Fa", "SECRET%2fa", "x/%2E%2e/secret/a", "x/..%2Fsecret/a", "%2Fsecret/a"]
+    {
+        assert!(!allows(&http, CALLER, path, Some(Method::GET)), "{path}");
+    }
+    // Escapes are resolved once: this one is read as `%73ecret`.
+    for path in ["open%2Fa", "100%", "%2573ecret/a", "%ff"] {
+        assert!(allows(&http, CALLER, path, Some(Method::GET)), "{path}");
+    }
+    // What is not allowed as it is written is not allowed for being read otherwise.
+    assert!(!fits("/a b", "a%20b") && !fits("/a%20b", "a%20b"));
+    let grpc = access(&control("deny", forbidden()), false);
+    assert!(allows(&grpc, CALLER, "%73ecret/a", None));
+}
+
 #[test]
 fn the_first_rule_that_fits_counts() {
     let rules = vec![
