@@ -7,6 +7,8 @@ use rustls::crypto::aws_lc_rs::{default_provider, sign::any_supported_type};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use std::future::ready;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -50,15 +52,12 @@ pub(crate) async fn connect(port: u16, shown: Option<Shown>) -> Option<Channel> 
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
-    let connector = TlsConnector::from(Arc::new(config));
-    let dial = service_fn(move |_| {
-        let connector = connector.clone();
-        async move {
-            let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-            let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
-            connector.connect(name, stream).await.map(TokioIo::new)
-        }
-    });
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
+    let secured = TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok()?;
+    // Once: what is refused after the client's part of the handshake is dialled again by the library, and again, as fast as it can.
+    let mut secured = Some(TokioIo::new(secured));
+    let dial = service_fn(move |_| ready(secured.take().ok_or(io::Error::from(io::ErrorKind::ConnectionReset))));
     Endpoint::from_static("http://anybody").connect_with_connector(dial).await.ok()
 }
 

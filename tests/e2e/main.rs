@@ -12,6 +12,7 @@ mod control_plane;
 mod dapr;
 mod ending;
 mod etcd;
+mod guards;
 mod http2;
 mod invocation;
 mod jobs;

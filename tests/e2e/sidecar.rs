@@ -8,7 +8,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
+
+const CALL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a sidecar is started.
 #[derive(Clone, Debug, Default)]
@@ -139,6 +142,17 @@ impl Sidecar {
 
     pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
         over_tcp(self.port, Method::POST, path, body).await
+    }
+
+    /// Calls a method of another app; tells what came of it unless that is well.
+    pub(crate) async fn call(&self, callee: &str, method: &str) -> Result<(), String> {
+        let path = format!("/v1.0/invoke/{callee}/method/{method}");
+        let answer = tokio::time::timeout(CALL_PATIENCE, self.post(&path, "{}")).await;
+        match answer.map_err(|_| "there was no answer in time".to_owned())? {
+            Ok((StatusCode::OK, _)) => Ok(()),
+            Ok((status, body)) => Err(format!("{status}: {}", String::from_utf8_lossy(&body))),
+            Err(error) => Err(format!("{error:#}")),
+        }
     }
 
     /// Ends the process without any chance to clean up.
