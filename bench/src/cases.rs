@@ -6,6 +6,7 @@ use crate::deliveries::Deliveries;
 use crate::grpc_client::{Grpc, echoed, invocation};
 use crate::load::Load;
 use crate::process::{App, Binary, Daprd, Process};
+use crate::sentry::Sentry;
 use crate::{extremes, grpc_app};
 use bytes::Bytes;
 use foundation_drain::Drain;
@@ -27,6 +28,8 @@ pub(crate) enum Case {
     DirectGrpc,
     /// 1 KiB to another app and 1 KiB back, through two sidecars.
     Invoke,
+    /// The same over mutual TLS.
+    InvokeSecured,
     /// The same through the gRPC API.
     InvokeGrpc,
     /// The same by calls of the app's own gRPC service, which the sidecars pass on.
@@ -58,15 +61,17 @@ struct World<'a> {
     sidecars: Vec<Daprd>,
     /// The app that is called.
     app: App,
+    _sentry: Option<Sentry>,
     deliveries: Deliveries,
     drain: &'a Drain,
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Direct,
         Self::DirectGrpc,
         Self::Invoke,
+        Self::InvokeSecured,
         Self::InvokeGrpc,
         Self::Proxy,
         Self::ProxyStream,
@@ -81,6 +86,7 @@ impl Case {
             Self::Direct => "no sidecar 1 KiB",
             Self::DirectGrpc => "no sidecar, gRPC 1 KiB",
             Self::Invoke => "invoke 1 KiB",
+            Self::InvokeSecured => "invoke 1 KiB with mTLS",
             Self::InvokeGrpc => "gRPC invoke 1 KiB",
             Self::Proxy => "gRPC proxy 1 KiB",
             Self::ProxyStream => "gRPC proxy 1 KiB in streams",
@@ -96,7 +102,12 @@ impl Case {
     }
 
     fn calls_another(self) -> bool {
-        self.is_grpc() || self == Self::Invoke
+        self.is_grpc() || matches!(self, Self::Invoke | Self::InvokeSecured)
+    }
+
+    /// Whether a sentry is needed.
+    pub(crate) fn is_secured(self) -> bool {
+        self == Self::InvokeSecured
     }
 
     fn call(self) -> Call {
@@ -112,17 +123,22 @@ impl Case {
 
 impl<'a> World<'a> {
     async fn start(binary: &Binary<'_>, case: Case, drain: &'a Drain) -> anyhow::Result<Self> {
+        let sentry = match binary.sentry.filter(|_| case.is_secured()) {
+            Some(sentry) => Some(Sentry::start(sentry, "24h", &[], drain).await?),
+            None => None,
+        };
+        let secured = sentry.as_ref();
         let deliveries = Deliveries::default();
         let subscribed = (case == Case::Deliver).then(|| deliveries.clone());
         let mut app = App::http(app::start(subscribed, drain).await?);
-        let mut sidecars = vec![Daprd::start(binary, "caller", Some(app), drain).await?];
+        let mut sidecars = vec![Daprd::start(binary, "caller", Some(app), secured, drain).await?];
         if case.calls_another() {
             if case.is_grpc() {
                 app = App::grpc(grpc_app::start(drain).await?);
             }
-            sidecars.push(Daprd::start(binary, "callee", Some(app), drain).await?);
+            sidecars.push(Daprd::start(binary, "callee", Some(app), secured, drain).await?);
         }
-        Ok(Self { case, sidecars, app, deliveries, drain })
+        Ok(Self { case, sidecars, app, _sentry: sentry, deliveries, drain })
     }
 
     async fn connections(&self, count: usize) -> anyhow::Result<Vec<Connection>> {

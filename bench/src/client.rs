@@ -69,6 +69,14 @@ impl Client {
         Ok(())
     }
 
+    /// Reads a text.
+    pub(crate) async fn text(&mut self, path: &str) -> anyhow::Result<String> {
+        let request = Request::get(path).header("host", "localhost").body(whole(Bytes::new()))?;
+        self.0.ready().await?;
+        let body = self.0.send_request(request).await?.into_body().collect().await?.to_bytes();
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     async fn exchange(&mut self, method: &Method, path: &str, body: Body) -> anyhow::Result<StatusCode> {
         let request = Request::builder().method(method.clone()).uri(path).header("host", "localhost");
         let request = request.header("content-type", "application/json").body(body)?;

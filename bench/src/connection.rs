@@ -3,6 +3,7 @@ use crate::app::SIZE;
 use crate::client::{Call, Client};
 use crate::deliveries::Deliveries;
 use crate::grpc_client::{Grpc, Stream};
+use crate::signing::Signer;
 use anyhow::Context;
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -12,6 +13,8 @@ pub(crate) enum Connection {
     Http(Client, Call),
     Invoke(Grpc, Bytes),
     Proxy(Grpc, Bytes),
+    /// Has sentry sign a certificate.
+    Sign(Signer, Bytes),
     Stream(Box<Stream>, Bytes),
     /// Publishes, and waits until the event has come to the app.
     Deliver(Client, Deliveries),
@@ -27,6 +30,7 @@ impl Connection {
             Self::Http(client, call) => client.send(call).await,
             Self::Invoke(grpc, message) => grpc.invoke(message).await,
             Self::Proxy(grpc, message) => grpc.proxy(message).await,
+            Self::Sign(signer, message) => signer.sign(message).await,
             Self::Stream(stream, message) => stream.send(message).await,
             Self::Deliver(client, deliveries) => {
                 let (number, came) = deliveries.expect();

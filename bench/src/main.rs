@@ -10,7 +10,10 @@ mod grpc_app;
 mod grpc_client;
 mod load;
 mod process;
+mod rotation;
 mod scheduler;
+mod sentry;
+mod signing;
 mod subject;
 mod table;
 
@@ -21,7 +24,6 @@ use clap::Parser;
 use extremes::Extreme;
 use foundation_drain::Drain;
 use foundation_process::allow_many_open_files;
-use process::Binary;
 use std::path::PathBuf;
 use std::time::Duration;
 use subject::Subject;
@@ -40,6 +42,15 @@ struct Options {
     /// A second binary of the same kind, measured in turn with the first.
     #[arg(long, value_name = "PATH")]
     vs: Option<PathBuf>,
+    /// The sentry that belongs to the first daprd; without one nothing is measured that needs it.
+    #[arg(long, value_name = "PATH")]
+    sentry: Option<PathBuf>,
+    /// The sentry that belongs to the second daprd.
+    #[arg(long, value_name = "PATH")]
+    vs_sentry: Option<PathBuf>,
+    /// Measures nothing, but checks that no call fails while certificates and roots are replaced; the exit code tells.
+    #[arg(long, requires_all = ["daprd", "sentry"])]
+    rotation: bool,
     /// What state and messages are kept in. A server is started, which has to be installed.
     #[arg(long, value_enum, default_value = "memory")]
     backend: Backend,
@@ -63,8 +74,15 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     allow_many_open_files();
     let drain = Drain::new();
-    let paths = [&options.daprd, &options.scheduler, &options.vs].into_iter().flatten();
-    let mut subjects: Vec<_> = paths.cloned().map(Subject::new).collect();
+    let first = options.daprd.iter().chain(&options.scheduler).map(|path| (path, &options.sentry));
+    let both = first.chain(options.vs.iter().map(|path| (path, &options.vs_sentry)));
+    let mut subjects: Vec<_> = both.map(|(path, sentry)| Subject::new(path.clone(), sentry.clone())).collect();
+    if options.rotation {
+        let components = Backend::Memory.start().await;
+        let checked = rotation::check(&subjects[0].binary(&components), &drain).await;
+        drain.close(Duration::from_secs(1)).await;
+        return checked;
+    }
     for round in 1..=options.rounds {
         for subject in &mut subjects {
             eprintln!("round {round} of {}: {}", options.rounds, subject.path.display());
@@ -84,20 +102,26 @@ async fn measure(subject: &mut Subject, options: &Options, drain: &Drain) -> any
     }
     let components = options.backend.start().await;
     subject.measure_start(&components, drain).await.context("measuring the start")?;
-    let is_wanted = |case: &Case| case.name().contains(&options.only) && options.backend.concerns(*case);
-    for case in Case::ALL.into_iter().filter(is_wanted) {
-        let binary = Binary { path: &subject.path, components: &components };
-        let figures: Figures =
-            cases::run(&binary, case, duration, drain).await.with_context(|| format!("measuring {}", case.name()))?;
+    let is_wanted = |name: &str| name.contains(&options.only);
+    let (backend, has_sentry) = (options.backend, subject.sentry.is_some());
+    let can_run = |case: &Case| backend.concerns(*case) && (has_sentry || !case.is_secured());
+    for case in Case::ALL.into_iter().filter(|case| is_wanted(case.name()) && can_run(case)) {
+        let figures: Figures = cases::run(&subject.binary(&components), case, duration, drain)
+            .await
+            .with_context(|| format!("measuring {}", case.name()))?;
         subject.add(case, figures);
     }
-    let is_wanted = |extreme: &Extreme| extreme.name().contains(&options.only) && options.backend == Backend::Memory;
-    for extreme in Extreme::ALL.into_iter().filter(is_wanted) {
-        let binary = Binary { path: &subject.path, components: &components };
-        let figures = cases::run_extreme(&binary, extreme, drain)
+    if backend != Backend::Memory {
+        return Ok(());
+    }
+    for extreme in Extreme::ALL.into_iter().filter(|extreme| is_wanted(extreme.name())) {
+        let figures = cases::run_extreme(&subject.binary(&components), extreme, drain)
             .await
             .with_context(|| format!("measuring {}", extreme.name()))?;
         subject.add_extremes(figures);
+    }
+    if let Some(sentry) = subject.sentry.clone().filter(|_| is_wanted("sentry")) {
+        subject.add_extremes(sentry::measure(&sentry, duration, drain).await.context("measuring sentry")?);
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Processes under measurement, and what the system says of them.
 use crate::backend::Components;
 use crate::client::{Call, Client};
+use crate::sentry::Sentry;
 use anyhow::{Context, bail};
 use foundation_drain::Drain;
 use std::net::TcpListener;
@@ -34,6 +35,8 @@ impl App {
 #[derive(Clone, Copy)]
 pub(crate) struct Binary<'a> {
     pub(crate) path: &'a Path,
+    /// The sentry that belongs to it.
+    pub(crate) sentry: Option<&'a Path>,
     pub(crate) components: &'a Components,
 }
 
@@ -51,11 +54,12 @@ pub(crate) struct Daprd {
 }
 
 impl Daprd {
-    /// Starts a sidecar for an app, or for none, and waits until it is ready.
+    /// Starts a sidecar for an app, or for none, and waits until it is ready. With a sentry it calls others over mutual TLS.
     pub(crate) async fn start(
         binary: &Binary<'_>,
         app_id: &str,
         app: Option<App>,
+        sentry: Option<&Sentry>,
         drain: &Drain,
     ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -68,6 +72,10 @@ impl Daprd {
         command.args(["--metrics-port", &free_port()?.to_string()]);
         command.args(["--dapr-internal-grpc-port", &free_port()?.to_string()]);
         command.args(["--max-body-size", "1Gi"]).arg("--resources-path").arg(folder.path());
+        if let Some(sentry) = sentry {
+            command.args(["--enable-mtls", "--sentry-address", &format!("127.0.0.1:{}", sentry.port)]);
+            command.env("DAPR_TRUST_ANCHORS_FILE", sentry.roots());
+        }
         if let Some(App { port, protocol }) = app {
             command.args(["--app-port", &port.to_string(), "--app-protocol", protocol]);
         }

@@ -15,6 +15,8 @@ const SETTLING: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) path: PathBuf,
+    /// The sentry that belongs to it.
+    pub(crate) sentry: Option<PathBuf>,
     /// Milliseconds to the first 204 of `/v1.0/healthz`.
     pub(crate) starts: Vec<f64>,
     /// Bytes of resident memory without any load.
@@ -25,18 +27,23 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, starts: Vec::new(), idle: Vec::new(), figures: Vec::new(), extremes: Vec::new() }
+    pub(crate) fn new(path: PathBuf, sentry: Option<PathBuf>) -> Self {
+        Self { path, sentry, starts: Vec::new(), idle: Vec::new(), figures: Vec::new(), extremes: Vec::new() }
     }
 
     /// Starts a sidecar and lets it settle.
     pub(crate) async fn measure_start(&mut self, components: &Components, drain: &Drain) -> anyhow::Result<()> {
-        let binary = Binary { path: &self.path, components };
-        let daprd = Daprd::start(&binary, "idle", Some(App::http(app::start(None, drain).await?)), drain).await?;
+        let binary = self.binary(components);
+        let daprd = Daprd::start(&binary, "idle", Some(App::http(app::start(None, drain).await?)), None, drain).await?;
         self.starts.push(daprd.start.as_secs_f64() * 1000.0);
         tokio::time::sleep(SETTLING).await;
         self.idle.push(daprd.process.memory()?);
         Ok(())
+    }
+
+    /// The binary with what it runs with.
+    pub(crate) fn binary<'a>(&'a self, components: &'a Components) -> Binary<'a> {
+        Binary { path: &self.path, sentry: self.sentry.as_deref(), components }
     }
 
     pub(crate) fn add(&mut self, case: Case, figures: Figures) {

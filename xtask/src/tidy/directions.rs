@@ -30,7 +30,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("conformance", &["component-api", "foundation-metadata"]),
     (
         "bench",
-        &["conformance", "foundation-cork", "foundation-drain", "foundation-http2", "foundation-process", "wire"],
+        &[
+            "conformance",
+            "foundation-cork",
+            "foundation-drain",
+            "foundation-http2",
+            "foundation-process",
+            "foundation-tls",
+            "wire",
+        ],
     ),
     ("end-to-end", &[]),
     ("xtask", &["component-all", "component-api", "cli", "sidecar"]),
