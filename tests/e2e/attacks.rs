@@ -2,14 +2,12 @@
 use crate::app::App;
 use crate::attacker::{Shown, connect, invoke};
 use crate::authority::{Sentry, Wish};
-use crate::client::over_tcp;
 use crate::wait::until;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use foundation_credentials::{Authority, Files, Lifetimes};
 use foundation_jwt::{SigningKey, generate_rsa};
-use http::Method;
 use rcgen::string::Ia5String;
 use rcgen::{CertificateParams, Issuer, KeyPair, PKCS_ED25519, SanType};
 use rustls_pki_types::CertificateDer;
@@ -285,10 +283,7 @@ async fn bad_handshakes_without_number_harm_nobody() {
     })
     .await;
     until("the callee has counted them", async || {
-        let answer = over_tcp(callee.metrics_port, Method::GET, "/", Bytes::new()).await;
-        let metrics = answer.map_or(String::new(), |(_, body)| String::from_utf8_lossy(&body).into_owned());
-        let line = metrics.lines().find(|line| line.starts_with("dapr_runtime_mtls_handshake_fail_total{"));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).is_some_and(|count: usize| count >= refused)
+        callee.counted("runtime_mtls_handshake_fail_total{").await >= refused
     })
     .await;
     caller.call("callee", "hello").await.unwrap();

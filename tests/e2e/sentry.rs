@@ -35,6 +35,10 @@ async fn calls_go_on_while_certificates_are_renewed() {
     // Its connection is a new one, by certificates that have been renewed.
     let late = sentry.sidecar("caller", None, names.path()).start().await;
     until("the late caller has found the callee", async || call(&late, "hello").await == StatusCode::OK).await;
+    assert!(caller.counted("runtime_mtls_workload_cert_rotated_total{").await > 0);
+    drop(sentry);
+    let failed = r#"runtime_mtls_workload_cert_rotated_fail_total{app_id="caller",reason="sentry_conn"}"#;
+    until("it is counted that there is no sentry", async || caller.counted(failed).await > 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -155,6 +155,14 @@ impl Sidecar {
         }
     }
 
+    /// The first series of a metric whose name, behind `dapr_`, and labels begin so; 0 when there is none.
+    pub(crate) async fn counted(&self, series: &str) -> usize {
+        let answer = over_tcp(self.metrics_port, Method::GET, "/", Bytes::new()).await;
+        let metrics = answer.map_or(String::new(), |(_, body)| String::from_utf8_lossy(&body).into_owned());
+        let line = metrics.lines().find(|line| line.starts_with(&format!("dapr_{series}")));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
+    }
+
     /// Ends the process without any chance to clean up.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
