@@ -1,4 +1,4 @@
-//! Dapr's wire contracts: messages and services generated from `proto/`.
+//! Dapr's wire contracts, and those among Trilby's own processes: messages and services generated from `proto/`.
 //!
 //! Modules follow the protobuf packages without the prefix `dapr.proto`: `dapr.proto.runtime.v1` is [`runtime::v1`].
 //! Fields of type `bytes` are [`bytes::Bytes`]; well-known types are those of `prost_types`.
@@ -66,6 +66,11 @@ pub mod etcd {
     package!(cron, "cron");
     package!(etcdserverpb, "etcdserverpb");
     package!(mvccpb, "mvccpb");
+}
+
+/// What Trilby's own processes say to each other.
+pub mod trilby {
+    package!(placement, "trilby.placement.v1");
 }
 
 /// Google's error model for gRPC.

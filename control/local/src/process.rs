@@ -32,7 +32,9 @@ pub(crate) async fn start(options: &Options, context: &Context) -> anyhow::Resul
 }
 
 fn placement_options(options: &Options, ports: Ports) -> anyhow::Result<control_placement::Options> {
-    let arguments = [flag("listen-address", ADDRESS), flag("port", ports.placement), tls(options)];
+    // Of the users of a machine, each has one: none of them can have a port that is known.
+    let cluster = flag("initial-cluster", "dapr-placement-0=127.0.0.1:0");
+    let arguments = [flag("listen-address", ADDRESS), flag("port", ports.placement), cluster, tls(options)];
     let mut placement = control_placement::Options::read(&arguments, false, &options.namespace)?;
     placement.mtls = placement.mtls.map(|mtls| by_own_credentials(mtls, options));
     Ok(placement)

@@ -1,8 +1,10 @@
 //! The one task that owns all namespaces: takes what streams report, and carries out what follows from it.
+use crate::election::Lease;
 use crate::metrics::Metrics;
 use crate::namespace::{Effect, Namespace, Settings, StreamId};
-use std::collections::{BTreeMap, HashMap};
-use tokio::sync::{mpsc, oneshot};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -12,16 +14,22 @@ use wire::placement::v1::{Host, PlacementOrder, StatePlacementTables};
 pub(crate) const WAITING_ORDERS: usize = 64;
 
 /// The sending half of a stream.
-pub(crate) type Orders = mpsc::Sender<Result<PlacementOrder, Status>>;
+pub(crate) type Orders = mpsc::Sender<Result<Arc<PlacementOrder>, Status>>;
+
+/// The same for those who must not keep the stream open.
+pub(crate) type WaitingOrders = mpsc::WeakSender<Result<Arc<PlacementOrder>, Status>>;
 
 /// What happens to namespaces.
 pub(crate) enum Event {
     Join(StreamId, Host, Orders),
     Message(StreamId, Host),
     Leave(StreamId),
-    /// Somebody wants to see the tables.
-    State(oneshot::Sender<StatePlacementTables>),
+    /// Somebody wants to see the tables; there are none where another replica leads.
+    State(oneshot::Sender<Option<StatePlacementTables>>),
 }
+
+/// Versions of a term begin with its number, so that they grow from one that leads to the next.
+const TERM: u32 = 32;
 
 #[derive(Clone, Copy)]
 enum Timer {
@@ -33,19 +41,27 @@ enum Timer {
 pub(crate) struct Dissemination {
     settings: Settings,
     metrics: Metrics,
+    id: String,
+    lead: watch::Receiver<Option<Lease>>,
+    /// Where others lead, nothing is served.
+    lease: Option<Lease>,
     namespaces: BTreeMap<String, Namespace>,
-    streams: HashMap<StreamId, (String, Orders)>,
+    streams: BTreeMap<StreamId, (String, Orders)>,
     timers: BTreeMap<(Instant, u64), (String, Timer)>,
     timers_so_far: u64,
 }
 
 impl Dissemination {
-    pub(crate) fn new(settings: Settings, metrics: Metrics) -> Self {
+    /// `id` is the name of this replica, `lead` its right to serve.
+    pub(crate) fn new(settings: Settings, metrics: Metrics, id: String, lead: watch::Receiver<Option<Lease>>) -> Self {
         Self {
             settings,
             metrics,
+            id,
+            lead,
+            lease: None,
             namespaces: BTreeMap::new(),
-            streams: HashMap::new(),
+            streams: BTreeMap::new(),
             timers: BTreeMap::new(),
             timers_so_far: 0,
         }
@@ -53,10 +69,13 @@ impl Dissemination {
 
     /// Works until it is told to stop; then all streams end.
     pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>, stopping: CancellationToken) {
-        self.metrics.leads(true);
+        self.follow_lead();
         loop {
             tokio::select! {
+                biased;
                 () = stopping.cancelled() => break,
+                Ok(()) = self.lead.changed() => self.follow_lead(),
+                () = until(self.lease.and_then(|lease| lease.until)) => self.abdicate(),
                 event = events.recv() => match event {
                     Some(event) => self.handle(event),
                     None => break,
@@ -64,24 +83,60 @@ impl Dissemination {
                 () = until(self.timers.keys().next().map(|(due, _)| *due)) => self.fire(),
             }
         }
-        for (_, orders) in self.streams.into_values() {
-            orders.try_send(Err(Status::unavailable("placement server is shutting down"))).ok();
+        self.close_all(&Status::unavailable("placement server is shutting down"));
+    }
+
+    /// Begins to serve, goes on, or ends, as the election says. Streams end with the term that they were opened in.
+    fn follow_lead(&mut self) {
+        let lease = *self.lead.borrow_and_update();
+        if lease.map(|lease| lease.term) != self.lease.map(|lease| lease.term) {
+            self.abdicate();
         }
+        self.lease = lease;
+        self.metrics.leads(lease.is_some());
+    }
+
+    fn abdicate(&mut self) {
+        self.lease = None;
+        self.metrics.leads(false);
+        self.close_all(&Status::unavailable("this replica of the placement service leads no more"));
+    }
+
+    fn close_all(&mut self, status: &Status) {
+        for (_, orders) in std::mem::take(&mut self.streams).into_values() {
+            orders.try_send(Err(status.clone())).ok();
+        }
+        for name in std::mem::take(&mut self.namespaces).into_keys() {
+            self.metrics.count(&name, (0, 0));
+        }
+        self.timers.clear();
+    }
+
+    /// Whether this replica still leads, however late this task is.
+    fn leads(&mut self) -> bool {
+        let is_over = |lease: Lease| lease.until.is_some_and(|until| until <= Instant::now());
+        if self.lease.is_some_and(is_over) {
+            self.abdicate();
+        }
+        self.lease.is_some()
     }
 
     fn handle(&mut self, event: Event) {
+        let leads = self.leads();
         match event {
+            Event::Join(_, _, orders) if !leads => drop(orders.try_send(Err(follows(&self.id)))),
             Event::Join(stream, host, orders) => self.join(stream, host, orders),
             Event::Message(stream, host) => self.with(stream, |namespace| namespace.message(stream, host)),
             Event::Leave(stream) => self.leave(stream),
-            Event::State(answer) => drop(answer.send(self.state())),
+            Event::State(answer) => drop(answer.send(leads.then(|| self.state()))),
         }
     }
 
     fn join(&mut self, stream: StreamId, host: Host, orders: Orders) {
         let name = host.namespace.clone();
+        let before = self.lease.map_or(0, |lease| lease.term << TERM);
         self.streams.insert(stream, (name.clone(), orders));
-        let namespace = self.namespaces.entry(name.clone()).or_insert_with(|| Namespace::new(self.settings));
+        let namespace = self.namespaces.entry(name.clone()).or_insert_with(|| Namespace::new(self.settings, before));
         let effects = namespace.join(stream, host);
         self.carry_out(&name, effects);
     }
@@ -118,7 +173,7 @@ impl Dissemination {
         self.tidy(name);
     }
 
-    fn send(&self, stream: StreamId, order: Result<PlacementOrder, Status>) -> bool {
+    fn send(&self, stream: StreamId, order: Result<Arc<PlacementOrder>, Status>) -> bool {
         self.streams.get(&stream).is_none_or(|(_, orders)| orders.try_send(order).is_ok())
     }
 
@@ -137,6 +192,9 @@ impl Dissemination {
     }
 
     fn fire(&mut self) {
+        if !self.leads() {
+            return;
+        }
         let Some((_, (name, timer))) = self.timers.pop_first() else { return };
         let Some(namespace) = self.namespaces.get_mut(&name) else { return };
         let effects = match timer {
@@ -150,6 +208,11 @@ impl Dissemination {
         let tables = self.namespaces.iter().map(|(name, namespace)| (name.clone(), namespace.state()));
         StatePlacementTables { tables: tables.collect() }
     }
+}
+
+/// What a sidecar is told that must look for another replica; Go's know it by these words.
+pub(crate) fn follows(id: &str) -> Status {
+    Status::failed_precondition(format!("node id={id} is not a leader. Only the leader can serve requests"))
 }
 
 async fn until(due: Option<Instant>) {

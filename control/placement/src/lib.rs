@@ -4,8 +4,12 @@
 //! tables in three phases (lock, update, unlock), so that no two hosts serve one actor. [`Namespace`] is that protocol
 //! without any input or output; [`Service`] gives it streams and a clock. Contract: protocols.md 1.
 mod authorization;
+mod candidate;
+mod cluster;
 mod dissemination;
+mod election;
 mod identity;
+mod leadership;
 mod metrics;
 mod namespace;
 mod options;
@@ -13,9 +17,12 @@ mod service;
 mod state;
 
 pub use authorization::{Refusal, check};
+pub use candidate::{Candidate, Voters};
+pub use cluster::Cluster;
+pub use election::{Answer, Election, LEASE, Lease, PROMISE, Place, Question};
 pub use namespace::{Effect, Namespace, Settings, StreamId};
 pub use options::{Options, usage};
-pub use service::{Service, Started, start};
+pub use service::{Answers, Service, Started, start};
 
 use foundation_flags::Misuse;
 use options::Invalid;

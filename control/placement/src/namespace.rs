@@ -1,15 +1,19 @@
 //! Dissemination of the tables of one namespace, as a state machine without clock or network.
 //!
 //! Inputs are its methods; what is to be done comes back as [`Effect`]s. A round takes all streams through lock, update and
-//! unlock with one version; what changes meanwhile waits for the next round (protocols.md 1.4).
+//! unlock with one version; what changes meanwhile waits for the next round (protocols.md 1.4). Nobody goes ahead of the streams
+//! that host a type whose hosts change, for they may have to give up actors; those that do not are waited for by nobody.
 mod hosts;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 use hosts::Hosts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
+use std::sync::Arc;
 use std::time::Duration;
+use stream::{Phase, Stream};
 use tonic::Status;
 use wire::placement::v1::{Host, HostOperation, PlacementOrder, PlacementTables, StatePlacementTable};
 
@@ -31,30 +35,14 @@ pub struct Settings {
 /// Something to do.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Send an order.
-    Send(StreamId, PlacementOrder),
+    /// Send an order, which is the same for many.
+    Send(StreamId, Arc<PlacementOrder>),
     /// End a stream with a status.
     Close(StreamId, Status),
     /// Call [`Namespace::timed_out`] with this version when [`Settings::timeout`] has passed.
     ExpectWithin(u64),
     /// Call [`Namespace::collected`] when [`Settings::coalesce`] has passed.
     Collect,
-}
-
-/// Where a round is, or how far a stream has come in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Idle,
-    Lock,
-    Update,
-    Unlock,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Stream {
-    reached: Phase,
-    /// Version of a table that was sent to this stream alone; its answers are not part of a round.
-    pushed: Option<u64>,
 }
 
 /// The hosts of a namespace, and the round that makes them known.
@@ -65,6 +53,12 @@ pub struct Namespace {
     phase: Phase,
     streams: BTreeMap<StreamId, Stream>,
     hosts: Hosts,
+    /// Types whose hosts have changed since the last round ended.
+    changing: BTreeSet<String>,
+    /// How many streams have not reached the phase that the others wait for.
+    awaited: usize,
+    /// Orders of this version, by their phase.
+    orders: BTreeMap<Phase, Arc<PlacementOrder>>,
     /// Streams that wait for the end of the round.
     joining: BTreeMap<StreamId, Host>,
     /// Hosts whose stream is gone, still in the tables.
@@ -74,14 +68,17 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// A namespace without hosts.
-    pub fn new(settings: Settings) -> Self {
+    /// A namespace without hosts. Its versions are greater than `before`.
+    pub fn new(settings: Settings, before: u64) -> Self {
         Self {
             settings,
-            version: 0,
+            version: before,
             phase: Phase::Idle,
             streams: BTreeMap::new(),
             hosts: Hosts::default(),
+            changing: BTreeSet::new(),
+            awaited: 0,
+            orders: BTreeMap::new(),
             joining: BTreeMap::new(),
             leaving: BTreeSet::new(),
             collecting: false,
@@ -96,8 +93,7 @@ impl Namespace {
 
     /// How many streams there are, and how many of them host actors.
     pub fn counts(&self) -> (usize, usize) {
-        let hosting = self.streams.keys().filter(|stream| self.hosts.has(**stream)).count();
-        (self.streams.len(), hosting)
+        (self.streams.len(), self.hosts.len() - self.leaving.len())
     }
 
     /// The hosts in the tables, for the state endpoint.
@@ -119,7 +115,7 @@ impl Namespace {
         if !self.is_old(&host) && !self.is_answer_to_push(stream, &host) {
             match host.operation() {
                 HostOperation::Report => self.report(stream, host),
-                operation => self.acknowledge(stream, self.acknowledged(operation)),
+                operation => self.acknowledge(stream, acknowledged(operation)),
             }
         }
         take(&mut self.effects)
@@ -128,7 +124,8 @@ impl Namespace {
     /// A stream is gone.
     pub fn leave(&mut self, stream: StreamId) -> Vec<Effect> {
         self.joining.remove(&stream);
-        if self.streams.remove(&stream).is_some() {
+        if let Some(gone) = self.streams.remove(&stream) {
+            self.awaited -= usize::from(self.awaits(&gone));
             if self.hosts.has(stream) {
                 self.leaving.insert(stream);
             }
@@ -144,16 +141,17 @@ impl Namespace {
     /// The time for the round of that version is over: streams that did not answer are closed, the others go on without
     /// them.
     pub fn timed_out(&mut self, version: u64) -> Vec<Effect> {
-        if version == self.version && self.phase != Phase::Idle {
-            let late = self.streams.iter().filter(|(_, state)| state.reached != self.phase);
-            for stream in late.map(|(stream, _)| *stream).collect::<Vec<_>>() {
+        if version == self.version {
+            let late = self.streams.iter().filter(|(_, state)| self.is_late(state)).map(|(stream, _)| *stream);
+            for stream in late.collect::<Vec<_>>() {
                 self.streams.remove(&stream);
-                self.hosts.remove(stream);
+                self.changing.extend(self.hosts.remove(stream));
                 self.effects.push(Effect::Close(stream, self.too_late()));
             }
-            self.phase = Phase::Idle;
-            self.apply_changes();
-            self.start_round();
+            if self.phase != Phase::Idle || !self.changing.is_empty() {
+                self.apply_changes();
+                self.start_round();
+            }
         }
         take(&mut self.effects)
     }
@@ -161,13 +159,28 @@ impl Namespace {
     /// The time to collect changes is over.
     pub fn collected(&mut self) -> Vec<Effect> {
         self.collecting = false;
-        self.take_in_changes();
+        if self.phase == Phase::Idle {
+            self.take_in_changes();
+        }
         take(&mut self.effects)
     }
 
     fn too_late(&self) -> Status {
         let timeout = foundation_metadata::duration::format(self.settings.timeout);
         Status::deadline_exceeded(format!("dissemination timeout after {timeout} for version {}", self.version))
+    }
+
+    /// Nobody is late who only waits for others.
+    fn is_late(&self, state: &Stream) -> bool {
+        match self.phase {
+            Phase::Idle => state.owes(),
+            _ if state.concerned => self.awaits(state),
+            _ => state.owes() && state.reached == Phase::Idle,
+        }
+    }
+
+    fn awaits(&self, state: &Stream) -> bool {
+        state.concerned && state.reached < self.phase
     }
 
     fn is_old(&self, host: &Host) -> bool {
@@ -186,58 +199,71 @@ impl Namespace {
         true
     }
 
-    /// Old sidecars do not say what they acknowledge: it is the order that they got last.
-    fn acknowledged(&self, operation: HostOperation) -> Phase {
-        match operation {
-            HostOperation::Lock => Phase::Lock,
-            HostOperation::Update => Phase::Update,
-            HostOperation::Unlock => Phase::Unlock,
-            HostOperation::Unknown | HostOperation::Report => self.phase,
-        }
-    }
-
     fn report(&mut self, stream: StreamId, host: Host) {
         if let Some(waiting) = self.joining.get_mut(&stream) {
             *waiting = host;
-        } else if self.hosts.set(stream, host) {
+        } else if self.set(stream, host) {
             self.start_round();
         } else {
             self.push_table(stream);
         }
     }
 
-    fn acknowledge(&mut self, stream: StreamId, phase: Phase) {
-        let current = self.phase;
-        if let Some(state) = self.streams.get_mut(&stream)
-            && phase == current
-            && current != Phase::Idle
-        {
-            state.reached = phase;
+    /// Keeps what a host reports; whether that changes the tables.
+    fn set(&mut self, stream: StreamId, host: Host) -> bool {
+        if let Some(state) = self.streams.get_mut(&stream) {
+            state.types.extend(host.entities.iter().cloned());
+        }
+        let changed = self.hosts.set(stream, host);
+        let is_change = !changed.is_empty();
+        self.changing.extend(changed);
+        is_change
+    }
+
+    fn acknowledge(&mut self, stream: StreamId, phase: Option<Phase>) {
+        let Some(state) = self.streams.get_mut(&stream).filter(|state| state.owes()) else { return };
+        let was_awaited = state.concerned;
+        if state.answer(phase) {
+            self.awaited -= usize::from(was_awaited);
+            self.send_due(&[stream]);
             self.advance();
         }
     }
 
-    /// Goes to the next phase when all streams have reached this one.
+    /// Goes to the next phase when all streams that are concerned have reached this one.
     fn advance(&mut self) {
-        if self.streams.values().any(|stream| stream.reached != self.phase) {
-            return;
-        }
-        match self.phase {
-            Phase::Lock => self.enter(Phase::Update),
-            Phase::Update => self.enter(Phase::Unlock),
-            Phase::Unlock | Phase::Idle => self.end_round(),
+        while self.phase != Phase::Idle && self.awaited == 0 {
+            match self.phase {
+                Phase::Lock => self.enter(Phase::Update),
+                Phase::Update => self.enter(Phase::Unlock),
+                Phase::Unlock | Phase::Idle => return self.end_round(),
+            }
         }
     }
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        let order = self.order(phase);
-        let streams = self.streams.keys().copied();
-        self.effects.extend(streams.map(|stream| Effect::Send(stream, order.clone())));
+        self.awaited = self.streams.values().filter(|state| self.awaits(state)).count();
+        self.send_due(&self.streams.keys().copied().collect::<Vec<_>>());
+    }
+
+    /// Sends streams the order that they are ready for. Those that nobody waits for may get theirs after the round.
+    fn send_due(&mut self, streams: &[StreamId]) {
+        let open = if self.phase == Phase::Idle { Phase::Unlock } else { self.phase };
+        for stream in streams {
+            if let Some(phase) = self.streams.get_mut(stream).and_then(|state| state.due(open)) {
+                let order = self.order(phase);
+                self.effects.push(Effect::Send(*stream, order));
+            }
+        }
     }
 
     fn end_round(&mut self) {
         self.phase = Phase::Idle;
+        self.changing.clear();
+        for (stream, state) in &mut self.streams {
+            state.finish(self.hosts.types(*stream));
+        }
         if self.settings.coalesce.is_zero() {
             self.take_in_changes();
         } else if !self.collecting {
@@ -257,49 +283,64 @@ impl Namespace {
     }
 
     fn apply_changes(&mut self) -> bool {
-        let mut changed = !self.leaving.is_empty();
         for stream in take(&mut self.leaving) {
-            self.hosts.remove(stream);
+            self.changing.extend(self.hosts.remove(stream));
         }
         for (stream, host) in take(&mut self.joining) {
-            self.streams.insert(stream, Stream { reached: Phase::Idle, pushed: None });
-            changed |= self.hosts.set(stream, host);
+            self.streams.insert(stream, Stream::new());
+            self.set(stream, host);
         }
-        changed
+        !self.changing.is_empty()
     }
 
     fn start_round(&mut self) {
         self.version += 1;
-        for stream in self.streams.values_mut() {
-            *stream = Stream { reached: Phase::Idle, pushed: None };
-        }
+        self.orders.clear();
+        self.streams.values_mut().for_each(|state| state.restart(&self.changing));
         self.phase = Phase::Idle;
         if !self.streams.is_empty() {
             self.effects.push(Effect::ExpectWithin(self.version));
             self.enter(Phase::Lock);
+            self.advance();
         }
     }
 
     /// Gives the tables to a stream that hosts nothing: nobody else has to know of it.
     fn push_table(&mut self, stream: StreamId) {
         let hosting = self.hosts.has(stream);
-        let Some(state) = self.streams.get_mut(&stream).filter(|_| !hosting) else { return };
-        state.pushed = Some(self.version);
+        let Some(state) = self.streams.get_mut(&stream).filter(|state| !hosting && !state.concerned) else { return };
+        state.push(self.version);
         for phase in [Phase::Lock, Phase::Update, Phase::Unlock] {
-            self.effects.push(Effect::Send(stream, self.order(phase)));
+            let order = self.order(phase);
+            self.effects.push(Effect::Send(stream, order));
         }
     }
 
-    fn order(&self, phase: Phase) -> PlacementOrder {
-        let operation = match phase {
-            Phase::Update => "update",
-            Phase::Unlock => "unlock",
-            Phase::Lock | Phase::Idle => "lock",
-        };
-        let tables = match phase {
-            Phase::Update => self.hosts.tables(self.settings.replication_factor, self.version),
-            _ => PlacementTables { version: self.version.to_string(), ..PlacementTables::default() },
-        };
-        PlacementOrder { tables: Some(tables), operation: operation.to_owned(), version: self.version }
+    fn order(&mut self, phase: Phase) -> Arc<PlacementOrder> {
+        let (hosts, factor, version) = (&self.hosts, self.settings.replication_factor, self.version);
+        Arc::clone(self.orders.entry(phase).or_insert_with(|| Arc::new(order(phase, hosts, factor, version))))
+    }
+}
+
+fn order(phase: Phase, hosts: &Hosts, factor: i64, version: u64) -> PlacementOrder {
+    let operation = match phase {
+        Phase::Update => "update",
+        Phase::Unlock => "unlock",
+        Phase::Lock | Phase::Idle => "lock",
+    };
+    let tables = match phase {
+        Phase::Update => hosts.tables(factor, version),
+        _ => PlacementTables { version: version.to_string(), ..PlacementTables::default() },
+    };
+    PlacementOrder { tables: Some(tables), operation: operation.to_owned(), version }
+}
+
+/// What an operation answers; old sidecars do not say.
+fn acknowledged(operation: HostOperation) -> Option<Phase> {
+    match operation {
+        HostOperation::Lock => Some(Phase::Lock),
+        HostOperation::Update => Some(Phase::Update),
+        HostOperation::Unlock => Some(Phase::Unlock),
+        HostOperation::Unknown | HostOperation::Report => None,
     }
 }

@@ -1,4 +1,5 @@
 //! The command line of the placement service (surface.md 4.2).
+use crate::cluster::Cluster;
 use crate::namespace::Settings;
 use foundation_flags::Kind::{Bool, Int, Text};
 use foundation_flags::Standing::{Absent, Current};
@@ -46,6 +47,8 @@ pub struct Options {
     pub port: u16,
     pub address: String,
     pub id: String,
+    /// All replicas, this one included.
+    pub cluster: Cluster,
     pub settings: Settings,
     pub serves_state: bool,
     pub keepalive_time: Duration,
@@ -76,6 +79,8 @@ impl Options {
             port: u16::try_from(flags.int("port")).map_err(|_| value("port", "it must be 0 to 65535"))?,
             address: flags.text("listen-address").to_owned(),
             id: flags.text("id").to_owned(),
+            cluster: Cluster::parse(flags.text("initial-cluster"), flags.text("id"))
+                .ok_or(value("initial-cluster", "write name=host:port for each replica, one of them --id"))?,
             settings: settings(&flags)?,
             serves_state: if flags.is_given("metadata-enabled") {
                 flags.bool("metadata-enabled")

@@ -1,7 +1,9 @@
 //! The gRPC service, and the process around it.
 use crate::authorization::check;
-use crate::dissemination::{Dissemination, Event, Orders, WAITING_ORDERS};
+use crate::dissemination::{Dissemination, Event, WAITING_ORDERS, WaitingOrders, follows};
+use crate::election::Lease;
 use crate::identity::authorize;
+use crate::leadership;
 use crate::metrics::Metrics;
 use crate::namespace::{Settings, StreamId};
 use crate::options::Options;
@@ -10,10 +12,13 @@ use anyhow::Context as _;
 use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::{ClientAuth, SpiffeId};
-use foundation_process::{Context, listen, peer, serve_grpc};
+use foundation_process::{Context, listen, peer};
+use foundation_telemetry::{MetricsError, Registry};
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming, async_trait};
@@ -21,46 +26,86 @@ use wire::placement::v1::placement_server::{Placement, PlacementServer};
 use wire::placement::v1::{Host, PlacementOrder, StatePlacementTables};
 
 const SCOPE: &str = "dapr.placement.server";
-const APP_ID: &str = "dapr-placement";
+pub(crate) const APP_ID: &str = "dapr-placement";
 /// Reports that are not worked on yet, of all streams together.
 const WAITING_EVENTS: usize = 4096;
+
+/// Orders for one stream.
+pub type Answers = BoxStream<'static, Result<PlacementOrder, Status>>;
 
 /// Takes reports of sidecars. Clones share the same tables.
 #[derive(Clone)]
 pub struct Service {
+    id: String,
+    lead: watch::Receiver<Option<Lease>>,
     events: mpsc::Sender<Event>,
     drain: Drain,
     streams: Arc<AtomicU64>,
 }
 
 impl Service {
-    /// Starts the task that owns the tables.
-    pub(crate) fn start(settings: Settings, metrics: Metrics, drain: &Drain) -> Self {
+    /// Starts the task that owns the tables. `id` is the name of this replica, which serves while `lead` says so.
+    ///
+    /// # Errors
+    /// Metrics that are registered already.
+    pub fn new(
+        settings: Settings,
+        (id, lead): (&str, watch::Receiver<Option<Lease>>),
+        registry: &Registry,
+        drain: &Drain,
+    ) -> Result<Self, MetricsError> {
         let (events, received) = mpsc::channel(WAITING_EVENTS);
-        drain.spawn(Dissemination::new(settings, metrics).run(received, drain.token()));
-        Self { events, drain: drain.clone(), streams: Arc::default() }
+        let dissemination = Dissemination::new(settings, Metrics::new(registry)?, id.to_owned(), lead.clone());
+        drain.spawn(dissemination.run(received, drain.token()));
+        Ok(Self { id: id.to_owned(), lead, events, drain: drain.clone(), streams: Arc::default() })
     }
 
     /// The tables of all namespaces.
     ///
     /// # Errors
-    /// Unavailable while the service ends.
+    /// Unavailable while the service ends, failed precondition where another replica leads.
     pub async fn state(&self) -> Result<StatePlacementTables, Status> {
         let (answer, state) = tokio::sync::oneshot::channel();
         self.events.send(Event::State(answer)).await.map_err(|_| ending())?;
-        state.await.map_err(|_| ending())
+        state.await.map_err(|_| ending())?.ok_or_else(|| follows(&self.id))
     }
 
-    /// Passes what a stream reports on until it ends.
-    async fn follow(self, stream: StreamId, peer: Option<SpiffeId>, mut reports: Streaming<Host>, orders: Orders) {
-        loop {
-            let host = match reports.message().await {
-                Ok(Some(host)) => host,
-                Ok(None) | Err(_) => break,
-            };
+    /// Takes a stream of reports, and gives the orders that answer them. `peer` is who sends it, if that is proven.
+    ///
+    /// # Errors
+    /// The refusal of the first report; unavailable while the service ends, failed precondition where another replica leads.
+    pub async fn serve<S>(&self, peer: Option<SpiffeId>, mut reports: S) -> Result<Answers, Status>
+    where
+        S: Stream<Item = Result<Host, Status>> + Send + Unpin + 'static,
+    {
+        if self.lead.borrow().is_none() {
+            return Err(follows(&self.id));
+        }
+        let first = reports.next().await.transpose()?;
+        let host = first.ok_or_else(|| Status::invalid_argument("received nil host report"))?;
+        check(&host)?;
+        authorize(peer.as_ref(), &host)?;
+        tracing::info!(target: SCOPE, "received status report connection from new namespace={} id={} host={}", host.namespace, host.id, host.name);
+        let stream = StreamId(self.streams.fetch_add(1, Ordering::Relaxed));
+        let (orders, received) = mpsc::channel(WAITING_ORDERS);
+        let joined = self.events.send(Event::Join(stream, host, orders.clone())).await;
+        joined.map_err(|_| ending())?;
+        self.drain.spawn_until_stopped(self.clone().follow(stream, peer, reports, orders.downgrade()));
+        let orders = ReceiverStream::new(received);
+        Ok(orders.map(|order| order.map(|order| PlacementOrder::clone(&order))).boxed())
+    }
+
+    /// Passes what a stream reports on until it ends. The orders end with those who give them, not here.
+    async fn follow<S>(self, stream: StreamId, peer: Option<SpiffeId>, mut reports: S, orders: WaitingOrders)
+    where
+        S: Stream<Item = Result<Host, Status>> + Send + Unpin,
+    {
+        while let Some(Ok(host)) = reports.next().await {
             let checked = check(&host).map_err(Status::from).and_then(|()| authorize(peer.as_ref(), &host));
-            if let Err(refusal) = checked {
-                orders.send(Err(refusal)).await.ok();
+            if let (Err(refusal), Some(orders)) = (&checked, orders.upgrade()) {
+                orders.send(Err(refusal.clone())).await.ok();
+            }
+            if checked.is_err() {
                 break;
             }
             if self.events.send(Event::Message(stream, host)).await.is_err() {
@@ -73,24 +118,11 @@ impl Service {
 
 #[async_trait]
 impl Placement for Service {
-    type ReportDaprStatusStream = ReceiverStream<Result<PlacementOrder, Status>>;
+    type ReportDaprStatusStream = Answers;
 
-    async fn report_dapr_status(
-        &self,
-        request: Request<Streaming<Host>>,
-    ) -> Result<Response<Self::ReportDaprStatusStream>, Status> {
+    async fn report_dapr_status(&self, request: Request<Streaming<Host>>) -> Result<Response<Answers>, Status> {
         let peer = peer(&request);
-        let mut reports = request.into_inner();
-        let host = reports.message().await?.ok_or_else(|| Status::invalid_argument("received nil host report"))?;
-        check(&host)?;
-        authorize(peer.as_ref(), &host)?;
-        tracing::info!(target: SCOPE, "received status report connection from new namespace={} id={} host={}", host.namespace, host.id, host.name);
-        let stream = StreamId(self.streams.fetch_add(1, Ordering::Relaxed));
-        let (orders, received) = mpsc::channel(WAITING_ORDERS);
-        let joined = self.events.send(Event::Join(stream, host, orders.clone())).await;
-        joined.map_err(|_| ending())?;
-        self.drain.spawn_until_stopped(self.clone().follow(stream, peer, reports, orders));
-        Ok(Response::new(ReceiverStream::new(received)))
+        self.serve(peer, request.into_inner()).await.map(Response::new)
     }
 }
 
@@ -116,7 +148,8 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
         Some(mtls) => Some(mtls.identity(APP_ID, &context.drain).await.context("cannot get an identity")?),
         None => None,
     };
-    let service = Service::start(options.settings, Metrics::new(&context.metrics)?, &context.drain);
+    let lead = leadership::start(options, identity.as_ref(), &context.drain).await?;
+    let service = Service::new(options.settings, (&options.id, lead), &context.metrics, &context.drain)?;
     let listener = listen::tcp(&options.address, options.port).await;
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
     let port = listener.local_addr()?.port();
@@ -126,14 +159,7 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
         .http2_keepalive_timeout(Some(options.keepalive_timeout))
         .add_service(PlacementServer::new(service.clone()));
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
-    let drain = context.drain.clone();
-    let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
-    context.drain.spawn(async move {
-        if let Err(error) = serve_grpc(server, listener, acceptor, &drain, refused).await {
-            tracing::error!(target: SCOPE, "placement service failed: {error}");
-            drain.stop();
-        }
-    });
+    leadership::serve(server, (listener, acceptor), &context.drain);
     context.ready.set(true);
     Ok(Started { port, routes: if options.serves_state { state::routes(service) } else { Router::new() } })
 }

@@ -1,6 +1,6 @@
 //! The hosts in the tables.
 use super::StreamId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wire::placement::v1::{Host, PlacementTable, PlacementTables};
 
 /// Hosts of actors by their stream; those that host nothing are not kept.
@@ -12,23 +12,34 @@ impl Hosts {
         self.0.contains_key(&stream)
     }
 
-    pub(super) fn remove(&mut self, stream: StreamId) {
-        self.0.remove(&stream);
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    /// Keeps what a host reports; whether that changes the tables.
-    pub(super) fn set(&mut self, stream: StreamId, mut host: Host) -> bool {
+    /// Types that a stream hosts.
+    pub(super) fn types(&self, stream: StreamId) -> BTreeSet<String> {
+        self.0.get(&stream).map(entities).unwrap_or_default()
+    }
+
+    /// Forgets a host; gives the types that change with that.
+    pub(super) fn remove(&mut self, stream: StreamId) -> BTreeSet<String> {
+        self.0.remove(&stream).as_ref().map(entities).unwrap_or_default()
+    }
+
+    /// Keeps what a host reports; gives the types that change with that.
+    pub(super) fn set(&mut self, stream: StreamId, mut host: Host) -> BTreeSet<String> {
         host.entities.sort();
-        let known = self.0.get(&stream);
-        let changed = match known {
-            None => !host.entities.is_empty(),
-            Some(known) => {
-                (&known.entities, &known.id, &known.namespace) != (&host.entities, &host.id, &host.namespace)
+        let new = entities(&host);
+        let changed = match self.0.get(&stream) {
+            None => new,
+            Some(known) if (&known.id, &known.namespace) == (&host.id, &host.namespace) => {
+                entities(known).symmetric_difference(&new).cloned().collect()
             }
+            Some(known) => entities(known).union(&new).cloned().collect(),
         };
-        if changed && host.entities.is_empty() {
+        if host.entities.is_empty() {
             self.0.remove(&stream);
-        } else if changed {
+        } else if !changed.is_empty() {
             self.0.insert(stream, host);
         }
         changed
@@ -51,4 +62,8 @@ impl Hosts {
         hosts.sort_by(|one, other| one.name.cmp(&other.name));
         hosts
     }
+}
+
+fn entities(host: &Host) -> BTreeSet<String> {
+    host.entities.iter().cloned().collect()
 }

@@ -44,7 +44,7 @@ struct World(Namespace);
 
 impl World {
     fn new(settings: Settings) -> Self {
-        Self(Namespace::new(settings))
+        Self(Namespace::new(settings, 0))
     }
 
     fn ack(&mut self, stream: u64, operation: HostOperation, version: u64) -> Vec<Effect> {
@@ -154,4 +154,66 @@ fn changes_after_a_round_are_collected() {
     assert!(world.0.join(StreamId(2), host("b", &["counter"])).is_empty());
     assert!(world.0.join(StreamId(3), host("c", &["counter"])).is_empty());
     assert_eq!(shown(&world.0.collected()), ["within 2", "1 lock 2", "2 lock 2", "3 lock 2"]);
+}
+
+/// Host `c` hangs and hosts another type than those that change.
+#[test]
+fn a_host_that_hangs_holds_up_nobody_but_the_hosts_of_its_types() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.round(&[1], 1);
+    world.0.join(StreamId(3), host("c", &["timer"]));
+    world.round(&[1, 3], 2);
+    assert_eq!(
+        shown(&world.0.join(StreamId(2), host("b", &["counter"]))),
+        ["within 3", "1 lock 3", "2 lock 3", "3 lock 3"]
+    );
+    world.ack(1, HostOperation::Lock, 3);
+    assert_eq!(shown(&world.ack(2, HostOperation::Lock, 3)), ["1 update 3", "2 update 3"]);
+    world.ack(1, HostOperation::Update, 3);
+    assert_eq!(shown(&world.ack(2, HostOperation::Update, 3)), ["1 unlock 3", "2 unlock 3"]);
+    world.ack(1, HostOperation::Unlock, 3);
+    world.ack(2, HostOperation::Unlock, 3);
+    assert_eq!(shown(&world.ack(3, HostOperation::Lock, 3)), ["3 update 3"], "it gets the tables when it wakes up");
+    let joined = world.0.join(StreamId(4), host("d", &["timer"]));
+    assert_eq!(shown(&joined), ["within 4", "1 lock 4", "2 lock 4", "3 lock 4", "4 lock 4"]);
+    assert!(world.ack(4, HostOperation::Lock, 4).is_empty(), "its own type waits for it");
+    let late = shown(&world.0.timed_out(4));
+    assert_eq!(
+        late.first().unwrap(),
+        "close 1: dissemination timeout after 8s for version 4",
+        "nor does who never answers stay"
+    );
+    assert!(late.iter().any(|effect| effect.starts_with("close 3")) && late.contains(&"4 lock 5".to_owned()));
+}
+
+#[test]
+fn nobody_goes_ahead_of_those_that_give_up_actors() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.round(&[1], 1);
+    world.0.join(StreamId(2), host("b", &["timer"]));
+    world.round(&[1, 2], 2);
+    world.0.join(StreamId(3), host("c", &["counter"]));
+    assert!(world.ack(2, HostOperation::Lock, 3).is_empty());
+    world.ack(3, HostOperation::Lock, 3);
+    assert_eq!(shown(&world.ack(1, HostOperation::Lock, 3)), ["1 update 3", "2 update 3", "3 update 3"]);
+    assert!(world.ack(2, HostOperation::Update, 3).is_empty());
+    assert!(world.ack(3, HostOperation::Update, 3).is_empty(), "the old host may still have actors");
+    assert_eq!(world.ack(1, HostOperation::Update, 3).len(), 3);
+}
+
+#[test]
+fn a_type_that_is_given_up_is_awaited_as_well() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.0.join(StreamId(2), host("b", &["counter"]));
+    world.round(&[1], 1);
+    world.round(&[1, 2], 2);
+    let changed = world.0.message(StreamId(1), host("a", &[]));
+    assert_eq!(shown(&changed), ["within 3", "1 lock 3", "2 lock 3"]);
+    world.ack(1, HostOperation::Lock, 3);
+    world.ack(2, HostOperation::Lock, 3);
+    assert!(world.ack(2, HostOperation::Update, 3).is_empty(), "the one that gives it up has not let go yet");
+    assert_eq!(shown(&world.ack(1, HostOperation::Update, 3)), ["1 unlock 3", "2 unlock 3"]);
 }
