@@ -1,7 +1,7 @@
 //! Actors of this sidecar: where their placement service is, and what the app hosts as long as it is healthy.
 use crate::options::Options;
 use crate::scheduler;
-use block_actor::{RuntimeStatus, Service};
+use block_actor::{Replicas, RuntimeStatus, Service};
 use block_host::{ActiveActors, ActorRuntime, ActorStatus};
 use foundation_app::Channel;
 use foundation_identity::Identity;
@@ -27,7 +27,8 @@ pub(crate) fn options(
     scheduler: Option<Arc<Client>>,
     (resiliency, metrics): (Resiliency, Metrics),
 ) -> anyhow::Result<block_actor::Options> {
-    let service = scheduler::service(options, identity, PLACEMENT, options.placement.clone())?;
+    let service: Arc<dyn Replicas> =
+        Arc::new(scheduler::service(options, identity, PLACEMENT, options.placement.clone())?);
     Ok(block_actor::Options {
         placement: (!options.placement.is_empty()).then_some(service),
         dissemination_timeout: options.dissemination_timeout,

@@ -1,9 +1,9 @@
 //! An active actor: its turns, when it was used last, and how it ends.
 use crate::model::ActorKey;
 use crate::turns::{Refused, Turn, Turns};
+use crate::watched::Watched;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::watch;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -21,12 +21,12 @@ pub(crate) struct Actor {
     turns: Turns,
     /// Milliseconds of its host's clock.
     used: AtomicU64,
-    phase: watch::Sender<Phase>,
+    phase: Watched<Phase>,
 }
 
 impl Actor {
     pub(crate) fn new(actor_type: Arc<str>, id: Arc<str>, now: u64) -> Self {
-        let (turns, phase) = (Turns::default(), watch::Sender::new(Phase::Active));
+        let (turns, phase) = (Turns::default(), Watched::new(Phase::Active));
         Self { actor_type, id, turns, used: AtomicU64::new(now), phase }
     }
 
@@ -59,7 +59,7 @@ impl Actor {
     }
 
     fn begin_end(&self) -> bool {
-        self.phase.send_if_modified(|phase| {
+        self.phase.change(|phase| {
             let begins = *phase == Phase::Active;
             if begins {
                 *phase = Phase::Closing;
@@ -70,7 +70,7 @@ impl Actor {
 
     /// The end has come.
     pub(crate) fn leave(&self) {
-        self.phase.send_replace(Phase::Gone);
+        self.phase.change(|phase| *phase = Phase::Gone);
     }
 
     /// Resolves when the end has begun.
@@ -84,6 +84,6 @@ impl Actor {
     }
 
     async fn until(&self, is_there: impl Fn(Phase) -> bool) {
-        self.phase.subscribe().wait_for(|phase| is_there(*phase)).await.ok();
+        self.phase.until(|phase| is_there(*phase).then_some(())).await;
     }
 }

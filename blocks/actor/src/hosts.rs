@@ -10,7 +10,8 @@ use arc_swap::ArcSwap;
 use foundation_drain::Drain;
 use foundation_telemetry::Metrics;
 use futures_util::{StreamExt, stream};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,11 +30,11 @@ pub(crate) struct HostedType {
     settings: TypeSettings,
     app: Arc<dyn App>,
     /// They stay when the type is registered anew.
-    actors: Arc<Mutex<HashMap<Arc<str>, Arc<Actor>>>>,
+    actors: Arc<Mutex<BTreeMap<Arc<str>, Arc<Actor>>>>,
 }
 
 impl HostedType {
-    fn actors(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Actor>>> {
+    fn actors(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Actor>>> {
         self.actors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -175,6 +176,17 @@ impl Hosts {
     /// Active actors of each type, registered types without any included.
     pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         self.types.load().iter().map(|(name, hosted)| (name.clone(), hosted.actors().len())).collect()
+    }
+
+    /// Active actors of a type that come after an id, each with the milliseconds since it was used; and whether there are no more.
+    pub(crate) fn page(&self, actor_type: &str, after: &str, limit: usize) -> (Vec<(Arc<str>, u64)>, bool) {
+        let Some(hosted) = self.types.load().get(actor_type).cloned() else { return (Vec::new(), true) };
+        let now = self.now();
+        let actors = hosted.actors();
+        let mut following = actors.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
+        let shown = |(id, actor): (&Arc<str>, &Arc<Actor>)| (Arc::clone(id), now.saturating_sub(actor.last_used()));
+        let page = following.by_ref().take(limit).map(shown).collect();
+        (page, following.next().is_none())
     }
 
     pub(crate) fn is_active(&self, actor: &ActorKey) -> bool {

@@ -2,6 +2,7 @@
 use crate::app::metadata;
 use crate::body;
 use crate::error::Error;
+use crate::listing::list;
 use crate::model::{ActorKey, Answer, Call, Metadata};
 use crate::service::Service;
 use crate::trace;
@@ -29,6 +30,7 @@ const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
 pub fn endpoints(service: Arc<Service>) -> Endpoints {
     let with = |handlers: MethodRouter<Arc<Service>>| handlers.with_state(Arc::clone(&service));
     Endpoints::new()
+        .add("v1.0-alpha1", "actors", "actors/{type}", with(get(list)))
         .add("v1.0", "actors", "actors/{type}/{id}/method/{method}", with(on(ANY, invoke)))
         .add("v1.0", "actors", "actors/{type}/{id}/state", with(on(WRITE, transact)))
         .add("v1.0", "actors", "actors/{type}/{id}/state/{key}", with(get(get_state)))

@@ -36,6 +36,7 @@ impl Idle {
         loop {
             let first = self.lock().peek().map(|due| due.at);
             tokio::select! {
+                biased;
                 () = until(first) => {}
                 () = self.earlier.notified() => continue,
             }

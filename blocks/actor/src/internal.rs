@@ -4,7 +4,6 @@ use crate::model::Call;
 use crate::service::Service;
 use crate::tick::Tick;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
@@ -24,33 +23,41 @@ struct Shared {
 /// Routes of the internal port.
 pub fn internal_routes(service: Arc<Service>, max_message_size: usize) -> Router {
     Router::new()
-        .route(&format!("{SERVICE}/CallActor"), post(call_actor))
-        .route(&format!("{SERVICE}/CallActorReminder"), post(call_actor_reminder))
+        .route(&format!("{SERVICE}/CallActor"), post(serve_call))
+        .route(&format!("{SERVICE}/CallActorReminder"), post(serve_reminder))
         .with_state(Shared { service, max_message_size })
 }
 
-async fn call_actor(State(shared): State<Shared>, request: Request) -> Response {
-    match call(&shared, request.into_body()).await {
-        Ok(response) => answer_message(&response),
-        Err(status) => refusal(status),
-    }
+/// Answers a call of another sidecar.
+///
+/// # Errors
+/// What the other sidecar is told.
+pub async fn call_actor(service: &Service, request: InternalInvokeRequest) -> Result<InternalInvokeResponse, Status> {
+    Ok(service.invoke_for_peer(Call::from(request)).await?.into())
 }
 
-async fn call(shared: &Shared, body: Body) -> Result<InternalInvokeResponse, Status> {
-    let request: InternalInvokeRequest = receive_message(body, shared.max_message_size).await?;
-    Ok(shared.service.invoke_for_peer(Call::from(request)).await?.into())
+/// Takes word of a timer or a reminder from another sidecar.
+///
+/// # Errors
+/// What the other sidecar is told.
+pub async fn call_actor_reminder(service: &Service, reminder: Reminder) -> Result<(), Status> {
+    service.tick_for_peer(&Tick::from(reminder)).await.map_err(of_tick)
 }
 
-async fn call_actor_reminder(State(shared): State<Shared>, request: Request) -> Response {
-    match tick(&shared, request.into_body()).await {
-        Ok(()) => answer_message(&()),
-        Err(status) => refusal(status),
-    }
+async fn serve_call(State(shared): State<Shared>, request: Request) -> Response {
+    let answered = match receive_message(request.into_body(), shared.max_message_size).await {
+        Ok(request) => call_actor(&shared.service, request).await,
+        Err(status) => Err(status),
+    };
+    answered.map_or_else(refusal, |response| answer_message(&response))
 }
 
-async fn tick(shared: &Shared, body: Body) -> Result<(), Status> {
-    let reminder: Reminder = receive_message(body, shared.max_message_size).await?;
-    shared.service.tick_for_peer(&Tick::from(reminder)).await.map_err(of_tick)
+async fn serve_reminder(State(shared): State<Shared>, request: Request) -> Response {
+    let answered = match receive_message(request.into_body(), shared.max_message_size).await {
+        Ok(reminder) => call_actor_reminder(&shared.service, reminder).await,
+        Err(status) => Err(status),
+    };
+    answered.map_or_else(refusal, |()| answer_message(&()))
 }
 
 /// What the app says of a tick goes out in its own words, by which Go's sidecars know them.

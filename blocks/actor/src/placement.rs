@@ -4,7 +4,6 @@
 //! sidecars have the new tables, and those that hold a claim get some time to end.
 mod claims;
 mod client;
-mod connection;
 mod session;
 mod tables;
 
@@ -14,8 +13,9 @@ pub(crate) use client::{Client, Report};
 use crate::error::Error;
 use crate::model::ActorKey;
 use crate::ring::Host;
+use crate::watched::Watched;
 use claims::Claims;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tables::Tables;
 use tokio::sync::watch;
@@ -34,7 +34,7 @@ pub(crate) enum Owner {
 pub(crate) struct Placement {
     /// Name of this sidecar on the rings.
     own: String,
-    view: watch::Sender<View>,
+    view: Watched<View>,
     /// Of the view, for those who look at nothing else.
     readiness: watch::Sender<bool>,
 }
@@ -43,11 +43,11 @@ pub(crate) struct Placement {
 struct View {
     tables: Tables,
     /// Of calls that run here, by actor type.
-    claims: HashMap<String, Claims>,
+    claims: BTreeMap<String, Claims>,
     /// The service is connected and has sent tables.
     open: bool,
     /// Types whose hosts are changing.
-    blocked: HashSet<String>,
+    blocked: BTreeSet<String>,
     /// A round has ended since the service was connected.
     ready: bool,
     ended: bool,
@@ -77,7 +77,7 @@ impl View {
 impl Placement {
     /// `own` is the name of this sidecar on the rings.
     pub(crate) fn new(own: String) -> Self {
-        Self { own, view: watch::Sender::new(View::default()), readiness: watch::Sender::new(false) }
+        Self { own, view: Watched::default(), readiness: watch::Sender::new(false) }
     }
 
     /// Where an actor lives; waits while that is not settled.
@@ -85,22 +85,27 @@ impl Placement {
     /// # Errors
     /// [`Error::NoAddress`], and [`Error::Closed`] when this sidecar ends.
     pub(crate) async fn owner(&self, actor: &ActorKey) -> Result<Owner, Error> {
-        if let Some(found) = self.view.borrow().find(actor, &self.own) {
-            return found;
-        }
-        let mut watching = self.view.subscribe();
-        let view = watching.wait_for(|view| view.answers(&actor.actor_type)).await.map_err(|_| Error::Closed)?;
-        view.find(actor, &self.own).unwrap_or(Err(Error::Closed))
+        self.view.until(|view| view.find(actor, &self.own)).await
+    }
+
+    /// Name of this sidecar on the rings.
+    pub(crate) fn own(&self) -> &str {
+        &self.own
+    }
+
+    /// Names of all hosts of a type, by the newest tables.
+    pub(crate) fn hosts_of(&self, actor_type: &str) -> Vec<String> {
+        self.view.read(|view| view.tables.hosts(actor_type))
     }
 
     /// Whether the newest tables say that an actor lives here.
     pub(crate) fn is_own(&self, actor: &ActorKey) -> bool {
-        self.view.borrow().tables.owner(actor).is_some_and(|host| host.name == self.own)
+        self.view.read(|view| view.tables.owner(actor).is_some_and(|host| host.name == self.own))
     }
 
     /// Whether the service is connected and this sidecar in step with the others.
     pub(crate) fn is_ready(&self) -> bool {
-        self.view.borrow().ready
+        self.view.read(|view| view.ready)
     }
 
     /// Whether it is, and changes of it.
@@ -110,14 +115,14 @@ impl Placement {
 
     /// Waits until this sidecar is in step with the others for the first time.
     pub(crate) async fn until_ready(&self) {
-        self.view.subscribe().wait_for(|view| view.ready || view.ended).await.ok();
+        self.view.until(|view| (view.ready || view.ended).then_some(())).await;
     }
 
     /// Takes new tables over, and makes new calls of the types that change wait. Returns those types with the claims of
     /// calls that run by the old tables.
     fn install(&self, tables: PlacementTables) -> Vec<(String, Claims)> {
         let mut old = Vec::new();
-        self.view.send_modify(|view| {
+        self.view.change(|view| {
             let types: Vec<String> = tables.entries.keys().cloned().collect();
             let changed = view.tables.replace(tables);
             old.extend(changed.iter().filter_map(|actor_type| view.claims.remove_entry(actor_type)));
@@ -132,12 +137,12 @@ impl Placement {
 
     /// Types that have changed since the last round.
     fn changing(&self) -> Vec<String> {
-        self.view.borrow().blocked.iter().cloned().collect()
+        self.view.read(|view| view.blocked.iter().cloned().collect())
     }
 
     /// All sidecars have the tables.
     fn release(&self) {
-        self.view.send_modify(|view| {
+        self.view.change(|view| {
             view.blocked.clear();
             view.ready = true;
         });
@@ -147,7 +152,7 @@ impl Placement {
     /// The service is gone: nobody knows any more what the others think. Returns the claims of calls that run.
     fn lose(&self) -> Vec<(String, Claims)> {
         let mut old = Vec::new();
-        self.view.send_modify(|view| {
+        self.view.change(|view| {
             (view.open, view.ready) = (false, false);
             view.blocked.clear();
             for (actor_type, claims) in &mut view.claims {
@@ -160,7 +165,7 @@ impl Placement {
 
     /// This sidecar ends: nobody waits any more.
     pub(crate) fn end(&self) {
-        self.view.send_modify(|view| (view.ended, view.ready) = (true, false));
+        self.view.change(|view| (view.ended, view.ready) = (true, false));
         self.tell();
     }
 

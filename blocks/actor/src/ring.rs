@@ -52,6 +52,11 @@ impl Ring {
         self.replication_factor == replication_factor && self.hosts.iter().map(|host| &**host).eq(hosts)
     }
 
+    /// All hosts, by their name.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().map(|host| &**host)
+    }
+
     /// The host of an actor; none on an empty ring. The id alone decides, whatever the type.
     pub fn owner(&self, actor_id: &str) -> Option<&Arc<Host>> {
         let wanted = hash(actor_id);

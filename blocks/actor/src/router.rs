@@ -3,18 +3,16 @@ use crate::errand::Errand;
 use crate::error::{Error, Failure};
 use crate::hosts::{Hosts, Unserved};
 use crate::model::{ActorKey, Answer, Call};
+use crate::network::Neighbours;
 use crate::placement::{Claim, Owner, Placement};
 use crate::ring::Host;
 use crate::tick::Tick;
-use foundation_peer::{Peers, Target};
 use foundation_resiliency::{self as resiliency, BuiltIn, Resiliency};
 use http::HeaderMap;
 use std::sync::Arc;
 use tonic::{Code, Status};
-use wire::internals::v1::{InternalInvokeRequest, InternalInvokeResponse, Reminder};
+use wire::internals::v1::{InternalInvokeRequest, Reminder};
 
-const CALL_ACTOR: &str = "/dapr.proto.internals.v1.ServiceInvocation/CallActor";
-const CALL_REMINDER: &str = "/dapr.proto.internals.v1.ServiceInvocation/CallActorReminder";
 /// What a sidecar says that was taken for the host and is not any more. Go's sidecars look for these texts.
 const MOVED: &str = "remote actor moved";
 const MOVED_SEEN: &str = "error invoke actor method: remote actor moved";
@@ -35,7 +33,7 @@ pub(crate) enum Hop {
 pub(crate) struct Router {
     pub(crate) placement: Arc<Placement>,
     pub(crate) hosts: Arc<Hosts>,
-    pub(crate) peers: Arc<Peers>,
+    pub(crate) neighbours: Arc<dyn Neighbours>,
     pub(crate) resiliency: Resiliency,
 }
 
@@ -149,25 +147,14 @@ impl Router {
         match errand {
             Errand::Call { call, trace } => {
                 let request = InternalInvokeRequest::from(call.clone());
-                let sent: Result<InternalInvokeResponse, _> = self.send(host, CALL_ACTOR, &request, trace).await;
+                let sent = self.neighbours.call(host, &request, trace).await;
                 sent.map(Answer::from).map_err(|status| missed(host, status, tries))
             }
             Errand::Tick(tick) => {
-                let sent: Result<(), _> =
-                    self.send(host, CALL_REMINDER, &Reminder::from(tick), &HeaderMap::new()).await;
+                let sent = self.neighbours.tick(host, &Reminder::from(tick)).await;
                 sent.map(|()| Answer::default()).map_err(missed_tick)
             }
         }
-    }
-
-    async fn send<Q, A>(&self, host: &Host, path: &str, message: &Q, trace: &HeaderMap) -> Result<A, Status>
-    where
-        Q: prost::Message,
-        A: prost::Message + Default,
-    {
-        let target = Target::new(host.app_id.as_str(), self.peers.own().namespace.as_str());
-        let sent = self.peers.call_message(&host.name, &target, path, message, trace).await;
-        sent.map_err(Status::from)
     }
 }
 

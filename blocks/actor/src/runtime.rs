@@ -1,6 +1,7 @@
 //! What there is only with a placement service, put together.
 use crate::due::Due;
 use crate::hosts::Hosts;
+use crate::network::{Neighbours, Replicas};
 use crate::placement::{self, Placement, Report};
 use crate::reminders::Reminders;
 use crate::router::Router;
@@ -10,7 +11,7 @@ use crate::timers::Timers;
 use component_api::Live;
 use component_api::state::Store;
 use foundation_drain::Drain;
-use foundation_peer::{ControlService, Peers};
+use foundation_peer::Own;
 use foundation_resiliency::Resiliency;
 use foundation_scheduler::Client;
 use foundation_telemetry::Metrics;
@@ -27,7 +28,7 @@ const HANDOVER: Duration = Duration::from_secs(3);
 #[derive(Default)]
 pub struct Options {
     /// None is a sidecar without actors.
-    pub placement: Option<ControlService>,
+    pub placement: Option<Arc<dyn Replicas>>,
     /// How long the placement service may take for a round.
     pub dissemination_timeout: Duration,
     /// Whether keys of actors may live for a while only.
@@ -59,14 +60,13 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(
-        service: ControlService,
+        service: Arc<dyn Replicas>,
         options: &Options,
-        peers: Arc<Peers>,
+        (own, neighbours): (&Own, Arc<dyn Neighbours>),
         stores: Live<dyn Store>,
         drain: &Drain,
     ) -> Self {
         let (resiliency, metrics) = (options.resiliency.clone(), options.metrics.clone());
-        let own = peers.own();
         let (app_id, namespace) = (own.app_id.clone(), own.namespace.clone());
         let name = name_of(&own.address, own.internal_port);
         let report = Report { name: name.clone(), app_id: app_id.clone(), namespace: namespace.clone() };
@@ -75,7 +75,7 @@ impl Runtime {
         let router = Arc::new(Router {
             placement: Arc::clone(&placement),
             hosts: Arc::clone(&hosts),
-            peers,
+            neighbours,
             resiliency: resiliency.clone(),
         });
         let timers = Timers::new(Arc::clone(&router), Arc::clone(&hosts), metrics.clone(), drain);

@@ -3,7 +3,9 @@ use crate::app::stream::{Connection, Outbox, Streams};
 use crate::app::{App, OverHttp};
 use crate::error::{Error, Failure};
 use crate::hosting::{Hosting, Invalid};
+use crate::listing::{Active, Page, ago};
 use crate::model::{ActorKey, Answer, Call};
+use crate::network::Neighbours;
 use crate::reminders::{Kept, NewReminder, Reminders};
 use crate::router::Hop;
 use crate::runtime::{Options, Runtime};
@@ -13,11 +15,12 @@ use component_api::Live;
 use component_api::state::{Item, Store};
 use foundation_app::Channel;
 use foundation_drain::Drain;
-use foundation_peer::Peers;
 use foundation_peer::method::{check_name, normalise};
+use foundation_peer::{Own, Peers};
 use foundation_resiliency::Resiliency;
 use foundation_scheduler::Deliver;
 use http::HeaderMap;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,9 +62,20 @@ pub struct Service {
 
 impl Service {
     /// Tasks run until the drain stops.
-    pub fn new(mut options: Options, peers: &Arc<Peers>, stores: Live<dyn Store>, drain: &Drain) -> Self {
+    pub fn new(options: Options, peers: &Arc<Peers>, stores: Live<dyn Store>, drain: &Drain) -> Self {
+        let neighbours: Arc<dyn Neighbours> = Arc::clone(peers) as Arc<dyn Neighbours>;
+        Self::with_neighbours(options, (peers.own(), neighbours), stores, drain)
+    }
+
+    /// The same for the sidecar `own`, which calls others in another way.
+    pub fn with_neighbours(
+        mut options: Options,
+        (own, neighbours): (&Own, Arc<dyn Neighbours>),
+        stores: Live<dyn Store>,
+        drain: &Drain,
+    ) -> Self {
         let service = options.placement.take();
-        let runtime = service.map(|service| Runtime::new(service, &options, Arc::clone(peers), stores, drain));
+        let runtime = service.map(|service| Runtime::new(service, &options, (own, neighbours), stores, drain));
         if runtime.is_none() {
             tracing::warn!(target: SCOPE, "Actor runtime disabled: {}. Actors and Workflow APIs will be unavailable", Error::NoPlacement);
         }
@@ -190,6 +204,28 @@ impl Service {
             return RuntimeStatus::Initializing;
         }
         RuntimeStatus::Running { ready: runtime.placement.is_ready(), active: runtime.hosts.counts() }
+    }
+
+    /// Active actors of a type on this sidecar, at most `limit` that come after an id.
+    ///
+    /// # Errors
+    /// [`Error::NoPlacement`] and [`Error::Reserved`].
+    pub fn active(&self, actor_type: &str, after: &str, limit: usize) -> Result<Page, Error> {
+        let runtime = self.runtime()?;
+        allowed(actor_type)?;
+        let (found, is_last) = runtime.hosts.page(actor_type, after, limit);
+        let now = Timestamp::now();
+        let actors = found.into_iter().map(|(id, idle)| Active { id: id.to_string(), last_used: ago(now, idle) });
+        let actors: Vec<_> = actors.collect();
+        let next = actors.last().filter(|_| !is_last).map(|last| last.id.clone());
+        Ok(Page {
+            actor_type: actor_type.to_owned(),
+            host: runtime.placement.own().to_owned(),
+            app_id: runtime.app_id.clone(),
+            hosts: runtime.placement.hosts_of(actor_type),
+            actors,
+            next,
+        })
     }
 
     /// Calls a method of an actor, for a client of this sidecar. `trace` are headers of the call to another sidecar.

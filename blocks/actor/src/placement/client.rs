@@ -1,11 +1,9 @@
 //! The client of the placement service: one stream after the other, as long as the sidecar lives.
 use super::Placement;
-use super::connection;
 use super::session::Session;
 use crate::hosts::Hosts;
-use foundation_peer::ControlService;
+use crate::network::Replicas;
 use foundation_telemetry::Metrics;
-use rand::Rng;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -15,8 +13,6 @@ use wire::placement::v1::{Host, HostOperation};
 const SCOPE: &str = "dapr.runtime.actors.placement";
 /// What Dapr 1.18 says; nobody looks at it any more.
 const API_LEVEL: u32 = 20;
-/// Pause before another try, in milliseconds.
-const PAUSE: std::ops::Range<u64> = 250..750;
 /// Reports that the connection has not taken yet.
 const WAITING_REPORTS: usize = 16;
 
@@ -44,7 +40,7 @@ impl Report {
 
 /// Keeps this sidecar in step with the placement service.
 pub(crate) struct Client {
-    pub(crate) service: ControlService,
+    pub(crate) service: Arc<dyn Replicas>,
     pub(crate) report: Report,
     pub(crate) placement: Arc<Placement>,
     pub(crate) hosts: Arc<Hosts>,
@@ -71,9 +67,9 @@ impl Client {
             tracing::info!(target: SCOPE, "Reporting initial host to placement service with initial types {entities:?}");
         }
         reports.send(self.report.of(entities)).await.ok();
-        let (address, orders) = match connection::open(&self.service, attempt, waiting).await {
+        let (address, orders) = match self.service.open(attempt, waiting).await {
             Ok(opened) => opened,
-            Err(reason) => return pause(&reason).await,
+            Err(reason) => return self.pause(&reason).await,
         };
         if !expected {
             tracing::info!(target: SCOPE, "Connected to placement service: {address}");
@@ -84,7 +80,7 @@ impl Client {
         drop(session);
         self.give_up_actors().await;
         if !has_begun {
-            return pause(&end.to_string()).await;
+            return self.pause(&end.to_string()).await;
         }
         tracing::info!(target: SCOPE, "Placement stream closed: {end}. Reconnecting...");
         false
@@ -95,17 +91,16 @@ impl Client {
         self.drain(self.placement.lose()).await;
         self.hosts.halt_all().await;
     }
-}
 
-/// Returns whether the replica does not lead.
-async fn pause(reason: &str) -> bool {
-    let follows = reason.contains("is not a leader");
-    if follows {
-        tracing::debug!(target: SCOPE, "Failed to connect to placement service: {reason}. Retrying...");
-    } else {
-        tracing::error!(target: SCOPE, "Failed to connect to placement service: {reason}. Retrying...");
+    /// Returns whether the replica does not lead.
+    async fn pause(&self, reason: &str) -> bool {
+        let follows = reason.contains("is not a leader");
+        if follows {
+            tracing::debug!(target: SCOPE, "Failed to connect to placement service: {reason}. Retrying...");
+        } else {
+            tracing::error!(target: SCOPE, "Failed to connect to placement service: {reason}. Retrying...");
+        }
+        sleep(self.service.pause()).await;
+        follows
     }
-    let pause = rand::rng().random_range(PAUSE);
-    sleep(Duration::from_millis(pause)).await;
-    follows
 }

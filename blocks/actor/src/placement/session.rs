@@ -51,6 +51,7 @@ impl<'a> Session<'a> {
     {
         loop {
             let followed = tokio::select! {
+                biased;
                 order = orders.next() => match order {
                     Some(Ok(order)) => self.follow(order).await,
                     Some(Err(status)) => Err(End::Status(Box::new(status))),

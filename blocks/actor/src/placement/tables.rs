@@ -1,7 +1,7 @@
 //! The tables of the placement service: a ring for each actor type.
 use crate::model::ActorKey;
 use crate::ring::{Host, Points, Ring};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use wire::placement::v1::{PlacementTable, PlacementTables};
 
@@ -14,7 +14,7 @@ pub(crate) struct Tables {
 
 impl Tables {
     /// Takes new tables over, and returns the types whose ring is another one now, or gone.
-    pub(crate) fn replace(&mut self, new: PlacementTables) -> HashSet<String> {
+    pub(crate) fn replace(&mut self, new: PlacementTables) -> BTreeSet<String> {
         let factor = u32::try_from(new.replication_factor).unwrap_or_default();
         let hosts: HashSet<String> =
             new.entries.values().flat_map(|table| table.load_map.values().map(|host| host.name.clone())).collect();
@@ -31,6 +31,12 @@ impl Tables {
     /// The host of an actor; none when nobody hosts its type.
     pub(crate) fn owner(&self, actor: &ActorKey) -> Option<&Arc<Host>> {
         self.rings.get(&actor.actor_type)?.owner(&actor.id)
+    }
+
+    /// Names of the hosts of a type.
+    pub(crate) fn hosts(&self, actor_type: &str) -> Vec<String> {
+        let ring = self.rings.get(actor_type);
+        ring.map(|ring| ring.hosts().map(|host| host.name.clone()).collect()).unwrap_or_default()
     }
 
     /// The ring that there is already, if its hosts are the same.
@@ -65,7 +71,7 @@ mod tests {
     fn changed_types_are_named() {
         let mut all = Tables::default();
         assert_eq!(all.replace(tables(&[("a", &["h:1"]), ("b", &["h:1"])])), ["a", "b"].map(str::to_owned).into());
-        assert_eq!(all.replace(tables(&[("a", &["h:1"]), ("b", &["h:1"])])), HashSet::new());
+        assert_eq!(all.replace(tables(&[("a", &["h:1"]), ("b", &["h:1"])])), BTreeSet::new());
         assert_eq!(
             all.replace(tables(&[("a", &["h:1", "h:2"]), ("c", &["h:1"])])),
             ["a", "b", "c"].map(str::to_owned).into()

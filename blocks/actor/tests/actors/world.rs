@@ -135,7 +135,9 @@ impl Sidecar {
         let stores = Live::default();
         add_store(&stores, store());
         let service = placement.map(|placement| vec![placement.address.clone()]);
-        let service = service.map(|addresses| foundation_peer::ControlService { addresses, identity: None });
+        let service = service.map(|addresses| {
+            Arc::new(foundation_peer::ControlService { addresses, identity: None }) as Arc<dyn block_actor::Replicas>
+        });
         let options = Options { placement: service, dissemination_timeout: Duration::from_secs(30), ..options };
         let service = Arc::new(Service::new(options, &peers, stores.clone(), &drain));
         listen(internal, internal_routes(Arc::clone(&service), 1 << 20), &drain);
