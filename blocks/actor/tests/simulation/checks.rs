@@ -1,0 +1,219 @@
+//! What must hold, whatever happens to the network and its nodes.
+//!
+//! The promise of the protocol: of two hosts that are in step with one and the same leader, never both serve an actor at once. In
+//! step is who has a stream that neither end has given up. Who lost its stream may not know yet, and goes on with its actors
+//! until it notices and has let go of them: that is bounded by [`STALE`].
+use crate::connection::{Connection, SIDECAR_NOTICES};
+use crate::network::Node;
+use crate::random::Random;
+use foundation_drain::Drain;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wire::placement::v1::PlacementOrder;
+
+/// The longest time that a host serves without being in step: until it notices, and until its calls are cancelled.
+const STALE: Duration = Duration::from_millis(SIDECAR_NOTICES.as_millis() as u64 + 2_000 + 500);
+/// Bits of a version below the term of its leader.
+const TERM: u32 = 32;
+
+/// All checks. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Checks {
+    state: Arc<Mutex<State>>,
+    tasks: Drain,
+}
+
+#[derive(Default)]
+struct State {
+    running: BTreeMap<u64, Running>,
+    runs: u64,
+    /// The newest connection of each sidecar, since when it is not whole, and the version of its last lock.
+    connections: BTreeMap<Node, Followed>,
+    term: u64,
+    /// Replicas that forgot the terms that they knew.
+    forgotten: u64,
+    wrong: Vec<String>,
+    trace: DefaultHasher,
+    shows: bool,
+    start: Option<Instant>,
+}
+
+struct Followed {
+    connection: Connection,
+    lost: Option<Instant>,
+    version: u64,
+}
+
+struct Running {
+    actor: String,
+    sidecar: Node,
+    process: Option<CancellationToken>,
+}
+
+impl Running {
+    fn is_alive(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| !process.is_cancelled())
+    }
+}
+
+/// A call that an app works on.
+pub(crate) struct Run {
+    checks: Checks,
+    number: u64,
+}
+
+impl Checks {
+    /// `shows` prints what happens.
+    pub(crate) fn new(shows: bool) -> Self {
+        let state = State { shows, start: Some(Instant::now()), ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), tasks: Drain::new() }
+    }
+
+    /// Owns tasks of the network.
+    pub(crate) fn tasks(&self) -> &Drain {
+        &self.tasks
+    }
+
+    /// Something happened.
+    pub(crate) fn note(&self, what: &str) {
+        self.state.lock().unwrap().note(what);
+    }
+
+    /// Something is wrong.
+    pub(crate) fn fail(&self, what: String) {
+        self.state.lock().unwrap().fail(what);
+    }
+
+    /// A replica has lost its memory.
+    pub(crate) fn forgot(&self) {
+        self.state.lock().unwrap().forgotten += 1;
+    }
+
+    /// An app begins to work on a call.
+    pub(crate) fn begin(&self, sidecar: usize, process: Option<CancellationToken>, actor: String) -> Run {
+        let mut state = self.state.lock().unwrap();
+        let sidecar = Node::Sidecar(sidecar);
+        state.note(&format!("{sidecar:?} begins {actor}"));
+        state.runs += 1;
+        let number = state.runs;
+        state.running.insert(number, Running { actor, sidecar, process });
+        state.check();
+        Run { checks: self.clone(), number }
+    }
+
+    /// A sidecar has opened a stream that is served.
+    pub(crate) fn joined(&self, connection: &Connection) {
+        let mut state = self.state.lock().unwrap();
+        state.note(&format!("{:?} joins {:?}", connection.sidecar, connection.replica));
+        let followed = Followed { connection: connection.clone(), lost: None, version: 0 };
+        state.connections.insert(connection.sidecar, followed);
+        state.check();
+    }
+
+    /// An order is sent.
+    pub(crate) fn ordered(&self, connection: &Connection, order: &PlacementOrder) {
+        let mut state = self.state.lock().unwrap();
+        let (operation, version) = (order.operation.as_str(), order.version);
+        state.note(&format!("{:?} orders {:?} {operation} {version}", connection.replica, connection.sidecar));
+        let Some(followed) = state.connections.get_mut(&connection.sidecar) else { return };
+        let before = std::mem::replace(&mut followed.version, version);
+        if version < before || (operation != "lock" && version != before) {
+            state.fail(format!("{operation} {version} after {before} for {:?}", connection.sidecar));
+        }
+        if version >> TERM < state.term && state.forgotten < 2 {
+            let known = state.term;
+            state.fail(format!("{:?} orders in term {} after term {known}", connection.replica, version >> TERM));
+        }
+        state.term = state.term.max(version >> TERM);
+    }
+
+    /// Some connection, which is to break.
+    pub(crate) fn break_one(&self, random: &Random) -> Option<Connection> {
+        let mut state = self.state.lock().unwrap();
+        let place = random.index(state.connections.len());
+        let connection = state.connections.values().nth(place).map(|followed| followed.connection.clone())?;
+        state.note(&format!("the stream of {:?} to {:?} breaks", connection.sidecar, connection.replica));
+        Some(connection)
+    }
+
+    /// All clocks jump: nobody could notice anything meanwhile.
+    pub(crate) fn jumped(&self, by: Duration) {
+        let mut state = self.state.lock().unwrap();
+        state.note("the clock jumps");
+        state.connections.values_mut().filter_map(|followed| followed.lost.as_mut()).for_each(|lost| *lost += by);
+    }
+
+    /// Looks at all that runs.
+    pub(crate) fn check(&self) {
+        self.state.lock().unwrap().check();
+    }
+
+    /// How many calls apps work on.
+    pub(crate) fn running(&self) -> usize {
+        self.state.lock().unwrap().running.values().filter(|running| running.is_alive()).count()
+    }
+
+    /// What was wrong, and a digest of all that happened.
+    pub(crate) fn results(&self) -> (Vec<String>, u64) {
+        let state = self.state.lock().unwrap();
+        (state.wrong.clone(), state.trace.finish())
+    }
+}
+
+impl State {
+    fn note(&mut self, what: &str) {
+        let at = self.start.map(|start| start.elapsed()).unwrap_or_default();
+        (at, what).hash(&mut self.trace);
+        if self.shows {
+            println!("{:10.4} {what}", at.as_secs_f64());
+        }
+    }
+
+    fn fail(&mut self, what: String) {
+        self.note(&format!("WRONG: {what}"));
+        let at = self.start.map(|start| start.elapsed()).unwrap_or_default();
+        self.wrong.push(format!("{:.4} s: {what}", at.as_secs_f64()));
+    }
+
+    fn check(&mut self) {
+        let now = Instant::now();
+        for followed in self.connections.values_mut() {
+            let since = followed.lost.unwrap_or(now);
+            followed.lost = (!followed.connection.is_whole()).then_some(since);
+        }
+        let mut wrong = Vec::new();
+        let alive: Vec<_> = self.running.values().filter(|running| running.is_alive()).collect();
+        for (index, one) in alive.iter().enumerate() {
+            let lost = self.connections.get(&one.sidecar).and_then(|followed| followed.lost);
+            if lost.is_some_and(|lost| now > lost + STALE) {
+                wrong.push(format!("{:?} still serves {} without a stream", one.sidecar, one.actor));
+            }
+            for other in alive.iter().skip(index + 1).filter(|other| other.actor == one.actor) {
+                let leaders = (self.leader(one.sidecar), self.leader(other.sidecar));
+                if one.sidecar == other.sidecar || (leaders.0.is_some() && leaders.0 == leaders.1) {
+                    wrong.push(format!("{:?} and {:?} serve {} at once", one.sidecar, other.sidecar, one.actor));
+                }
+            }
+        }
+        wrong.into_iter().for_each(|wrong| self.fail(wrong));
+    }
+
+    fn leader(&self, sidecar: Node) -> Option<Node> {
+        let connection = &self.connections.get(&sidecar)?.connection;
+        connection.is_whole().then_some(connection.replica)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let mut state = self.checks.state.lock().unwrap();
+        state.check();
+        if let Some(running) = state.running.remove(&self.number) {
+            state.note(&format!("{:?} ends {}", running.sidecar, running.actor));
+        }
+    }
+}
