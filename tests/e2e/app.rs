@@ -73,6 +73,12 @@ impl App {
         received.iter().filter(|request| request.path == path).map(|request| request.body.clone()).collect()
     }
 
+    /// How many requests came to paths that begin and end so.
+    pub(crate) fn count(&self, begin: &str, end: &str) -> usize {
+        let received = self.shared.received.lock().unwrap();
+        received.iter().filter(|request| request.path.starts_with(begin) && request.path.ends_with(end)).count()
+    }
+
     /// The `data` of all events that came, in order.
     pub(crate) fn events(&self) -> Vec<String> {
         let data = |event: &Bytes| serde_json::from_slice::<serde_json::Value>(event).unwrap()["data"].clone();

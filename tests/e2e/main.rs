@@ -2,6 +2,7 @@
 //!
 //! The binary is `TRILBY_BIN`, or the one that `cargo build -p trilby` left beside the tests.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // All of it is tests.
+mod actors;
 mod app;
 mod attacker;
 mod attacks;
@@ -21,6 +22,7 @@ mod malformed;
 mod mtls;
 mod pressure;
 mod reload;
+mod replicas;
 mod scheduler;
 mod sentry;
 mod sidecar;

@@ -101,7 +101,7 @@ impl Hosts {
     }
 
     /// Hosts types no more; their actors are deactivated.
-    pub(crate) async fn unregister(&self, names: &[String]) {
+    pub(crate) async fn unregister(self: &Arc<Self>, names: &[String]) {
         let old = self.types.rcu(|old| {
             let mut all = Types::clone(old);
             all.retain(|name, _| !names.contains(name));
@@ -113,7 +113,7 @@ impl Hosts {
     }
 
     /// Hosts nothing for now; actors are deactivated.
-    pub(crate) async fn suspend(&self) {
+    pub(crate) async fn suspend(self: &Arc<Self>) {
         self.suspended.store(true, Ordering::Relaxed);
         self.tell();
         self.halt_all().await;
@@ -252,8 +252,7 @@ impl Hosts {
                 self.look_at_in(&actor, left);
             } else if actor.close_if_idle() {
                 tracing::debug!(target: SCOPE, "Actor {} is idle, deactivating", actor.key());
-                let hosts = Arc::clone(self);
-                self.drain.spawn(async move { hosts.let_go(&hosted, &actor).await });
+                self.drain.spawn(Arc::clone(self).let_go(hosted, actor));
             } else {
                 self.look_at_in(&actor, idle_timeout.max(Duration::from_millis(1)));
             }
@@ -261,27 +260,32 @@ impl Hosts {
     }
 
     /// Deactivates those actors of some types for which `goes` says so.
-    pub(crate) async fn halt(&self, names: &[String], goes: impl Fn(&ActorKey) -> bool) {
+    pub(crate) async fn halt(self: &Arc<Self>, names: &[String], goes: impl Fn(&ActorKey) -> bool) {
         let types = self.types.load_full();
         let affected = names.iter().filter_map(|name| types.get(name)).flat_map(all_of);
         self.halt_these(affected.filter(|(_, actor)| goes(&actor.key())).collect()).await;
     }
 
     /// Deactivates all actors.
-    pub(crate) async fn halt_all(&self) {
+    pub(crate) async fn halt_all(self: &Arc<Self>) {
         let types = self.types.load_full();
         self.halt_these(types.values().flat_map(all_of).collect()).await;
     }
 
-    async fn halt_these(&self, actors: Vec<Hosted>) {
+    async fn halt_these(self: &Arc<Self>, actors: Vec<Hosted>) {
         let halt = async |(hosted, actor): Hosted| {
-            if actor.close() { self.let_go(&hosted, &actor).await } else { actor.gone().await }
+            if actor.close() {
+                // What has begun goes on, whoever gives up waiting: others wait for it as well.
+                self.drain.finish(Arc::clone(self).let_go(hosted, actor)).await;
+            } else {
+                actor.gone().await;
+            }
         };
         stream::iter(actors).for_each_concurrent(AT_ONCE, halt).await;
     }
 
     /// Tells the app of the end of an actor, which is over then, whatever the app says.
-    async fn let_go(&self, hosted: &HostedType, actor: &Actor) {
+    async fn let_go(self: Arc<Self>, hosted: Arc<HostedType>, actor: Arc<Actor>) {
         let key = actor.key();
         tracing::debug!(target: SCOPE, "Halting actor '{key}'");
         self.metrics.actor_rebalanced(&key.actor_type);

@@ -18,7 +18,7 @@ struct Seen {
 
 impl StoreWatch {
     /// Hosting follows the store: it goes on with the same one in another form, and starts afresh with another.
-    pub(crate) async fn follow(&self, store: Option<Arc<Instance<dyn Store>>>, hosts: &Hosts) {
+    pub(crate) async fn follow(&self, store: Option<Arc<Instance<dyn Store>>>, hosts: &Arc<Hosts>) {
         let now = store.as_ref().map(|store| Seen { name: store.name.clone(), instance: Arc::downgrade(store) });
         let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), now.clone());
         match (before, now) {

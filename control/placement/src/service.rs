@@ -85,7 +85,7 @@ impl Service {
         let host = first.ok_or_else(|| Status::invalid_argument("received nil host report"))?;
         check(&host)?;
         authorize(peer.as_ref(), &host)?;
-        tracing::info!(target: SCOPE, "received status report connection from new namespace={} id={} host={}", host.namespace, host.id, host.name);
+        tracing::info!(target: SCOPE, "Received status report connection from new namespace={} id={} host={}", host.namespace, host.id, host.name);
         let stream = StreamId(self.streams.fetch_add(1, Ordering::Relaxed));
         let (orders, received) = mpsc::channel(WAITING_ORDERS);
         let joined = self.events.send(Event::Join(stream, host, orders.clone())).await;

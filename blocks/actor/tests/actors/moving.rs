@@ -158,3 +158,18 @@ async fn an_app_that_never_ends_its_answer_holds_up_no_end() {
     timeout(Duration::from_secs(4), sidecar.service.unhost()).await.unwrap();
     assert_eq!(sidecar.app.count("DELETE /actors/t/endless"), 1);
 }
+
+/// Others wait for the end that somebody began who does not wait any more.
+#[tokio::test]
+async fn the_end_of_an_actor_goes_on_whoever_gives_up_waiting_for_it() {
+    let placement = Placement::start(0).await;
+    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
+    placement.round(1).await;
+    sidecar.check("PUT t/endless/method/m", "", (200, "")).await;
+    sidecar.stores.remove("store");
+    tokio::select! {
+        () = sidecar.service.store_changed() => panic!("the app does not end its answer"),
+        () = sidecar.app.until("DELETE /actors/t/endless", 1) => {}
+    }
+    timeout(Duration::from_secs(20), sidecar.service.end()).await.unwrap();
+}

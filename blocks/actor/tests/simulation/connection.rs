@@ -23,18 +23,21 @@ pub(crate) struct Connection {
     pub(crate) far: CancellationToken,
     /// Nothing comes through any more, known or not.
     lost: CancellationToken,
+    /// The processes at its ends.
+    processes: [CancellationToken; 2],
     network: Network,
 }
 
 impl Connection {
-    pub(crate) fn new(sidecar: Node, replica: Node, network: &Network) -> Self {
+    pub(crate) fn new([sidecar, replica]: [Node; 2], processes: [CancellationToken; 2], network: &Network) -> Self {
         let [near, far, lost] = std::array::from_fn(|_| CancellationToken::new());
-        Self { sidecar, replica, near, far, lost, network: network.clone() }
+        Self { sidecar, replica, near, far, lost, processes, network: network.clone() }
     }
 
     /// Whether both ends have it, and rightly so.
     pub(crate) fn is_whole(&self) -> bool {
-        !self.near.is_cancelled() && !self.far.is_cancelled() && !self.lost.is_cancelled()
+        let [sidecar, replica] = &self.processes;
+        ![&self.near, &self.far, &self.lost, sidecar, replica].iter().any(|end| end.is_cancelled())
     }
 
     /// Breaks it; each end gets to know of that in its own time, and what is under way is gone.
@@ -47,8 +50,8 @@ impl Connection {
     }
 
     /// Ends the connection for both, each when it can know of it, once one of them ends it or the link is cut for too long.
-    pub(crate) async fn supervise(&self, processes: (CancellationToken, CancellationToken)) {
-        let (sidecar, replica) = processes;
+    pub(crate) async fn supervise(&self) {
+        let [sidecar, replica] = &self.processes;
         let mut cut_since = None;
         while !(self.near.is_cancelled() && self.far.is_cancelled()) {
             let (one, other) = (self.sidecar, self.replica);
@@ -58,12 +61,12 @@ impl Connection {
                 () = self.network.until(one, other, !open) => {
                     cut_since = open.then(Instant::now);
                 }
-                () = ends(&self.near, &sidecar), if open && !self.far.is_cancelled() => {
+                () = ends(&self.near, sidecar), if open && !self.far.is_cancelled() => {
                     self.network.travel().await;
                     self.far.cancel();
                     self.near.cancel();
                 }
-                () = ends(&self.far, &replica), if open && !self.near.is_cancelled() => {
+                () = ends(&self.far, replica), if open && !self.near.is_cancelled() => {
                     self.network.travel().await;
                     self.far.cancel();
                     self.near.cancel();

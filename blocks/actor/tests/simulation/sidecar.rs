@@ -111,14 +111,14 @@ impl Replicas for Surface {
         let network = &self.around.network;
         let process = network.connect(own, other).await?;
         let replica = self.around.cluster.lock().unwrap().get(&place).cloned().ok_or("connection refused")?;
-        let connection = Connection::new(own, other, network);
+        let own_process = network.process(own).ok_or("gone")?;
+        let connection = Connection::new([own, other], [own_process, process], network);
         let (reported, arrived) = mpsc::channel(QUEUE);
         let (orders, ordered) = mpsc::channel(QUEUE);
         let (sent, received) = mpsc::channel(QUEUE);
         let (begun, begins) = oneshot::channel();
-        let own_process = network.process(own).ok_or("gone")?;
         self.own(&connection, move |connection| async move {
-            connection.supervise((own_process, process)).await;
+            connection.supervise().await;
         });
         self.own(&connection, move |connection| async move {
             let far = connection.far.clone();

@@ -1,0 +1,118 @@
+//! Actors on several hosts, with replicas of the placement service and hosts that are killed.
+use crate::app::App;
+use crate::authority::Sentry;
+use crate::client::over_tcp;
+use crate::replicas::Replicas;
+use crate::sidecar::{Setup, Sidecar};
+use crate::wait::until;
+use futures_util::{StreamExt, stream};
+use http::{Method, StatusCode};
+use serde_json::json;
+
+/// Actors of the test of a host that dies.
+const ACTORS: usize = 2_000;
+const AT_ONCE: usize = 32;
+
+/// A sidecar whose app hosts carts.
+struct Host {
+    app: App,
+    sidecar: Sidecar,
+}
+
+impl Host {
+    async fn start(with: impl FnOnce(u16) -> Setup, placement: &Replicas) -> Self {
+        let config = json!({"entities": ["cart"]}).to_string();
+        let app = App::start(&[("/dapr/config", StatusCode::OK, &config)]).await;
+        let setup = with(app.port).component("store", "state.in-memory", &[("actorStateStore", "true")]);
+        let sidecar = placement.serve(setup).start().await;
+        Self { app, sidecar }
+    }
+
+    /// Calls that the app has got.
+    fn calls(&self) -> usize {
+        self.app.count("/actors/cart/", "/method/add")
+    }
+}
+
+/// Calls an actor; whether it answered.
+async fn call(sidecar: &Sidecar, id: usize) -> bool {
+    let path = format!("/v1.0/actors/cart/{id}/method/add");
+    let answer = over_tcp(sidecar.port, Method::PUT, &path, "").await;
+    answer.is_ok_and(|(status, _)| status == StatusCode::OK)
+}
+
+/// Calls all actors at once, and gives how many answered.
+async fn call_all(sidecar: &Sidecar) -> usize {
+    let calls = stream::iter(0..ACTORS).map(async |id| usize::from(call(sidecar, id).await));
+    calls.buffer_unordered(AT_ONCE).fold(0, async |sum, answered| sum + answered).await
+}
+
+fn plain(port: u16) -> Setup {
+    Setup::new("host", Some(port))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actors_go_on_when_the_replica_that_serves_is_killed() {
+    let mut placement = Replicas::start(3, None);
+    let (one, other) = (Host::start(plain, &placement).await, Host::start(plain, &placement).await);
+    let first = placement.leader().await;
+    until("both are known", async || placement.tables(first).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+    let (version, _) = placement.tables(first).await.unwrap();
+    assert!(call(&one.sidecar, 1).await && call(&other.sidecar, 1).await);
+
+    placement.kill(first);
+    let second = placement.leader().await;
+    assert!(second != first);
+    until("both are known to the next", async || {
+        placement.tables(second).await.is_some_and(|(later, hosts)| hosts == 2 && later > version)
+    })
+    .await;
+    until("actors go on", async || call(&one.sidecar, 1).await && call(&other.sidecar, 2).await).await;
+
+    placement.kill(second);
+    until("nobody leads alone", async || placement.leaders().await.is_empty()).await;
+    until("a sidecar without tables says so", async || {
+        let Ok((_, body)) = one.sidecar.get("/v1.0/metadata").await else { return false };
+        String::from_utf8_lossy(&body).contains("placement: disconnected")
+    })
+    .await;
+
+    placement.restart(first);
+    let third = placement.leader().await;
+    until("actors are back", async || call(&one.sidecar, 3).await && call(&other.sidecar, 3).await).await;
+    let (latest, _) = placement.tables(third).await.unwrap();
+    assert!(latest > version);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actors_of_a_host_that_is_killed_are_served_by_the_others_and_not_twice() {
+    let placement = Replicas::start(1, None);
+    let (mut one, other) = (Host::start(plain, &placement).await, Host::start(plain, &placement).await);
+    let caller = placement.serve(Setup::new("caller", None)).start().await;
+    until("both are known", async || placement.tables(0).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+    assert_eq!(call_all(&caller).await, ACTORS);
+    let before = one.calls();
+    assert!(before > ACTORS / 4 && before + other.calls() == ACTORS, "{before}");
+
+    one.sidecar.kill();
+    assert_eq!(call_all(&caller).await, ACTORS);
+    assert_eq!(one.calls(), before, "nobody serves there any more");
+    assert_eq!(other.calls(), 2 * ACTORS - before);
+    let (_, listed) = other.sidecar.get("/v1.0-alpha1/actors/cart?limit=1000").await.unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed).unwrap();
+    assert_eq!((listed["actors"].as_array().unwrap().len(), listed["hosts"].as_array().unwrap().len()), (1000, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actors_live_on_sidecars_that_prove_who_they_are() {
+    let (sentry, folder) = (Sentry::start().await, tempfile::tempdir().unwrap());
+    let placement = Replicas::start(3, Some(&sentry));
+    let secured = |port| sentry.sidecar("host", Some(port), folder.path());
+    let (one, other) = (Host::start(secured, &placement).await, Host::start(secured, &placement).await);
+    let leader = placement.leader().await;
+    until("both are known", async || placement.tables(leader).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+    for id in 0..20 {
+        until("an actor answers", async || call(&one.sidecar, id).await).await;
+    }
+    assert!(one.calls() > 0 && other.calls() > 0, "some live here, some there");
+}
