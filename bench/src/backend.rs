@@ -24,8 +24,9 @@ pub(crate) struct Components {
 impl Backend {
     /// Starts its server, which has to be installed (`conformance/install`).
     pub(crate) async fn start(self) -> Components {
-        let memory = |kind: &str, name: &str| component(name, &format!("{kind}.in-memory"), &[]);
-        let (mut store, mut broker) = (memory("state", "store"), memory("pubsub", "broker"));
+        // A store is one of actors, too.
+        let mut store = component("store", "state.in-memory", &[("actorStateStore", "true".to_owned())]);
+        let mut broker = component("broker", "pubsub.in-memory", &[]);
         let server = match self {
             Self::Memory => None,
             Self::Redis => Some(Server::redis().await),

@@ -5,7 +5,7 @@ use crate::connection::{Connection, publish};
 use crate::deliveries::Deliveries;
 use crate::grpc_client::{Grpc, echoed, invocation};
 use crate::load::Load;
-use crate::process::{App, Binary, Daprd, Process};
+use crate::process::{App, Binary, Daprd, Process, Setup};
 use crate::sentry::Sentry;
 use crate::{extremes, grpc_app};
 use bytes::Bytes;
@@ -127,16 +127,16 @@ impl<'a> World<'a> {
             Some(sentry) => Some(Sentry::start(sentry, "24h", &[], drain).await?),
             None => None,
         };
-        let secured = sentry.as_ref();
+        let setup = Setup { sentry: sentry.as_ref(), ..Setup::default() };
         let deliveries = Deliveries::default();
         let subscribed = (case == Case::Deliver).then(|| deliveries.clone());
         let mut app = App::http(app::start(subscribed, drain).await?);
-        let mut sidecars = vec![Daprd::start(binary, "caller", Some(app), secured, drain).await?];
+        let mut sidecars = vec![Daprd::start(binary, "caller", Some(app), setup, drain).await?];
         if case.calls_another() {
             if case.is_grpc() {
                 app = App::grpc(grpc_app::start(drain).await?);
             }
-            sidecars.push(Daprd::start(binary, "callee", Some(app), secured, drain).await?);
+            sidecars.push(Daprd::start(binary, "callee", Some(app), setup, drain).await?);
         }
         Ok(Self { case, sidecars, app, _sentry: sentry, deliveries, drain })
     }

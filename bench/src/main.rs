@@ -1,4 +1,5 @@
 //! Measures any daprd or scheduler, or two of them in turn, and prints a table: size, start, memory, latency, throughput, CPU.
+mod actors;
 mod app;
 mod backend;
 mod cases;
@@ -9,6 +10,7 @@ mod extremes;
 mod grpc_app;
 mod grpc_client;
 mod load;
+mod placement;
 mod process;
 mod rotation;
 mod scheduler;
@@ -48,6 +50,9 @@ struct Options {
     /// The sentry that belongs to the second daprd.
     #[arg(long, value_name = "PATH")]
     vs_sentry: Option<PathBuf>,
+    /// The placement service that actors need, a file named `placement`; without one they are not measured.
+    #[arg(long, value_name = "PATH")]
+    placement: Option<PathBuf>,
     /// Measures nothing, but checks that no call fails while certificates and roots are replaced; the exit code tells.
     #[arg(long, requires_all = ["daprd", "sentry"])]
     rotation: bool,
@@ -122,6 +127,14 @@ async fn measure(subject: &mut Subject, options: &Options, drain: &Drain) -> any
     }
     if let Some(sentry) = subject.sentry.clone().filter(|_| is_wanted("sentry")) {
         subject.add_extremes(sentry::measure(&sentry, duration, drain).await.context("measuring sentry")?);
+    }
+    let Some(placement) = &options.placement else { return Ok(()) };
+    if is_wanted("actors") {
+        let figures = actors::run((&subject.binary(&components), placement), duration, drain).await;
+        subject.add_extremes(figures.context("measuring actors")?);
+    }
+    if is_wanted("placement") {
+        subject.add_extremes(placement::run(placement, drain).await.context("measuring placement")?);
     }
     Ok(())
 }

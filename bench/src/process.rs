@@ -40,6 +40,14 @@ pub(crate) struct Binary<'a> {
     pub(crate) components: &'a Components,
 }
 
+/// What else a sidecar is started with.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Setup<'a> {
+    /// Calls others over mutual TLS.
+    pub(crate) sentry: Option<&'a Sentry>,
+    pub(crate) flags: &'a [String],
+}
+
 /// A running process; it is killed when dropped.
 pub(crate) struct Process(Child);
 
@@ -54,12 +62,12 @@ pub(crate) struct Daprd {
 }
 
 impl Daprd {
-    /// Starts a sidecar for an app, or for none, and waits until it is ready. With a sentry it calls others over mutual TLS.
+    /// Starts a sidecar for an app, or for none, and waits until it is ready.
     pub(crate) async fn start(
         binary: &Binary<'_>,
         app_id: &str,
         app: Option<App>,
-        sentry: Option<&Sentry>,
+        setup: Setup<'_>,
         drain: &Drain,
     ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -72,7 +80,8 @@ impl Daprd {
         command.args(["--metrics-port", &free_port()?.to_string()]);
         command.args(["--dapr-internal-grpc-port", &free_port()?.to_string()]);
         command.args(["--max-body-size", "1Gi"]).arg("--resources-path").arg(folder.path());
-        if let Some(sentry) = sentry {
+        command.args(setup.flags);
+        if let Some(sentry) = setup.sentry {
             command.args(["--enable-mtls", "--sentry-address", &format!("127.0.0.1:{}", sentry.port)]);
             command.env("DAPR_TRUST_ANCHORS_FILE", sentry.roots());
         }

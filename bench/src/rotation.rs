@@ -1,7 +1,7 @@
 //! Calls between two sidecars at a fixed pace, while their certificates live for a second and the root for six: none may fail.
 use crate::app::{self, SIZE};
 use crate::client::{Call, Client};
-use crate::process::{App, Binary, Daprd};
+use crate::process::{App, Binary, Daprd, Setup};
 use crate::sentry::Sentry;
 use anyhow::{Context, bail, ensure};
 use foundation_drain::Drain;
@@ -34,7 +34,8 @@ pub(crate) async fn check(binary: &Binary<'_>, drain: &Drain) -> anyhow::Result<
     let path = binary.sentry.context("--sentry is missing")?;
     let sentry = Sentry::start(path, "1s", &["--root-ttl=6s"], drain).await?;
     let app = App::http(app::start(None, drain).await?);
-    let _callee = Daprd::start(binary, "callee", Some(app), Some(&sentry), drain).await?;
+    let _callee =
+        Daprd::start(binary, "callee", Some(app), Setup { sentry: Some(&sentry), ..Setup::default() }, drain).await?;
     let before = sentry.metric(DROPPED, drain).await?;
     let (mut calls, mut failures, mut late) = (0, Vec::new(), Duration::ZERO);
     let mut next = caller(binary, 0, &sentry, drain).await?;
@@ -69,7 +70,8 @@ struct Part {
 async fn caller(binary: &Binary<'_>, number: u32, sentry: &Sentry, drain: &Drain) -> anyhow::Result<Caller> {
     let app = App::http(app::start(None, drain).await?);
     let id = format!("caller-{number}");
-    let sidecar = Daprd::start(binary, &id, Some(app), Some(sentry), drain).await?;
+    let sidecar =
+        Daprd::start(binary, &id, Some(app), Setup { sentry: Some(sentry), ..Setup::default() }, drain).await?;
     let mut client = Client::connect(sidecar.port, drain).await?;
     let start = Instant::now();
     while let Err(error) = client.send(&call()).await {

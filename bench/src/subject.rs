@@ -3,7 +3,7 @@ use crate::app;
 use crate::backend::Components;
 use crate::cases::{Case, Figures};
 use crate::extremes::Figure;
-use crate::process::{App, Binary, Daprd};
+use crate::process::{App, Binary, Daprd, Setup};
 use foundation_drain::Drain;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,7 +34,9 @@ impl Subject {
     /// Starts a sidecar and lets it settle.
     pub(crate) async fn measure_start(&mut self, components: &Components, drain: &Drain) -> anyhow::Result<()> {
         let binary = self.binary(components);
-        let daprd = Daprd::start(&binary, "idle", Some(App::http(app::start(None, drain).await?)), None, drain).await?;
+        let daprd =
+            Daprd::start(&binary, "idle", Some(App::http(app::start(None, drain).await?)), Setup::default(), drain)
+                .await?;
         self.starts.push(daprd.start.as_secs_f64() * 1000.0);
         tokio::time::sleep(SETTLING).await;
         self.idle.push(daprd.process.memory()?);

@@ -1,0 +1,120 @@
+//! A process of the placement service, and what it takes to tell a thousand hosts of one more.
+use crate::client::Call;
+use crate::extremes::Figure;
+use crate::process::{Process, free_port};
+use anyhow::Context;
+use foundation_drain::Drain;
+use futures_util::StreamExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Endpoint;
+use wire::placement::v1::placement_client::PlacementClient;
+use wire::placement::v1::{Host, HostOperation};
+
+const HOSTS: usize = 1_000;
+const PATIENCE: Duration = Duration::from_secs(60);
+const MEBIBYTE: f64 = 1024.0 * 1024.0;
+
+/// A running placement service.
+pub(crate) struct Placement {
+    process: Process,
+    port: u16,
+}
+
+impl Placement {
+    pub(crate) async fn start(path: &Path, drain: &Drain) -> anyhow::Result<Self> {
+        let (port, health) = (free_port()?, free_port()?);
+        let mut command = Command::new(path);
+        let cluster = format!("--initial-cluster=p=127.0.0.1:{}", free_port()?);
+        command.args(["--id=p", "--listen-address=127.0.0.1", "--log-level=error", &cluster]);
+        for (name, port) in [("port", port), ("healthz-port", health), ("metrics-port", free_port()?)] {
+            command.arg(format!("--{name}={port}"));
+        }
+        let mut process = Process::start(command)?;
+        process.wait_until_ready(health, &Call::control_plane_health(), drain).await?;
+        Ok(Self { process, port })
+    }
+
+    /// Lets a sidecar use it.
+    pub(crate) fn flags(&self) -> [String; 1] {
+        [format!("--placement-host-address=127.0.0.1:{}", self.port)]
+    }
+}
+
+/// Hosts that answer each order at once; each tells when it has been through a round.
+pub(crate) async fn run(path: &Path, drain: &Drain) -> anyhow::Result<Vec<Figure>> {
+    let placement = Placement::start(path, drain).await?;
+    let (done, mut through) = mpsc::channel(HOSTS * 4);
+    for number in 0..HOSTS {
+        join(&placement, number, done.clone(), drain).await?;
+    }
+    until_all(&mut through, HOSTS).await?;
+    let start = Instant::now();
+    join(&placement, HOSTS, done, drain).await?;
+    until_all(&mut through, HOSTS + 1).await?;
+    let took = start.elapsed().as_secs_f64() * 1000.0;
+    let memory = placement.process.memory()? / MEBIBYTE;
+    Ok(vec![
+        ("placement: 1,000 hosts learn of one more (ms)", took),
+        ("placement: memory with 1,000 hosts (MiB)", memory),
+    ])
+}
+
+/// Waits until so many hosts are through a round with so many in it.
+async fn until_all(through: &mut mpsc::Receiver<usize>, hosts: usize) -> anyhow::Result<()> {
+    let mut missing = hosts;
+    while missing > 0 {
+        let known = tokio::time::timeout(PATIENCE, through.recv()).await?.context("all hosts are gone")?;
+        missing -= usize::from(known == hosts);
+    }
+    Ok(())
+}
+
+async fn join(placement: &Placement, number: usize, done: mpsc::Sender<usize>, drain: &Drain) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", placement.port))?;
+    let channel = loop {
+        match endpoint.connect().await {
+            Err(error) if start.elapsed() > PATIENCE => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Ok(channel) => break channel,
+        }
+    };
+    let (reports, waiting) = mpsc::channel(8);
+    let own = Host {
+        name: format!("10.0.{}.{}:50002", number / 250, number % 250),
+        id: "host".to_owned(),
+        namespace: "default".to_owned(),
+        entities: vec!["t".to_owned()],
+        operation: HostOperation::Report.into(),
+        ..Host::default()
+    };
+    reports.send(own.clone()).await?;
+    let orders = PlacementClient::new(channel).report_dapr_status(ReceiverStream::new(waiting)).await?.into_inner();
+    drain.spawn_until_stopped(async move { answer(orders, reports, own, done).await });
+    Ok(())
+}
+
+async fn answer(
+    mut orders: tonic::Streaming<wire::placement::v1::PlacementOrder>,
+    reports: mpsc::Sender<Host>,
+    own: Host,
+    done: mpsc::Sender<usize>,
+) {
+    let mut hosts = 0;
+    while let Some(Ok(order)) = orders.next().await {
+        let tables = order.tables.unwrap_or_default();
+        hosts = tables.entries.get("t").map_or(hosts, |table| table.load_map.len());
+        let operation = HostOperation::from_str_name(&order.operation.to_uppercase()).unwrap_or_default();
+        let answer = Host { operation: operation.into(), version: Some(order.version), ..own.clone() };
+        if reports.send(answer).await.is_err() {
+            return;
+        }
+        if operation == HostOperation::Unlock && done.send(hosts).await.is_err() {
+            return;
+        }
+    }
+}
