@@ -165,9 +165,14 @@ impl Engine {
     /// Waits for something to happen, and takes note of it.
     async fn turn(&mut self, watching: &mut Watching) -> Result<(), Error> {
         let look = self.agenda.staged_since().and_then(|_| self.parts.clock.now().checked_add(LOOK).ok());
-        let next = [self.agenda.next_at(), self.congestion.next(), look].into_iter().flatten().min();
+        // Many jobs that are due at once are begun as others have been read.
+        let is_full = self.reading.available_permits() == 0;
+        let due = self.agenda.next_at().filter(|_| !is_full);
+        let next = [due, self.congestion.next().filter(|_| !is_full), look].into_iter().flatten().min();
         let sleep = self.parts.clock.until(next);
+        let reading = Arc::clone(&self.reading);
         tokio::select! {
+            room = reading.acquire(), if is_full => drop(room),
             changes = watching.next() => self.take_changes(changes?),
             Some(done) = self.work.next() => self.take(done),
             prefixes = self.parts.pool.connected() => prefixes.iter().for_each(|prefix| self.agenda.deliverable(prefix)),
@@ -220,21 +225,19 @@ impl Engine {
 
     fn start_due(&mut self) {
         let now = self.parts.clock.now();
-        for due in self.congestion.due(&mut self.agenda, now) {
-            self.offer(due);
-        }
         for _ in 0..AT_ONCE {
+            let Ok(permit) = Arc::clone(&self.reading).try_acquire_owned() else { return };
+            if let Some(due) = self.congestion.due(&mut self.agenda, now) {
+                self.work.push(work::trigger(self.parts.clone(), permit, due));
+                continue;
+            }
             let Some(due) = self.agenda.due(now) else { return };
             if self.congestion.holds(&due.name) {
                 self.agenda.stage(&due.name, due.revision);
             } else {
-                self.offer(due);
+                self.work.push(work::trigger(self.parts.clone(), permit, due));
             }
         }
-    }
-
-    fn offer(&mut self, due: Due) {
-        self.work.push(work::trigger(self.parts.clone(), Arc::clone(&self.reading), due));
     }
 
     fn take(&mut self, done: Done) {

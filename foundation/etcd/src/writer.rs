@@ -52,7 +52,7 @@ pub(crate) fn start(shared: Arc<Shared>, quota: Quota, drain: &Drain) -> mpsc::S
     let mut writer = Writer { shared, quota, is_broken: false };
     drain.spawn(async move {
         while let Some(command) = received.recv().await {
-            let turn = spawn_blocking(move || (writer.take(command, &mut received), writer, received));
+            let turn = spawn_blocking(move || (writer.take_all(command, &mut received), writer, received));
             match turn.await {
                 Ok((true, after, waiting)) => (writer, received) = (after, waiting),
                 Ok((false, ..)) | Err(_) => return,
@@ -63,6 +63,18 @@ pub(crate) fn start(shared: Arc<Shared>, quota: Quota, drain: &Drain) -> mpsc::S
 }
 
 impl Writer {
+    /// Carries out a command, and what comes until there is nothing left to do. Returns whether to go on.
+    fn take_all(&mut self, first: Command, received: &mut mpsc::Receiver<Command>) -> bool {
+        let mut next = Some(first);
+        while let Some(command) = next {
+            if !self.take(command, received) {
+                return false;
+            }
+            next = received.try_recv().ok();
+        }
+        true
+    }
+
     /// Carries out a command, and those that wait. Returns whether to go on.
     fn take(&mut self, first: Command, received: &mut mpsc::Receiver<Command>) -> bool {
         let mut next = Some(first);

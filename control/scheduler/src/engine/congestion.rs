@@ -3,7 +3,7 @@
 use crate::agenda::{Agenda, Due};
 use crate::names::recipient;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 const PAUSE: SignedDuration = SignedDuration::from_millis(20);
@@ -12,7 +12,11 @@ const AGAIN: usize = 1024;
 
 /// Who has too much to do, by what the names of their jobs start with.
 #[derive(Default)]
-pub(super) struct Congestion(HashMap<Box<str>, Waiting>);
+pub(super) struct Congestion {
+    waiting: HashMap<Box<str>, Waiting>,
+    /// The jobs whose turn it is.
+    again: VecDeque<Due>,
+}
 
 struct Waiting {
     /// When the next ones are offered.
@@ -25,23 +29,33 @@ impl Congestion {
     /// A job was not taken.
     pub(super) fn add(&mut self, name: &str, now: Timestamp) {
         let until = now.saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
-        self.0.entry(recipient(name).into()).or_insert(Waiting { until, after: None });
+        self.waiting.entry(recipient(name).into()).or_insert(Waiting { until, after: None });
     }
 
     /// Whether a job waits behind others.
     pub(super) fn holds(&self, name: &str) -> bool {
-        !self.0.is_empty() && self.0.contains_key(recipient(name))
+        !self.waiting.is_empty() && self.waiting.contains_key(recipient(name))
     }
 
     /// When some jobs are to be offered again.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.0.values().map(|waiting| waiting.until).min()
+        if !self.again.is_empty() {
+            return Some(Timestamp::MIN);
+        }
+        self.waiting.values().map(|waiting| waiting.until).min()
     }
 
-    /// The jobs whose turn it is.
-    pub(super) fn due(&mut self, agenda: &mut Agenda, now: Timestamp) -> Vec<Due> {
-        let mut all = Vec::new();
-        self.0.retain(|prefix, waiting| {
+    /// The next job whose turn it is.
+    pub(super) fn due(&mut self, agenda: &mut Agenda, now: Timestamp) -> Option<Due> {
+        if self.again.is_empty() {
+            self.again = self.turn(agenda, now);
+        }
+        self.again.pop_front()
+    }
+
+    fn turn(&mut self, agenda: &mut Agenda, now: Timestamp) -> VecDeque<Due> {
+        let mut all = VecDeque::new();
+        self.waiting.retain(|prefix, waiting| {
             if waiting.until > now {
                 return true;
             }
@@ -52,7 +66,7 @@ impl Congestion {
             waiting.after = due.last().map(|due| Arc::clone(&due.name));
             waiting.until = now.saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
             let is_over = due.len() < AGAIN;
-            all.append(&mut due);
+            all.extend(due);
             !is_over
         });
         all

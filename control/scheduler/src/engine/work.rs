@@ -11,17 +11,16 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use prost::Message;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use wire::etcd::cron::{Counter, StoredJob};
 use wire::scheduler::v1::{JobMetadata, WatchJobsResponse};
 
 /// Reads a job that is due, offers it to sidecars, and waits for the outcome.
-pub(super) fn trigger(parts: Parts, reading: Arc<Semaphore>, due: Due) -> BoxFuture<'static, Done> {
+pub(super) fn trigger(parts: Parts, reading: OwnedSemaphorePermit, due: Due) -> BoxFuture<'static, Done> {
     async move {
-        match attempt(&parts, &reading, &due).await {
+        match attempt(&parts, reading, &due).await {
             Ok(Some(Attempt::Tried(tried))) => Done::Triggered(due, Ok(Some(tried))),
             Ok(Some(Attempt::Behind(writing))) => Done::Behind(writing),
             Ok(None) => Done::Triggered(due, Ok(None)),
@@ -39,11 +38,10 @@ enum Attempt {
 }
 
 /// None: the job is not the one any more that was due.
-async fn attempt(parts: &Parts, reading: &Semaphore, due: &Due) -> Result<Option<Attempt>, Error> {
-    let permit = reading.acquire().await.map_err(|_| Error::Stopped)?;
+async fn attempt(parts: &Parts, reading: OwnedSemaphorePermit, due: &Due) -> Result<Option<Attempt>, Error> {
     let found = parts.keyspace.job(&due.name).await?.filter(|kv| kv.mod_revision == due.revision);
     let Some(kv) = found else { return Ok(None) };
-    drop(permit);
+    drop(reading);
     let read = StoredJob::decode(&kv.value[..]).map_err(Damaged::from).and_then(|stored| {
         let (plan, partition) = (plan(&stored)?, stored.partition_id);
         Ok((plan, partition, message(&due.name, stored)?))
