@@ -1,6 +1,8 @@
 //! State stores.
+mod query;
 mod time_to_live;
 
+pub use query::{Comparison, Filter, Query, Sorting};
 pub use time_to_live::time_to_live;
 
 use crate::{Error, Metadata, Result};
@@ -150,7 +152,7 @@ pub trait Store: Send + Sync {
         self.features().transaction_limit
     }
 
-    /// Runs a query document, as Dapr's state query API defines it, over keys that start with `key_prefix`.
+    /// Runs a document of the query API, which [`Query::read`] reads.
     async fn query(&self, _query: serde_json::Value, _metadata: Metadata) -> Result<QueryResult> {
         Err(Error::unsupported("this state store has no queries"))
     }

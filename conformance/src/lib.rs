@@ -1,5 +1,6 @@
 //! One suite per kind of component, run by every component. Features choose the trials.
 pub mod binding;
+pub mod certificates;
 pub mod configuration;
 pub mod conversation;
 pub mod crypto;

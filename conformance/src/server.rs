@@ -1,12 +1,15 @@
 //! Real servers for tests: started on a free port of the loopback address with their data in a folder of their own.
 #![allow(clippy::expect_used, clippy::panic)] // A server that does not start ends its test.
 mod mariadb;
+mod mongodb;
 mod mosquitto;
 mod nats;
 mod postgres;
 mod rabbitmq;
 mod redis;
 mod user;
+
+pub(crate) use user::user_if_root;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -93,6 +96,25 @@ impl Server {
         let (folder, port) = (folder(), free_port());
         let program = rabbitmq::prepare(port, &text(&folder)).await;
         Self::begin(program, port, folder).await
+    }
+
+    /// Starts a server with MongoDB's protocol, a replica set of one named `secantus`. `TRILBY_TEST_MONGODB_PYTHON` names
+    /// another Python than that of conformance/install.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn mongodb() -> Self {
+        Self::mongodb_with(|_| Vec::new()).await
+    }
+
+    /// The same with more arguments, which may depend on a folder for files.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn mongodb_with(arguments: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        let (folder, port) = (folder(), free_port());
+        let arguments = arguments(folder.path());
+        Self::begin(mongodb::program(port, &text(&folder), arguments), port, folder).await
     }
 
     /// Starts a Mosquitto server that keeps its sessions when it is ended. `TRILBY_TEST_MOSQUITTO` names another program

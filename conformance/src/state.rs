@@ -4,6 +4,7 @@ mod basics;
 mod etags;
 mod expiry;
 mod listing;
+mod query;
 mod transactions;
 
 use crate::trial::trial;
@@ -76,7 +77,11 @@ async fn with_listing(store: &dyn Store, keys: &Keys) {
     } else {
         trial("state: delete with prefix is absent", listing::delete_with_prefix_absent(store)).await;
     }
-    if !features.query {
+    if features.query {
+        trial("state: query", query::filters(store, keys)).await;
+        trial("state: pages of a query", query::pages(store, keys)).await;
+        trial("state: a query sees writes", query::sees_writes(store, keys)).await;
+    } else {
         trial("state: query is absent", listing::query_absent(store)).await;
     }
 }

@@ -61,9 +61,10 @@ fn index(categories: &[Category]) -> String {
 
 /// The feature of the build that a type needs.
 fn feature(name: &str) -> Option<&'static str> {
-    const FEATURES: [(&str, &str); 4] = [
+    const FEATURES: [(&str, &str); 5] = [
         ("middleware.http.opa", "opa"),
         ("middleware.http.wasm", "wasm"),
+        ("state.mongodb", "mongodb"),
         ("pubsub.jetstream", "nats"),
         ("state.jetstream", "nats"),
     ];

@@ -13,6 +13,8 @@ pub fn register_all(registry: &mut Registry) {
     component_local::register(registry);
     component_mdns::register(registry);
     component_middleware::register(registry);
+    #[cfg(feature = "mongodb")]
+    component_mongodb::register(registry);
     #[cfg(feature = "mqtt")]
     component_mqtt::register(registry);
     #[cfg(feature = "mysql")]

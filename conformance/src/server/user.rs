@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 /// User and group of that name, if we are root.
-pub(super) fn user_if_root(name: &str) -> Option<(u32, u32)> {
+pub(crate) fn user_if_root(name: &str) -> Option<(u32, u32)> {
     let is_root = fs::metadata("/proc/self").expect("who we are").uid() == 0;
     let users = fs::read_to_string("/etc/passwd").expect("the list of users");
     let is_it = |line: &&str| line.split(':').next() == Some(name);

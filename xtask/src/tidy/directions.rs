@@ -18,6 +18,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("component-middleware", &["component-api", "foundation-metadata", "foundation-jwt"]),
     // Redirects are followed in one way, for bindings and for calls of what is no app.
     ("component-http", &["component-api", "foundation-metadata", "foundation-tls", "foundation-redirect"]),
+    // Values are kept as objects, and read as the JSON that Go makes of them.
+    ("component-mongodb", &["component-api", "foundation-metadata", "foundation-json"]),
     ("component-all", &["component-"]),
     // A certificate that is not checked is taken in one place.
     ("component-", &["component-api", "foundation-metadata", "foundation-tls"]),
