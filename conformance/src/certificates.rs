@@ -34,6 +34,15 @@ impl Certificates {
         made
     }
 
+    /// One more file beside them; returns its path.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn add(&self, name: &str, text: &str) -> String {
+        self.write(name, text);
+        self.path(name)
+    }
+
     /// Path of a file.
     pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_string_lossy().into_owned()

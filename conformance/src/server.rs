@@ -8,9 +8,11 @@ mod postgres;
 mod rabbitmq;
 mod redis;
 mod user;
+mod vault;
 
 pub(crate) use user::user_if_root;
 
+use crate::certificates::Certificates;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
@@ -70,8 +72,16 @@ impl Server {
     /// # Panics
     /// When there are no such programs, or it does not start.
     pub async fn postgres() -> Self {
+        Self::postgres_with(Vec::new()).await
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Panics
+    /// When there are no such programs, or it does not start.
+    pub async fn postgres_with(arguments: Vec<String>) -> Self {
         let (folder, port) = (folder(), free_port());
-        let program = postgres::prepare(port, &text(&folder)).await;
+        let program = postgres::prepare(port, &text(&folder), arguments).await;
         let server = Self::begin(program, port, folder).await;
         postgres::wait_until_ready(port).await;
         server
@@ -83,8 +93,16 @@ impl Server {
     /// # Panics
     /// When there is no such program, or it does not start.
     pub async fn mariadb() -> Self {
+        Self::mariadb_with(Vec::new()).await
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn mariadb_with(arguments: Vec<String>) -> Self {
         let (folder, port) = (folder(), free_port());
-        let program = mariadb::prepare(port, &text(&folder)).await;
+        let program = mariadb::prepare(port, &text(&folder), arguments).await;
         Self::begin(program, port, folder).await
     }
 
@@ -95,6 +113,16 @@ impl Server {
     pub async fn rabbitmq() -> Self {
         let (folder, port) = (folder(), free_port());
         let program = rabbitmq::prepare(port, &text(&folder)).await;
+        Self::begin(program, port, folder).await
+    }
+
+    /// The same over TLS alone. Clients have to show certificates, and may be who those say they are.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn rabbitmq_with_tls(certificates: &Certificates) -> Self {
+        let (folder, port) = (folder(), free_port());
+        let program = rabbitmq::prepare_with_tls(port, &text(&folder), certificates).await;
         Self::begin(program, port, folder).await
     }
 
@@ -123,8 +151,16 @@ impl Server {
     /// # Panics
     /// When there is no such program, or it does not start.
     pub async fn mosquitto() -> Self {
+        Self::mosquitto_with(Vec::new()).await
+    }
+
+    /// The same with more lines about its listener.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn mosquitto_with(lines: Vec<String>) -> Self {
         let (folder, port) = (folder(), free_port());
-        let program = mosquitto::program(port, &text(&folder));
+        let program = mosquitto::program(port, &text(&folder), lines);
         Self::begin(program, port, folder).await
     }
 
@@ -144,6 +180,15 @@ impl Server {
         let (folder, port) = (folder(), free_port());
         let arguments = arguments(folder.path());
         Self::begin(nats::program(port, &text(&folder), arguments), port, folder).await
+    }
+
+    /// Starts a Vault server for development. `TRILBY_TEST_VAULT` names another program than `vault`.
+    ///
+    /// # Panics
+    /// When there is no such program, or it does not start.
+    pub async fn vault() -> Self {
+        let (folder, port) = (folder(), free_port());
+        Self::begin(vault::program(port, &text(&folder)), port, folder).await
     }
 
     async fn begin(program: Program, port: u16, folder: TempDir) -> Self {

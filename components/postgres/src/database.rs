@@ -85,6 +85,14 @@ impl Database {
         finish(client, rows)
     }
 
+    /// The same for a statement that is seldom the same, and so is not kept.
+    pub(crate) async fn query_once(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
+        let client = self.client().await?;
+        let rows = async { client.query(sql, parameters).await.map_err(|error| translate(&error)) };
+        let rows = self.in_time(rows).await;
+        finish(client, rows)
+    }
+
     /// How many rows a statement changed.
     pub(crate) async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64> {
         let client = self.client().await?;

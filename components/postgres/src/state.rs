@@ -4,6 +4,7 @@
 //! a UUID as ETag. CockroachDB's version 1 is the former with a counter.
 mod dialect;
 mod metadata;
+mod query;
 mod rows;
 
 pub use dialect::Dialect;
@@ -12,9 +13,12 @@ pub use metadata::{MetadataV1, MetadataV2};
 use crate::database::{Database, Migrations, finish, translate};
 use crate::metadata::ConnectionMetadata;
 use async_trait::async_trait;
-use component_api::state::{DeleteRequest, Features, GetRequest, Item, KeysPage, Operation, SetRequest, Store};
+use component_api::state::{
+    DeleteRequest, Features, GetRequest, Item, KeysPage, Operation, Query, QueryResult, SetRequest, Store,
+};
 use component_api::{Config, Descriptor, Error, Metadata as Pairs, Registry, Result, Status, Task};
 use deadpool_postgres::Client;
+use query::Search;
 use rows::{Change, Rows};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -131,7 +135,8 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     fn features(&self) -> Features {
-        Features { etag: true, transactional: true, ttl: true, keys_like: true, ..Features::default() }
+        let query = self.rows.keeps_json();
+        Features { etag: true, transactional: true, ttl: true, query, keys_like: true, ..Features::default() }
     }
 
     async fn get(&self, request: GetRequest) -> Result<Option<Item>> {
@@ -161,6 +166,19 @@ impl Store for PostgresStore {
         let mut client = self.database.client().await?;
         let applied = self.database.in_time(self.apply(&mut client, &changes)).await;
         finish(client, applied)
+    }
+
+    async fn query(&self, document: serde_json::Value, _: Pairs) -> Result<QueryResult> {
+        if !self.rows.keeps_json() {
+            return Err(Error::unsupported("this state store has no queries; version 1 has them"));
+        }
+        let query = Query::read(&document)?;
+        let search = Search::new(&query);
+        let sql = search.sql(&self.rows.all, query.limit, query.skip);
+        let rows = self.database.query_once(&sql, &search.parameters()).await?;
+        let items = rows.iter().map(|row| self.rows.item(row)).collect::<Result<Vec<_>>>()?;
+        let token = query.next_token(items.len());
+        Ok(QueryResult { items, token, metadata: Pairs::new() })
     }
 
     async fn keys_like(&self, pattern: &str, page_size: Option<u32>, continuation: Option<String>) -> Result<KeysPage> {

@@ -63,7 +63,11 @@ impl RabbitBroker {
         let (exchange, key) =
             (short(&request.topic)?, metadata_value(&request.metadata, "routingKey").unwrap_or_default());
         let properties = properties(&request.metadata, self.metadata.lifetime())?;
-        let properties = properties.with_delivery_mode(self.metadata.delivery_mode);
+        // The server refuses a mode that is none.
+        let properties = match self.metadata.delivery_mode {
+            0 => properties,
+            mode => properties.with_delivery_mode(mode),
+        };
         let (options, data) = (BasicPublishOptions::default(), &request.data[..]);
         let sent = link.channel.basic_publish(exchange, short(key)?, options, data, properties);
         let confirmed = self.connections.within(async { sent.await?.await }).await?;

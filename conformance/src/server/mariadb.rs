@@ -3,8 +3,9 @@ use super::user::user_if_root;
 use super::{Program, variable};
 use std::os::unix::fs::chown;
 
-/// Makes the files of a new server, whose user `root` has no password.
-pub(super) async fn prepare(port: u16, folder: &str) -> Program {
+/// Makes the files of a new server, whose user `root` has no password. `more` are arguments beyond what it
+/// needs.
+pub(super) async fn prepare(port: u16, folder: &str, more: Vec<String>) -> Program {
     let user = user_if_root("mysql");
     if let Some((user, group)) = user {
         chown(folder, Some(user), Some(group)).expect("give the folder to the user mysql");
@@ -13,7 +14,8 @@ pub(super) async fn prepare(port: u16, folder: &str) -> Program {
     let (data, temporary) = (format!("--datadir={folder}/data"), format!("--tmpdir={folder}"));
     let place = [format!("--port={port}"), format!("--socket={folder}/socket"), format!("--pid-file={folder}/pid")];
     let own = ["--bind-address=127.0.0.1".to_owned(), format!("--log-error={folder}/log"), temporary.clone()];
-    let arguments = ["--no-defaults".to_owned(), data.clone()].into_iter().chain(place).chain(own).collect();
+    let arguments =
+        ["--no-defaults".to_owned(), data.clone()].into_iter().chain(place).chain(own).chain(more).collect();
     let path = variable("TRILBY_TEST_MARIADB").unwrap_or_else(|| "mariadbd".to_owned());
     let program = Program { user, ..Program::new(path, arguments, "-KILL") };
     let arguments = ["--no-defaults", &data, &temporary, "--auth-root-authentication-method=normal", "--skip-test-db"];

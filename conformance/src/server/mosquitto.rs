@@ -4,8 +4,8 @@ use super::{Program, variable};
 use std::fs;
 use std::os::unix::fs::chown;
 
-/// A server that lets everybody in.
-pub(super) fn program(port: u16, folder: &str) -> Program {
+/// A server that lets everybody in. `more` are lines about its listener.
+pub(super) fn program(port: u16, folder: &str, more: Vec<String>) -> Program {
     let path = variable("TRILBY_TEST_MOSQUITTO").unwrap_or_else(|| "mosquitto".to_owned());
     let file = format!("{folder}/configuration");
     let lines = [
@@ -17,7 +17,7 @@ pub(super) fn program(port: u16, folder: &str) -> Program {
         "max_queued_messages 100000".to_owned(),
         "log_type none".to_owned(),
     ];
-    fs::write(&file, lines.join("\n")).expect("write the configuration");
+    fs::write(&file, [&lines[..], &more[..]].concat().join("\n")).expect("write the configuration");
     let user = user_if_root("mosquitto");
     if let Some((user, group)) = user {
         chown(folder, Some(user), Some(group)).expect("give the folder to the user mosquitto");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 use tokio::time::sleep;
 
-/// Makes the files of a new server.
-pub(super) async fn prepare(port: u16, folder: &str) -> Program {
+/// Makes the files of a new server. `more` are arguments beyond what it needs.
+pub(super) async fn prepare(port: u16, folder: &str, more: Vec<String>) -> Program {
     let programs = programs();
     let user = user_if_root("postgres");
     if let Some((user, group)) = user {
@@ -22,7 +22,8 @@ pub(super) async fn prepare(port: u16, folder: &str) -> Program {
     let quiet = ["-c", "listen_addresses=127.0.0.1", "-c", "log_min_messages=panic"];
     let place = ["-D", &data, "-p", &port, "-k", folder].into_iter().chain(quiet);
     // At this signal its other processes end too, so that it can start again at once.
-    let program = Program { user, ..Program::new(path("postgres"), place.map(str::to_owned).collect(), "-QUIT") };
+    let program =
+        Program { user, ..Program::new(path("postgres"), place.map(str::to_owned).chain(more).collect(), "-QUIT") };
     let arguments = ["-D", &data, "-U", "trilby", "-A", "trust", "--no-sync", "-E", "UTF8"];
     let made = program.command(&path("initdb")).args(arguments).status().await;
     assert!(made.is_ok_and(|made| made.success()), "initdb makes the files of the server");

@@ -73,3 +73,21 @@ fn refusal(servers: &str, error: &MongoError) -> Error {
     }
     translate(servers, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::bson::{deserialize_from_document, doc};
+
+    /// What MongoDB answers where it stands alone.
+    #[test]
+    fn servers_that_have_no_transactions() {
+        let words = "Transaction numbers are only allowed on a replica set member or mongos";
+        let answer = doc! {"ok": 0.0, "code": 20, "codeName": "IllegalOperation", "errmsg": words};
+        let error = ErrorKind::Command(deserialize_from_document(answer).unwrap()).into();
+        let error = refusal("a:1", &error);
+        assert_eq!(error.kind(), Kind::Unsupported);
+        assert!(error.to_string().ends_with("a replica set; mongodb at a:1 is none"), "{error}");
+        assert_eq!(refusal("a:1", &ErrorKind::Shutdown.into()).kind(), Kind::Unavailable);
+    }
+}

@@ -6,6 +6,7 @@ use component_api::state::Store;
 use component_api::{Properties, Result};
 use component_nats::pubsub::{JetStreamBroker, Metadata};
 use component_nats::state::{self, JetStreamStore};
+use conformance::certificates::Certificates;
 use conformance::server::Server;
 use nkeys::KeyPair;
 use std::net::SocketAddr;
@@ -106,4 +107,46 @@ fn store(at: SocketAddr, jwt: &str, seed: &str) -> JetStreamStore {
     let who = [("jwt", jwt.to_owned()), ("seedKey", seed.to_owned())];
     let read = state::Metadata::read(&Properties::from_iter(own.into_iter().chain(who)));
     JetStreamStore::new(&read.unwrap()).unwrap()
+}
+
+/// What tells the second process that it is the one.
+const INSIDE: &str = "TRILBY_TEST_NATS_TLS";
+
+/// A server that wants certificates of its clients. Its own is checked against those that the system trusts, which only the
+/// environment of a process can change.
+#[tokio::test]
+#[ignore = "needs nats: run ./test components"]
+async fn certificates() {
+    let certificates = Certificates::new(None);
+    let server = Server::nats_with(|_| {
+        let files = [("--tlscert", "server.pem"), ("--tlskey", "server.key"), ("--tlscacert", "authority.pem")];
+        let files = files.iter().flat_map(|(name, file)| [(*name).to_owned(), certificates.path(file)]);
+        ["--tls".to_owned(), "--tlsverify".to_owned()].into_iter().chain(files).collect()
+    })
+    .await;
+    let [client, key] = ["client.pem", "client.key"].map(|name| certificates.path(name));
+    let place = format!("tls://localhost:{}", server.address().port());
+    let told = [place.as_str(), &client, &key].join(" ");
+    for (trusted, expected) in [("authority.pem", true), ("stranger.pem", false)] {
+        let mut inside = tokio::process::Command::new(std::env::current_exe().unwrap());
+        inside.args(["--ignored", "--exact", "credentials::shows_its_certificate"]);
+        inside.env(INSIDE, &told).env("SSL_CERT_FILE", certificates.path(trusted)).env_remove("SSL_CERT_DIR");
+        let ended = inside.output().await.unwrap();
+        assert_eq!(ended.status.success(), expected, "{}", String::from_utf8_lossy(&ended.stdout));
+    }
+}
+
+/// The second process of the test above; without it there is nothing to do.
+#[tokio::test]
+#[ignore = "needs nats: run ./test components"]
+async fn shows_its_certificate() {
+    #[allow(clippy::disallowed_methods)] // Tests have no options.
+    let Ok(told) = std::env::var(INSIDE) else { return };
+    let [place, certificate, key] = told.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    let identity = [("tls_client_cert", certificate), ("tls_client_key", key)];
+    broker(place.to_owned(), &identity).unwrap().ping().await.unwrap();
+    let [chain, secret] = [certificate, key].map(|path| std::fs::read_to_string(path).unwrap());
+    let identity = [("tls_client_cert", chain.as_str()), ("tls_client_key", &secret)];
+    broker(place.to_owned(), &identity).unwrap().ping().await.unwrap();
+    assert!(broker(place.to_owned(), &[]).unwrap().ping().await.is_err(), "a certificate is missing");
 }

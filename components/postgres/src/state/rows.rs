@@ -16,6 +16,8 @@ pub(super) struct Rows {
     dialect: Dialect,
     /// Entries by their keys: key, value, whether it is binary, ETag, expiry.
     pub(super) get: String,
+    /// The same of all entries that have not expired, to which conditions are added.
+    pub(super) all: String,
     /// Keys and numbers of rows: pattern, number to begin after, limit.
     pub(super) keys_like: String,
     pub(super) cleanup: String,
@@ -62,11 +64,11 @@ impl Rows {
             "INSERT INTO {table} AS t (key, {columns}, {expiry}) VALUES ($1, {values}, {ends})
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, {kept}{changed} = now(), {expiry} = excluded.{expiry}{next}"
         );
+        let all = format!("SELECT t.key, {value}, {is_binary}, {etag}, t.{expiry} FROM {table} AS t WHERE {alive}");
         Self {
             dialect,
-            get: format!(
-                "SELECT t.key, {value}, {is_binary}, {etag}, t.{expiry} FROM {table} AS t WHERE t.key = ANY($1) AND {alive}"
-            ),
+            get: format!("{all} AND t.key = ANY($1)"),
+            all,
             keys_like: format!(
                 "SELECT t.key, t.row_id FROM {table} AS t WHERE t.key LIKE $1 ESCAPE '\\' AND {alive} AND t.row_id > $2
                  ORDER BY t.row_id LIMIT $3"
@@ -81,6 +83,11 @@ impl Rows {
             delete: format!("DELETE FROM {table} WHERE key = $1"),
             delete_etag: format!("DELETE FROM {table} AS t WHERE t.key = $1 AND {etag} = $2::text"),
         }
+    }
+
+    /// Whether values can be looked into.
+    pub(super) fn keeps_json(&self) -> bool {
+        self.dialect.keeps_json()
     }
 
     pub(super) fn sql(&self, change: &Change) -> &str {

@@ -1,5 +1,7 @@
 //! The common suite over the components of this crate. A server takes a while to start, so tests share some.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+mod tls;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::binding::{Binding, Event, Handle, Request};
@@ -74,7 +76,8 @@ async fn dead_letters(at: SocketAddr) {
 
 /// Properties of the request are those of the message, which a subscriber may ask for.
 async fn properties(at: SocketAddr) {
-    let broker = open(at, "app", &[("publishMessagePropertiesToMetadata", "true")]);
+    let more = [("publishMessagePropertiesToMetadata", "true"), ("deliveryMode", "0")];
+    let broker = open(at, "app", &more);
     let (sender, mut inbox) = unbounded_channel();
     let request = pairs(&[("maxPriority", "5"), ("queueType", "classic")]);
     let _subscription = broker.subscribe("properties", request, Arc::new(Inbox(sender, Verdict::Ack))).await.unwrap();

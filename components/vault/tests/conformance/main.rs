@@ -1,5 +1,8 @@
 //! The common suite, and what is special here, against a fake of Vault's API.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+mod real;
+mod tls;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -86,8 +89,13 @@ async fn refusals() {
 }
 
 fn open(at: SocketAddr, pairs: &[(&str, &str)]) -> VaultStore {
-    let address = format!("http://{at}/");
-    let pairs = pairs.iter().copied().chain([("vaultAddr", address.as_str())]).collect::<Properties>();
+    open_at(&format!("http://{at}/"), pairs)
+}
+
+fn open_at(address: &str, pairs: &[(&str, &str)]) -> VaultStore {
+    let token =
+        [("vaultToken", "token")].into_iter().filter(|_| !pairs.iter().any(|(name, _)| name.starts_with("vaultToken")));
+    let pairs = pairs.iter().copied().chain(token).chain([("vaultAddr", address)]).collect::<Properties>();
     VaultStore::new(&Metadata::read(&pairs).unwrap()).unwrap()
 }
 

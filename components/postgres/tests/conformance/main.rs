@@ -1,5 +1,7 @@
 //! The common suite over the components of this crate, each test with a server of its own.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+mod tls;
+
 use component_api::binding::{Binding, Request, Response};
 use component_api::configuration::{Item, Items, Notify, Store as _};
 use component_api::state::{GetRequest, Store};

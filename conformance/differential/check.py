@@ -1,0 +1,29 @@
+"""What was compared, and what came of it."""
+
+
+class Check:
+    """Counts comparisons, and tells those that failed."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def same(self, what, ours, theirs):
+        """Both sidecars are to show the same."""
+        if ours == theirs:
+            self.passed += 1
+            return
+        self.failed += 1
+        print(f"DIFFERS: {what}\n  Trilby: {ours!r}\n  other:  {theirs!r}")
+
+    def true(self, what, condition, seen=None):
+        """Something is to be so."""
+        if condition:
+            self.passed += 1
+            return
+        self.failed += 1
+        print(f"FAILED: {what}: {seen!r}")
+
+    def skip(self, what):
+        """Something cannot be compared here."""
+        self.skipped += 1
+        print(f"skipped: {what}")
