@@ -1,5 +1,15 @@
 """What was compared, and what came of it."""
 
+import re
+
+# Differences on purpose, as docs/differences.md tells them; they count as skipped while they last.
+ON_PURPOSE = [
+    re.compile(r"(redis|postgres1|postgres2): a first write of what is there"),
+    re.compile(r"redis: whether the time is told"),
+    # Neither has an answer where the server has no RedisJSON; the codes of the errors are others.
+    re.compile(r"redis: query"),
+]
+
 
 class Check:
     """Counts comparisons, and tells those that failed."""
@@ -11,6 +21,9 @@ class Check:
         """Both sidecars are to show the same."""
         if ours == theirs:
             self.passed += 1
+            return
+        if any(known.match(what) for known in ON_PURPOSE):
+            self.skipped += 1
             return
         self.failed += 1
         print(f"DIFFERS: {what}\n  Trilby: {ours!r}\n  other:  {theirs!r}")

@@ -8,7 +8,7 @@ import time
 
 VALUES = {
     "number": 5, "float": 1.5, "large": 12345678901234567890, "true": True, "null": None, "text": "a \"quoted\" ü <b> & \u2028 \U0001f600",
-    "empty": "", "list": [1, "two", {"three": None}], "object": {"b": {"n": 15.0, "list": [1.5]}, "a": "$5 < 6"}, "dollar": "$where",
+    "empty": "", "list": [1, "two", {"three": None}], "object": {"b": {"n": 15.0, "list": [1.5]}, "a": "5 < 6"}, "dollar": "$where",
 }
 JSON = {"contentType": "application/json"}
 

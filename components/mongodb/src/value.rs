@@ -17,17 +17,25 @@ pub(crate) enum Stored {
 /// JSON that is none.
 pub(crate) fn stored(value: &component_api::state::Value) -> Result<Stored> {
     use component_api::state::Value::{Binary, Json};
-    let bytes = value.bytes();
-    let is_text = matches!(value, Binary(_)) || matches!(value, Json(text) if text.starts_with(b"\""));
-    if !is_text {
-        let json = serde_json::from_slice(bytes);
-        let json = json.map_err(|error| Error::invalid("the value is no JSON").with_source(error))?;
-        return Ok(Stored::Bson(bson(json)));
-    }
-    Ok(match std::str::from_utf8(bytes) {
-        Ok(text) => Stored::Bson(Bson::String(text.to_owned())),
-        Err(_) => Stored::Bytes(bytes.to_vec()),
-    })
+    let json = match value {
+        Binary(bytes) => return Ok(of_bytes(bytes)),
+        Json(text) => serde_json::from_slice(text),
+    };
+    let json = json.map_err(|error| Error::invalid("the value is no JSON").with_source(error))?;
+    Ok(Stored::Bson(match json {
+        serde_json::Value::String(text) => Bson::String(quoted(text)),
+        other => bson(other),
+    }))
+}
+
+fn of_bytes(bytes: &[u8]) -> Stored {
+    let text = std::str::from_utf8(bytes).map(str::to_owned);
+    text.map_or_else(|_| Stored::Bytes(bytes.to_vec()), |text| Stored::Bson(Bson::String(text)))
+}
+
+/// A text in quotes, as Go prints one: of what could mean something in a web page, only line separators are escaped.
+fn quoted(text: String) -> String {
+    serde_json::Value::String(text).to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 /// JSON as BSON. Numbers are floats, as in Dapr's component, where a float can have them.
@@ -133,6 +141,8 @@ mod tests {
     #[test]
     fn fields_are_those_of_dapr() {
         assert_eq!(of_json("\"a\\n\""), Stored::Bson(Bson::String("\"a\\n\"".to_owned())));
+        let plain = Stored::Bson(Bson::String(r#""<\u2028&""#.to_owned()));
+        assert_eq!(of_json(r#""\u003c\u2028\u0026""#), plain);
         let nested = doc! {"a": [1.0, true, Bson::Null], "b": {"c": "d"}};
         assert_eq!(of_json(r#"{"b": {"c": "d"}, "a": [1, true, null]}"#), Stored::Bson(nested.into()));
         assert_eq!(of_json("9007199254740993"), Stored::Bson(Bson::Int64(9_007_199_254_740_993)));

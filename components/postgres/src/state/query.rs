@@ -124,8 +124,8 @@ mod tests {
         let search = Search::new(&query);
         let sql = search.sql("SELECT", query.limit, query.skip);
         assert!(!sql.contains("a'") && !sql.contains("x'") && !sql.contains("d'"), "{sql}");
-        assert!(sql.ends_with(" DESC, NULLIF(t.value #> $10::text[], 'null'::jsonb) ASC LIMIT 2 OFFSET 4"), "{sql}");
-        assert_eq!(search.parameters().len(), 10);
+        assert!(sql.ends_with(" DESC, NULLIF(t.value #> $11::text[], 'null'::jsonb) ASC LIMIT 2 OFFSET 4"), "{sql}");
+        assert_eq!(search.parameters().len(), 11);
         let all = Search::new(&Query::default());
         assert_eq!(all.sql("SELECT", 0, 0), "SELECT AND true OFFSET 0");
     }
