@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a broker can do. It decides what the runtime does in its place and what the metadata API lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,11 @@ pub trait Deliver: Send + Sync {
     /// How many messages it would have in one batch; brokers that work message by message need not look at it.
     fn batch_size(&self) -> usize {
         1
+    }
+
+    /// How long messages of a batch may wait for more of them, if it is said; for brokers that collect batches.
+    fn batch_wait(&self) -> Option<Duration> {
+        None
     }
 
     /// Takes messages of one topic together, in their order, and no more than [`Deliver::batch_size`]. Returns the

@@ -1,5 +1,8 @@
 //! A TCP proxy that can be cut: a partition between a component and its server.
 #![allow(clippy::expect_used)] // A proxy that does not work ends its test.
+mod retelling;
+
+use crate::server::Server;
 use component_api::Task;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::copy_bidirectional;
@@ -21,10 +24,23 @@ impl Proxy {
     /// # Panics
     /// When there is no free port.
     pub async fn start(server: SocketAddr) -> Self {
+        Self::begin(server, false).await
+    }
+
+    /// Starts a proxy that clients stay at even if the server tells them where it is.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn before(server: &Server) -> Self {
+        Self::begin(server.address(), server.tells_address()).await
+    }
+
+    async fn begin(server: SocketAddr, is_told: bool) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("its number");
         let (is_open, open) = watch::channel(true);
-        let task = Task::spawn(|stopping| accept(listener, server, open, stopping));
+        let way = Way { server, told: is_told.then_some(address.port()) };
+        let task = Task::spawn(|stopping| accept(listener, way, open, stopping));
         Self { address, is_open, _task: task }
     }
 
@@ -44,7 +60,15 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, open: watch::Receiver<bool>, stopping: CancellationToken) {
+/// Where connections go.
+#[derive(Clone, Copy)]
+struct Way {
+    server: SocketAddr,
+    /// The port that clients are told in place of the server's.
+    told: Option<u16>,
+}
+
+async fn accept(listener: TcpListener, way: Way, open: watch::Receiver<bool>, stopping: CancellationToken) {
     let connections = TaskTracker::new();
     let end = stopping.child_token();
     let _guard = end.clone().drop_guard();
@@ -55,7 +79,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, open: watch::Receiver
             let through = async {
                 tokio::select! {
                     _ = open.wait_for(|open| !open) => {}
-                    () = pass(client, server) => {}
+                    () = pass(client, way) => {}
                 }
             };
             end.run_until_cancelled(through).await;
@@ -63,9 +87,12 @@ async fn accept(listener: TcpListener, server: SocketAddr, open: watch::Receiver
     }
 }
 
-async fn pass(mut client: TcpStream, server: SocketAddr) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
+async fn pass(mut client: TcpStream, way: Way) {
+    let Ok(mut server) = TcpStream::connect(way.server).await else { return };
     client.set_nodelay(true).ok();
     server.set_nodelay(true).ok();
-    copy_bidirectional(&mut client, &mut server).await.ok();
+    match way.told {
+        None => drop(copy_bidirectional(&mut client, &mut server).await),
+        Some(port) => retelling::pass(client, server, (way.server.port(), port)).await,
+    }
 }

@@ -67,8 +67,16 @@ pub async fn run(subject: &Subject) {
         trial("pubsub: late subscribers", late_subscribers(subject)).await;
     }
     if subject.keeps && features.bulk_subscribe_immediate {
-        trial("pubsub: batches", batches::run(subject)).await;
+        run_batches(subject).await;
     }
+}
+
+/// Runs the trial of brokers that collect batches by themselves.
+///
+/// # Panics
+/// When the broker fails it.
+pub async fn run_batches(subject: &Subject) {
+    trial("pubsub: batches", batches::run(subject)).await;
 }
 
 async fn delivers(subject: &Subject) {

@@ -1,5 +1,6 @@
 //! Real servers for tests: started on a free port of the loopback address with their data in a folder of their own.
 #![allow(clippy::expect_used, clippy::panic)] // A server that does not start ends its test.
+mod kafka;
 mod mariadb;
 mod mongodb;
 mod mosquitto;
@@ -10,6 +11,7 @@ mod redis;
 mod user;
 mod vault;
 
+pub use kafka::Settings as KafkaSettings;
 pub(crate) use user::user_if_root;
 
 use crate::certificates::Certificates;
@@ -45,6 +47,10 @@ struct Program {
     user: Option<(u32, u32)>,
     /// Signal that ends it at once.
     signal: &'static str,
+    /// It tells its clients where to connect to.
+    tells_address: bool,
+    /// What it writes is of no use.
+    is_quiet: bool,
 }
 
 impl Server {
@@ -191,6 +197,25 @@ impl Server {
         Self::begin(vault::program(port, &text(&folder)), port, folder).await
     }
 
+    /// Starts a Kafka server. `TRILBY_TEST_KAFKA` names another folder of its archives than that of conformance/install.
+    ///
+    /// # Panics
+    /// When there are no such archives and no Java, or it does not start.
+    pub async fn kafka() -> Self {
+        Self::kafka_with(|_| KafkaSettings::default()).await
+    }
+
+    /// The same with more settings, which may depend on a folder for files.
+    ///
+    /// # Panics
+    /// When there are no such archives and no Java, or it does not start.
+    pub async fn kafka_with(settings: impl FnOnce(&Path) -> KafkaSettings) -> Self {
+        let (folder, port) = (folder(), free_port());
+        let settings = settings(folder.path());
+        let program = kafka::prepare(port, &text(&folder), settings).await;
+        Self::begin(program, port, folder).await
+    }
+
     async fn begin(program: Program, port: u16, folder: TempDir) -> Self {
         let server = Self { program, port, process: Mutex::default(), _folder: folder };
         server.start().await;
@@ -200,6 +225,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Whether it tells its clients where to connect to, so that they do not stay at a proxy before it.
+    pub fn tells_address(&self) -> bool {
+        self.program.tells_address
     }
 
     /// Starts it again after [`Server::kill`], on the same port with the same data.
@@ -240,13 +270,25 @@ impl Server {
 impl Program {
     /// A program that is ended with `signal` and needs nothing else.
     fn new(path: String, arguments: Vec<String>, signal: &'static str) -> Self {
-        Self { path, arguments, environment: Vec::new(), _companion: None, user: None, signal }
+        Self {
+            path,
+            arguments,
+            environment: Vec::new(),
+            _companion: None,
+            user: None,
+            signal,
+            tells_address: false,
+            is_quiet: false,
+        }
     }
 
     /// A command of the server's user, which says only what goes wrong.
     fn command(&self, path: &str) -> Command {
         let mut command = Command::new(path);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        if self.is_quiet {
+            command.stderr(Stdio::null());
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);

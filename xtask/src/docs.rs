@@ -61,11 +61,13 @@ fn index(categories: &[Category]) -> String {
 
 /// The feature of the build that a type needs.
 fn feature(name: &str) -> Option<&'static str> {
-    const FEATURES: [(&str, &str); 5] = [
+    const FEATURES: [(&str, &str); 7] = [
+        ("bindings.kafka", "kafka"),
         ("middleware.http.opa", "opa"),
         ("middleware.http.wasm", "wasm"),
         ("state.mongodb", "mongodb"),
         ("pubsub.jetstream", "nats"),
+        ("pubsub.kafka", "kafka"),
         ("state.jetstream", "nats"),
     ];
     FEATURES.iter().find(|(kind, _)| *kind == name).map(|(_, feature)| *feature)

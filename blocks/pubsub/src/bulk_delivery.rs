@@ -32,6 +32,8 @@ pub(crate) struct Collected {
     waiting: mpsc::Sender<Waiting>,
     delivery: Arc<Delivery>,
     most: usize,
+    /// How long a bulk may wait for more messages, if the subscription says so.
+    wait: Option<Duration>,
 }
 
 #[async_trait]
@@ -49,6 +51,10 @@ impl Deliver for Collected {
         self.most
     }
 
+    fn batch_wait(&self) -> Option<Duration> {
+        self.wait
+    }
+
     async fn deliver_batch(&self, messages: Vec<Message>) -> Vec<Verdict> {
         self.delivery.deliver_bulk(&messages).await
     }
@@ -58,11 +64,10 @@ impl Deliver for Collected {
 /// task is closed it delivers what it has.
 pub(crate) fn collect(delivery: Arc<Delivery>, bulk: BulkSubscribe, immediate: bool) -> (Arc<Collected>, Task) {
     let most = usize::try_from(bulk.max_messages_count).ok().filter(|most| *most > 0).unwrap_or(MOST);
-    let longest = u64::try_from(bulk.max_await_duration_ms).ok().filter(|longest| *longest > 0);
-    let longest = longest.map_or(LONGEST, Duration::from_millis);
-    let wait = if immediate { Duration::ZERO } else { longest };
+    let given = u64::try_from(bulk.max_await_duration_ms).ok().filter(|given| *given > 0).map(Duration::from_millis);
+    let wait = if immediate { Duration::ZERO } else { given.unwrap_or(LONGEST) };
     let (sender, mut waiting) = mpsc::channel(most.min(1024));
-    let collected = Collected { waiting: sender, delivery: Arc::clone(&delivery), most };
+    let collected = Collected { waiting: sender, delivery: Arc::clone(&delivery), most, wait: given };
     let task = Task::spawn(|stopping| async move {
         let mut ending = false;
         loop {

@@ -10,6 +10,8 @@ pub fn register_all(registry: &mut Registry) {
     component_crypto::register(registry);
     component_http::register(registry);
     component_in_memory::register(registry);
+    #[cfg(feature = "kafka")]
+    component_kafka::register(registry);
     component_local::register(registry);
     component_mdns::register(registry);
     component_middleware::register(registry);

@@ -7,9 +7,12 @@ use component_api::pubsub::{BulkEntry, Deliver, Message, Verdict};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 const SIZE: usize = 4;
+/// How long the last batch waits for more.
+const WAIT: Duration = Duration::from_millis(200);
 
 /// Refuses the message `5` once.
 struct Batches {
@@ -25,6 +28,10 @@ impl Deliver for Batches {
 
     fn batch_size(&self) -> usize {
         SIZE
+    }
+
+    fn batch_wait(&self) -> Option<Duration> {
+        Some(WAIT)
     }
 
     async fn deliver_batch(&self, messages: Vec<Message>) -> Vec<Verdict> {

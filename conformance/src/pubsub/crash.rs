@@ -114,7 +114,7 @@ impl Subject {
 
     /// A broker in a process that can be killed: its connections go through the proxy.
     async fn victim(&self, app: &str) -> (Arc<Proxy>, Arc<dyn Broker>) {
-        let proxy = Arc::new(Proxy::start(self.server.address()).await);
+        let proxy = Arc::new(Proxy::before(&self.server).await);
         let broker = within((self.open)(proxy.address(), app)).await;
         (proxy, broker)
     }
