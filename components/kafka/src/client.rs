@@ -25,6 +25,9 @@ const SENDING: (u32, u32) = (10_000, 65_536);
 /// Most kilobytes of messages that are fetched ahead by a subscription.
 const FETCHED_AHEAD: u32 = 16_384;
 
+/// What the library says of a refusal by the other side of TLS.
+const ALERT: &str = "SSL alert number";
+
 /// A cluster of Kafka, and how it is used.
 pub(crate) struct Cluster {
     pub(crate) metadata: Metadata,
@@ -192,7 +195,11 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let Some(code) = error.rdkafka_error_code() else { return };
+        let Some(mut code) = error.rdkafka_error_code() else { return };
+        // A broker that does not take our certificate says so after the connection was made.
+        if reason.contains(ALERT) {
+            code = RDKafkaErrorCode::SSL;
+        }
         tracing::debug!("kafka: {reason}");
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *trouble {

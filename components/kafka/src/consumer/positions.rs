@@ -11,10 +11,13 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How long a broker may take to tell an offset.
 const ANSWER: Duration = Duration::from_secs(5);
+/// Pause before it is asked for again.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long the client may take to tell what is wrong.
 const TELLING: Duration = Duration::from_millis(10);
 
@@ -49,12 +52,22 @@ fn try_to_note(member: &Member, group: &Group, topic: &str, longest: Duration) -
     if begins_with_newest(group) && !group.ends().contains_key(topic) {
         let mut ends = BTreeMap::new();
         for partition in &partitions {
-            let (_, end) = member.fetch_watermarks(topic, partition.id(), ANSWER)?;
-            ends.insert(partition.id(), end);
+            ends.insert(partition.id(), end(member, topic, partition.id(), longest)?);
         }
         group.ends().insert(topic.to_owned(), ends);
     }
     Ok(!partitions.is_empty())
+}
+
+/// Where a partition ends. One that was just made has nobody who knows for a moment.
+fn end(member: &Member, topic: &str, partition: i32, longest: Duration) -> KafkaResult<i64> {
+    let start = Instant::now();
+    loop {
+        match member.fetch_watermarks(topic, partition, ANSWER) {
+            Err(_) if start.elapsed() < longest => thread::sleep(PAUSE),
+            marks => return marks.map(|(_, end)| end),
+        }
+    }
 }
 
 fn begins_with_newest(group: &Group) -> bool {

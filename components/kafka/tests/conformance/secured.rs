@@ -8,7 +8,7 @@ use component_api::pubsub::Broker;
 use component_api::{Kind, Properties};
 use component_kafka::pubsub::KafkaBroker;
 use conformance::server::{KafkaSettings, Server, free_port};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
@@ -149,7 +149,7 @@ struct Authority {
 
 impl Authority {
     fn new() -> Self {
-        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        let mut parameters = named("authority", Vec::new());
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = parameters.self_signed(&key).unwrap().pem();
@@ -159,7 +159,7 @@ impl Authority {
     /// A certificate and its key.
     fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let certificate = named(name, vec![name.to_owned()]).signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
     }
 
@@ -179,4 +179,11 @@ impl Authority {
         ];
         pairs.map(|(name, value)| (format!("listener.name.{listener}.ssl.{name}"), value)).to_vec()
     }
+}
+
+fn named(name: &str, addresses: Vec<String>) -> CertificateParams {
+    let mut parameters = CertificateParams::new(addresses).unwrap();
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, name);
+    parameters
 }
