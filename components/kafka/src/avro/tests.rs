@@ -117,3 +117,23 @@ fn schemas_that_are_none() {
         assert!(Schema::parse(text).is_err(), "{text}");
     }
 }
+
+/// What Dapr's component wrote for these values.
+#[test]
+fn the_same_bytes_as_dapr() {
+    let schema = schema(
+        r#"{"type":"record","name":"Person","namespace":"a.b","fields":[
+            {"name":"name","type":"string"},
+            {"name":"age","type":["null","int"],"default":null},
+            {"name":"size","type":["null","long","double"],"default":null},
+            {"name":"tags","type":{"type":"array","items":"string"},"default":[]},
+            {"name":"hash","type":"bytes","default":""},
+            {"name":"color","type":{"type":"enum","name":"Color","symbols":["RED","GREEN"]},"default":"GREEN"},
+            {"name":"at","type":["null",{"type":"long","logicalType":"timestamp-millis"}],"default":null}]}"#,
+    );
+    let full = r#"{"name":"Ann","age":7,"size":1.5,"tags":["x"],"hash":"\u00ff","at":1700000000000}"#;
+    let expected = b"\x06Ann\x02\x0e\x04\0\0\0\0\0\0\xf8\x3f\x02\x02x\0\x02\xff\x02\x02\x80\xa0\xab\xfe\xf9\x62";
+    assert_eq!(schema.encode(full.as_bytes(), Plain).unwrap(), expected);
+    let short = schema.encode(br#"{"name":"Bo","size":3}"#, Plain).unwrap();
+    assert_eq!(short, b"\x04Bo\0\x04\0\0\0\0\0\0\x08\x40\0\0\x02\0");
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// After which time the queue is looked at even if the client did not say that something came.
@@ -139,33 +139,32 @@ impl Worker {
 
     /// Handles messages until each is done or given up. Returns whether to go on with others.
     async fn handle(&self, mut open: Vec<Incoming>) -> bool {
-        let plan = &self.group.plan;
-        let mut pauses = plan.cluster.metadata.back_off.pauses();
+        let metadata = &self.group.plan.cluster.metadata;
+        let (last, mut pauses) = (open.last().map(|message| message.offset), metadata.back_off.pauses());
         let mut has_failed = false;
-        loop {
-            let last = open.last().map(|message| message.offset);
-            let verdicts = plan.work.handle(&open).await;
-            let mut verdicts = verdicts.into_iter();
-            // What got no verdict comes again.
-            open.retain(|_| verdicts.next().unwrap_or(Verdict::Retry) == Verdict::Retry);
-            let done = open.first().map_or(last, |first| first.offset.checked_sub(1));
-            self.store(done);
-            if open.is_empty() {
-                self.recovered(has_failed);
-                return true;
-            }
-            let pause = if plan.cluster.metadata.consuming.retries() { pauses.next() } else { None };
-            let Some(pause) = pause else {
+        while !self.hand_out(&mut open, last).await {
+            let Some(pause) = pauses.next().filter(|_| metadata.consuming.retries()) else {
                 self.given_up(&open);
                 return true;
             };
             self.failed(&open, has_failed);
             has_failed = true;
             tokio::select! {
-                () = sleep_until(Instant::now() + pause) => {}
+                () = sleep(pause) => {}
                 () = self.stopping.cancelled() => return false,
             }
         }
+        self.recovered(has_failed);
+        true
+    }
+
+    /// Has messages handled; those that are done are gone from `open` then. Returns whether that is all of them, up to `last`.
+    async fn hand_out(&self, open: &mut Vec<Incoming>, last: Option<i64>) -> bool {
+        // What gets no verdict comes again.
+        let mut verdicts = self.group.plan.work.handle(open).await.into_iter();
+        open.retain(|_| verdicts.next().unwrap_or(Verdict::Retry) == Verdict::Retry);
+        self.store(open.first().map_or(last, |first| first.offset.checked_sub(1)));
+        open.is_empty()
     }
 
     /// Has all messages up to this one committed with the next commit.
