@@ -21,8 +21,9 @@ pub(crate) fn register(registry: &mut Registry) {
         names: &["kafka"],
         versions: &["v1"],
         status: Status::Stable,
-        summary: "Messages of topics of Apache Kafka, in and out.",
-        schema: || merged_schema(schema_for!(Metadata), &Common::schemas()),
+        summary: "Messages of topics of Apache Kafka, in and out; the metadata `partitionKey` (or `__key`) and `partitionNumber` of a \
+                  request say where its message goes, and `valueSchemaType: Avro` is the form of its value.",
+        schema: || merged_schema(schema_for!(Metadata), &[Common::schema()]),
     };
     registry.binding.add(descriptor, |config: Config| async move {
         let binding: Arc<dyn Binding> = Arc::new(KafkaBinding::read(&config.properties, &config.app_id)?);
@@ -30,10 +31,7 @@ pub(crate) fn register(registry: &mut Registry) {
     });
 }
 
-/// Messages of topics of Apache Kafka, in and out. A message has the key that the metadata `partitionKey` (or `__key`) of the
-/// request name, and goes to the partition `partitionNumber` if that is given; all metadata are headers. With
-/// `valueSchemaType: Avro` its value is in Avro. The app gets headers, and `__key`, `__topic`, `__partition`, `__offset` and
-/// `__timestamp`, as metadata.
+/// Messages of topics of Apache Kafka, in and out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Metadata {

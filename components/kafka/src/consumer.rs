@@ -6,6 +6,7 @@ mod group;
 mod partition;
 mod positions;
 
+use crate::SCOPE;
 use crate::client::{Cluster, Context, blocking};
 use crate::record::{Incoming, Naming};
 use async_trait::async_trait;
@@ -21,8 +22,11 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+/// How long it may take to leave the group.
+const LEAVING: Duration = Duration::from_secs(3);
 /// How often the thread looks whether the subscription shall end.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a look for a topic may take, and how long brokers may take to make one.
@@ -63,6 +67,7 @@ pub(crate) async fn subscribe(plan: Plan) -> Result<Subscription> {
     let context = plan.cluster.context();
     let opened = blocking(move || Opened::new(plan, context)).await?;
     let (dropped, component) = (opened.group.dropped.clone(), opened.group.plan.component.clone());
+    let handled = opened.group.handled.clone();
     let closing = CancellationToken::new();
     let ended = opened.start(Ending { subscription: closing.clone(), component })?;
     Ok(Subscription::new(Task::spawn(|stopping| async move {
@@ -71,7 +76,9 @@ pub(crate) async fn subscribe(plan: Plan) -> Result<Subscription> {
         let asked = async {
             stopping.cancelled().await;
             closing.cancel();
-            std::future::pending::<()>().await;
+            // Brokers that are away are not waited for: the group finds out by itself that we are gone.
+            handled.cancelled().await;
+            sleep(LEAVING).await;
         };
         tokio::select! { _ = ended => {}, () = asked => {} }
         dropped.disarm();
@@ -136,6 +143,7 @@ impl Opened {
             self.poll();
         }
         self.group.clear();
+        self.group.handled.cancel();
         // The last handle of the client commits what was handled, leaves the group, and waits for that.
         drop(self.consumer);
     }
@@ -193,7 +201,7 @@ impl Opened {
     /// Says when the brokers are back.
     fn look(&mut self) {
         if self.group.heard.swap(false, Ordering::Relaxed) && self.outage.worked() {
-            tracing::info!("kafka: messages of {} come again", self.group.topics());
+            tracing::info!(target: SCOPE, "kafka: messages of {} come again", self.group.topics());
         }
     }
 
@@ -208,7 +216,7 @@ impl Opened {
 
     fn lost(&mut self, error: &Error) {
         if self.outage.failed() {
-            tracing::warn!("kafka: no messages of {} for now: {error}", self.group.topics());
+            tracing::warn!(target: SCOPE, "kafka: no messages of {} for now: {error}", self.group.topics());
         }
     }
 }

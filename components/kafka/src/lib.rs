@@ -18,6 +18,9 @@ mod values;
 
 use component_api::Registry;
 
+/// Where messages of the log come from, as Dapr names it.
+const SCOPE: &str = "dapr.contrib";
+
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
     pubsub::register(registry);

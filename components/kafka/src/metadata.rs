@@ -9,7 +9,7 @@ pub(crate) use consuming::{ConsumingMetadata, Offset, Strategy};
 pub(crate) use schemas::SchemaMetadata;
 pub(crate) use security::{AuthType, SecurityMetadata};
 
-use component_api::{Error, GoDuration, Properties, Result};
+use component_api::{Error, GoDuration, Properties, Result, merged_schema};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 use std::time::Duration;
@@ -98,15 +98,15 @@ impl Metadata {
         Ok(Self { connection, security, consuming, back_off, schemas: properties.decode()? })
     }
 
-    /// Schemas of all parts.
-    pub(crate) fn schemas() -> Vec<Schema> {
-        vec![
-            schema_for!(ConnectionMetadata),
+    /// The schema of all parts.
+    pub(crate) fn schema() -> Schema {
+        let others = [
             schema_for!(ConsumingMetadata),
             schema_for!(SecurityMetadata),
             schema_for!(BackOff),
             schema_for!(SchemaMetadata),
-        ]
+        ];
+        merged_schema(schema_for!(ConnectionMetadata), &others)
     }
 }
 

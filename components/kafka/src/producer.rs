@@ -1,4 +1,5 @@
 //! Publishing: one client for everything that a component sends, made when it is first needed.
+use crate::SCOPE;
 use crate::client::{Cluster, Context, blocking, contact};
 use crate::error::closed;
 use crate::record::Outgoing;
@@ -70,7 +71,7 @@ impl Publisher {
         let Some(link) = self.link.take() else { return };
         let end = move || {
             if link.producer.flush(CLOSING).is_err() {
-                tracing::warn!("kafka: some messages were not sent before the component ended");
+                tracing::warn!(target: SCOPE, "kafka: some messages were not sent before the component ended");
             }
             Ok(())
         };

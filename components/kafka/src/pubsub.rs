@@ -13,9 +13,8 @@ use bytes::Bytes;
 use component_api::pubsub::{
     Broker, BulkEntry, Deliver, FailedEntry, Features, PublishRequest, Publishing, Subscription,
 };
-use component_api::{Config, Descriptor, Metadata as Pairs, Properties, Registry, Result, Status, merged_schema};
+use component_api::{Config, Descriptor, Error, Metadata as Pairs, Properties, Registry, Result, Status};
 use futures_util::future::join_all;
-use schemars::{JsonSchema, Schema, schema_for};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use work::TopicWork;
@@ -26,21 +25,16 @@ pub(crate) fn register(registry: &mut Registry) {
         names: &["kafka"],
         versions: &["v1"],
         status: Status::Stable,
-        summary: "Publish/subscribe over topics of Apache Kafka, with a consumer group for each app.",
-        schema,
+        summary: "Publish/subscribe over topics of Apache Kafka, with a consumer group for each app; the metadata `partitionKey` (or \
+                  `__key`) and `partitionNumber` of a message say where it goes, and `valueSchemaType: Avro` of a message or a \
+                  subscription is the form of its values.",
+        schema: Metadata::schema,
     };
     registry.pubsub.add(descriptor, |config: Config| async move {
         let broker: Arc<dyn Broker> = Arc::new(KafkaBroker::read(&config.properties, &config.app_id)?);
         Ok(broker)
     });
 }
-
-/// Publish/subscribe over topics of Apache Kafka, with a consumer group for each app. A message has the key that its metadata
-/// `partitionKey` (or `__key`) name, and goes to the partition `partitionNumber` if that is given; all metadata are headers.
-/// The app gets headers, and `__key`, `__topic`, `__partition`, `__offset` and `__timestamp`, as metadata. With
-/// `valueSchemaType: Avro`, in a request to publish or in the metadata of a subscription, values are in Avro.
-#[derive(JsonSchema)]
-struct Summary {}
 
 /// The broker. It connects when it is first used.
 #[derive(Debug)]
@@ -138,10 +132,6 @@ impl Broker for KafkaBroker {
     }
 }
 
-fn all_failed(entries: Vec<BulkEntry>, error: &component_api::Error) -> Vec<FailedEntry> {
+fn all_failed(entries: Vec<BulkEntry>, error: &Error) -> Vec<FailedEntry> {
     entries.into_iter().map(|entry| FailedEntry { entry_id: entry.entry_id, error: error.clone() }).collect()
-}
-
-fn schema() -> Schema {
-    merged_schema(schema_for!(Summary), &Metadata::schemas())
 }

@@ -1,6 +1,7 @@
 //! Tokens of an issuer of OAuth 2.0, by client credentials (RFC 6749, section 4.4).
 mod assertion;
 
+use crate::SCOPE;
 use crate::http::Client;
 use crate::metadata::{AuthType, SecurityMetadata};
 use assertion::Assertion;
@@ -175,8 +176,7 @@ impl Token {
 
 fn scopes(given: &str) -> String {
     if given.is_empty() {
-        tracing::warn!(
-            "kafka: no OIDC scopes are given, 'openid' is asked for; other services may take such a token too"
+        tracing::warn!(target: SCOPE, "kafka: no OIDC scopes are given, 'openid' is asked for; other services may take such a token too"
         );
         return "openid".to_owned();
     }

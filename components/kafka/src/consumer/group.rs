@@ -1,6 +1,7 @@
 //! The part of a subscription in its group: which partitions it has, and how it lets go of them.
 use super::partition::{Partition, Queue};
 use super::{Plan, positions};
+use crate::SCOPE;
 use crate::client::Context;
 use futures_util::future::join_all;
 use rdkafka::ClientContext;
@@ -34,6 +35,8 @@ pub(super) struct Group {
     pub(super) context: Context,
     /// Nobody waits for the subscription any more.
     pub(super) dropped: CancellationToken,
+    /// All messages that were taken are handled, and no more are.
+    pub(super) handled: CancellationToken,
     /// Something came from the brokers since this was looked at.
     pub(super) heard: AtomicBool,
     /// Where topics ended when the subscription began, by topic and partition, as far as that is known.
@@ -53,6 +56,7 @@ impl Group {
             plan,
             context,
             dropped: CancellationToken::new(),
+            handled: CancellationToken::new(),
             heard: AtomicBool::new(false),
             ends: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -125,7 +129,7 @@ impl Group {
             thread::sleep(LOOK);
         }
         if is_at_work() && !self.dropped.is_cancelled() {
-            tracing::warn!("kafka: partitions of {} go before the app is done; messages come again", self.topics());
+            tracing::warn!(target: SCOPE, "kafka: partitions of {} go before the app is done; messages come again", self.topics());
         }
         let ended: Vec<_> = ending.into_iter().map(Partition::end).collect();
         self.context.runtime().block_on(join_all(ended));
@@ -149,7 +153,7 @@ impl ConsumerContext for Callbacks {
             if is_incremental { member.incremental_unassign(list) } else { member.unassign() }
         };
         if let Err(error) = done {
-            tracing::warn!("kafka: partitions of {} could not be taken over: {error}", self.0.topics());
+            tracing::warn!(target: SCOPE, "kafka: partitions of {} could not be taken over: {error}", self.0.topics());
         }
     }
 

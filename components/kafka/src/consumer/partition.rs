@@ -1,5 +1,6 @@
 //! The work on one partition: messages are taken, handled, and their offsets given to be committed, in their order.
 use super::group::{Callbacks, Group, Member, Place};
+use crate::SCOPE;
 use crate::record::Incoming;
 use component_api::Task;
 use component_api::pubsub::Verdict;
@@ -179,8 +180,7 @@ impl Worker {
     fn failed(&self, open: &[Incoming], is_known: bool) {
         if !is_known && let Some(first) = open.first() {
             let (topic, partition) = (&self.place.0, self.place.1);
-            tracing::warn!(
-                "kafka: message {} of partition {partition} of {topic} failed, and is tried again",
+            tracing::warn!(target: SCOPE, "kafka: message {} of partition {partition} of {topic} failed, and is tried again",
                 first.offset
             );
         }
@@ -188,15 +188,14 @@ impl Worker {
 
     fn recovered(&self, has_failed: bool) {
         if has_failed {
-            tracing::info!("kafka: what failed in partition {} of {} is done", self.place.1, self.place.0);
+            tracing::info!(target: SCOPE, "kafka: what failed in partition {} of {} is done", self.place.1, self.place.0);
         }
     }
 
     fn given_up(&self, open: &[Incoming]) {
         for message in open {
             let (topic, partition) = (&self.place.0, self.place.1);
-            tracing::error!(
-                "kafka: message {} of partition {partition} of {topic} failed, and is passed over",
+            tracing::error!(target: SCOPE, "kafka: message {} of partition {partition} of {topic} failed, and is passed over",
                 message.offset
             );
         }

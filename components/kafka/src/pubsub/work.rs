@@ -1,4 +1,5 @@
 //! Messages of a topic for the app.
+use crate::SCOPE;
 use crate::consumer::Work;
 use crate::record::Incoming;
 use crate::values::{SchemaType, Values};
@@ -31,7 +32,7 @@ impl Work for TopicWork {
             match self.message(message).await {
                 Ok(message) => good.push(message),
                 Err(error) => {
-                    tracing::error!("kafka: message {} of {} cannot be read: {error}", message.offset, self.topic);
+                    tracing::error!(target: SCOPE, "kafka: message {} of {} cannot be read: {error}", message.offset, self.topic);
                     break;
                 }
             }
