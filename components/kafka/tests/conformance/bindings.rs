@@ -53,6 +53,7 @@ async fn missing(at: SocketAddr) {
 /// A binding finds its server again after it was away.
 async fn lost_and_found(server: &Server) {
     let binding = open(server.address(), "lost", &[("readTimeout", "2s"), ("writeTimeout", "2s")]);
+    create(&binding, "there").await.unwrap();
     server.kill().await;
     let error = create(&binding, "lost").await.unwrap_err();
     assert!(error.is_temporary() && binding.ping().await.is_err(), "{error}");
