@@ -21,6 +21,18 @@ async fn groups() {
     for strategy in ["range", "roundrobin", "sticky"] {
         strategies(&server, strategy).await;
     }
+    without_brokers(&server).await;
+}
+
+/// A subscription ends although nobody can be told.
+async fn without_brokers(server: &Server) {
+    let broker = open(server.address(), "app", &[]);
+    let (mut inbox, subscription) = subscribe(&*broker, "without", &[]).await;
+    publish(&*broker, "without", "1", &[]).await;
+    assert_eq!(next(&mut inbox).await.data, "1");
+    server.kill().await;
+    timeout(PATIENCE, subscription.close()).await.unwrap();
+    timeout(PATIENCE, broker.close()).await.unwrap().unwrap();
 }
 
 /// A group that begins with the newest gets what comes after it subscribed, even what nobody took before its member was gone.
