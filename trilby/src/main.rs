@@ -46,7 +46,8 @@ fn main() -> ExitCode {
 #[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
 fn placement(arguments: &[String]) -> ExitCode {
     let shows_state = std::env::var("DAPR_PLACEMENT_METADATA_ENABLED").is_ok_and(|text| text == "true" || text == "1");
-    control_placement::main(arguments, shows_state, &namespace())
+    let token = std::env::var_os("DAPR_SENTRY_TOKEN_FILE").filter(|path| !path.is_empty()).map(Into::into);
+    control_placement::main(arguments, shows_state, &namespace(), token)
 }
 
 fn control_plane(arguments: &[String]) -> ExitCode {

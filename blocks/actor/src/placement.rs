@@ -155,6 +155,8 @@ impl Placement {
         self.view.change(|view| {
             (view.open, view.ready) = (false, false);
             view.blocked.clear();
+            // What comes next may look the same, and yet others have had the actors meanwhile: all of it is a change.
+            view.tables.clear();
             for (actor_type, claims) in &mut view.claims {
                 old.push((actor_type.clone(), std::mem::take(claims)));
             }

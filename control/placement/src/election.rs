@@ -14,7 +14,7 @@ pub const PROMISE: Duration = Duration::from_secs(2);
 /// For so long who asked counts on it.
 pub const LEASE: Duration = Duration::from_millis(1500);
 /// Pause between questions of a leader.
-const BEAT: Duration = Duration::from_millis(400);
+const BEAT: Duration = Duration::from_millis(500);
 /// For so long a candidate waits for promises.
 const CANDIDACY: Duration = Duration::from_millis(400);
 

@@ -26,13 +26,18 @@ pub use service::{Answers, Service, Started, start};
 
 use foundation_flags::Misuse;
 use options::Invalid;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs `placement` with a command line (without the name of the program). `serves_state` is what the environment variable
-/// `DAPR_PLACEMENT_METADATA_ENABLED` says, `namespace` that of the control plane.
-pub fn main(arguments: &[String], serves_state: bool, namespace: &str) -> ExitCode {
+/// `DAPR_PLACEMENT_METADATA_ENABLED` says, `namespace` that of the control plane, `token` the file that `DAPR_SENTRY_TOKEN_FILE`
+/// names.
+pub fn main(arguments: &[String], serves_state: bool, namespace: &str, token: Option<PathBuf>) -> ExitCode {
     match Options::read(arguments, serves_state, namespace) {
-        Ok(options) => {
+        Ok(mut options) => {
+            if let Some(mtls) = &mut options.mtls {
+                mtls.token = token;
+            }
             foundation_process::main(&options.common, async |context| Ok(start(&options, context).await?.routes))
         }
         Err(error) => foundation_process::refuse(&error, misuse(&error), &usage()),

@@ -18,6 +18,8 @@ pub struct Mtls {
     pub sentry_address: String,
     /// Of the control plane.
     pub namespace: String,
+    /// File of the token that sentry is shown, where it asks for one.
+    pub token: Option<PathBuf>,
     /// Folder of the credentials of the authority, if they are at hand: then no sentry is asked.
     pub credentials: Option<PathBuf>,
 }
@@ -42,6 +44,7 @@ impl Mtls {
             sentry_address: flags.text("sentry-address").to_owned(),
             namespace: namespace.to_owned(),
             credentials: None,
+            token: None,
         }
     }
 
@@ -61,7 +64,7 @@ impl Mtls {
             namespace: self.namespace.clone(),
             app_id: app_id.to_owned(),
             trust_domain: Some(self.trust_domain.clone()),
-            token: None,
+            token: self.token.clone(),
             jwt_audiences: Vec::new(),
         };
         Ok(foundation_identity::start(

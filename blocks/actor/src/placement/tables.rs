@@ -28,6 +28,11 @@ impl Tables {
         changed
     }
 
+    /// Forgets all rings.
+    pub(crate) fn clear(&mut self) {
+        self.rings.clear();
+    }
+
     /// The host of an actor; none when nobody hosts its type.
     pub(crate) fn owner(&self, actor: &ActorKey) -> Option<&Arc<Host>> {
         self.rings.get(&actor.actor_type)?.owner(&actor.id)

@@ -173,3 +173,23 @@ async fn the_end_of_an_actor_goes_on_whoever_gives_up_waiting_for_it() {
     }
     timeout(Duration::from_secs(20), sidecar.service.end()).await.unwrap();
 }
+
+/// Others may have had the actors meanwhile.
+#[tokio::test]
+async fn tables_that_look_the_same_after_a_lost_connection_are_new_ones() {
+    let placement = Placement::start(0).await;
+    let port = placement.address.rsplit(':').next().unwrap().parse().unwrap();
+    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
+    placement.round(1).await;
+    sidecar.check("PUT t/1/method/m", "", (200, "")).await;
+    placement.stop().await;
+    sidecar.app.until("DELETE /actors/t/1", 1).await;
+    let placement = Placement::start(port).await;
+    placement.until_hosted("t", true).await;
+    placement.order("lock").await;
+    placement.order("update").await;
+    let mut waiting = Box::pin(sidecar.send("PUT t/1/method/m", &[], "x"));
+    assert!((&mut waiting).now_or_never().is_none(), "not before all have the tables");
+    let ((status, ..), ()) = tokio::join!(waiting, placement.order("unlock"));
+    assert_eq!(status, 200);
+}

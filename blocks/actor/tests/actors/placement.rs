@@ -60,7 +60,8 @@ impl Placement {
         }
     }
 
-    async fn order(&self, operation: &str) {
+    /// One order to all, answered by all.
+    pub(crate) async fn order(&self, operation: &str) {
         let mut answered = self.reported.subscribe();
         let (order, senders) = {
             let mut state = self.state.lock().unwrap();

@@ -152,6 +152,16 @@ impl Checks {
         self.state.lock().unwrap().check();
     }
 
+    /// Sidecars that have an actor active at the same time.
+    pub(crate) fn active(&self, actor: &str, sidecars: &[usize]) {
+        let mut state = self.state.lock().unwrap();
+        let leaders: Vec<_> = sidecars.iter().filter_map(|number| state.leader(Node::Sidecar(*number))).collect();
+        let is_twice = leaders.iter().enumerate().any(|(index, leader)| leaders[index + 1..].contains(leader));
+        if is_twice {
+            state.fail(format!("{actor} is active on {sidecars:?}"));
+        }
+    }
+
     /// How many calls apps work on.
     pub(crate) fn running(&self) -> usize {
         self.state.lock().unwrap().running.values().filter(|running| running.is_alive()).count()

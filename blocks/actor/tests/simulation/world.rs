@@ -7,6 +7,7 @@ use crate::sidecar::{Sidecar, Sidecars, Surroundings};
 use block_actor::{ActorKey, Call, RuntimeStatus};
 use foundation_drain::Drain;
 use http::HeaderMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, advance, sleep, timeout};
@@ -16,9 +17,9 @@ const SIDECARS: usize = 5;
 const TYPES: [&[&str]; 4] = [&["a"], &["b"], &["a", "b"], &["a", "b"]];
 const IDS: u64 = 5;
 /// How long things go wrong.
-const TROUBLE: Duration = Duration::from_secs(12);
+const TROUBLE: Duration = Duration::from_secs(10);
 /// How long all may take to come right again: elections, and rounds that end by their timeout.
-const RECOVERY: Duration = Duration::from_secs(40);
+const RECOVERY: Duration = Duration::from_secs(25);
 /// When a caller gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -106,8 +107,24 @@ impl World {
             sleep(self.around.random.millis(50, 1_500)).await;
             self.around.checks.check();
             self.check_leaders();
+            self.check_active();
             self.mishap().await;
         }
+    }
+
+    /// Looks at which actors are active where.
+    fn check_active(&self) {
+        let sidecars = self.around.sidecars.lock().unwrap().clone();
+        let mut active: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (number, sidecar) in &sidecars {
+            for actor_type in ["a", "b"] {
+                let page = sidecar.service.active(actor_type, "", 100).unwrap();
+                for actor in page.actors {
+                    active.entry(format!("{actor_type}/{}", actor.id)).or_default().push(*number);
+                }
+            }
+        }
+        active.iter().for_each(|(actor, sidecars)| self.around.checks.active(actor, sidecars));
     }
 
     fn check_leaders(&self) {
@@ -239,6 +256,7 @@ impl World {
             sleep(Duration::from_secs(1)).await;
             self.around.checks.check();
             self.check_leaders();
+            self.check_active();
         }
         self.tasks.stop();
         let sidecars = self.around.sidecars.lock().unwrap().clone();
