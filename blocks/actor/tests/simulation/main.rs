@@ -1,6 +1,7 @@
 //! Placement and actors on a clock and a network made up by chance, with everything going wrong that can (design, section 9).
 //!
 //! `TRILBY_SEED` runs one seed and prints what happens; `TRILBY_SEEDS` is how many are run otherwise.
+#![allow(clippy::unwrap_used, clippy::print_stdout)] // All of it is tests.
 mod app;
 mod checks;
 mod connection;

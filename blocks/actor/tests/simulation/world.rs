@@ -75,10 +75,16 @@ impl World {
     }
 
     async fn start_sidecar(&self, number: usize) {
-        let types = TYPES[self.around.random.index(TYPES.len())];
+        let types = self.types(number);
         self.around.checks.note(&format!("sidecar {number} starts with {types:?}"));
         Sidecar::start(number, types, &self.around).await;
         self.call_from(number);
+    }
+
+    /// What an app hosts. The first one hosts all there is, so that every type has a host.
+    fn types(&self, number: usize) -> &'static [&'static str] {
+        let drawn = TYPES[self.around.random.index(TYPES.len())];
+        if number == 0 { TYPES[TYPES.len() - 1] } else { drawn }
     }
 
     /// A caller that goes on until its sidecar dies.
@@ -230,7 +236,7 @@ impl World {
     /// The app is gone, and is back with other types.
     async fn change_types(&self, number: usize) {
         let Some(sidecar) = self.around.sidecars.lock().unwrap().get(&number).cloned() else { return };
-        let types = TYPES[self.around.random.index(TYPES.len())];
+        let types = self.types(number);
         self.around.checks.note(&format!("the app of sidecar {number} is another one, with {types:?}"));
         let pause = self.around.random.millis(0, 1_000);
         self.tasks.spawn_until_stopped(async move {
