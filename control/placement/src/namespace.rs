@@ -123,7 +123,10 @@ impl Namespace {
 
     /// A stream is gone.
     pub fn leave(&mut self, stream: StreamId) -> Vec<Effect> {
-        self.joining.remove(&stream);
+        if let Some(gone) = self.joining.remove(&stream).filter(|_| self.phase == Phase::Idle) {
+            // The end of the window tells that somebody came and went, as Dapr's does.
+            self.changing.extend(gone.entities);
+        }
         if let Some(gone) = self.streams.remove(&stream) {
             self.awaited -= usize::from(self.awaits(&gone));
             if self.hosts.has(stream) {

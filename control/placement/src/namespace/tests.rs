@@ -217,3 +217,13 @@ fn a_type_that_is_given_up_is_awaited_as_well() {
     assert!(world.ack(2, HostOperation::Update, 3).is_empty(), "the one that gives it up has not let go yet");
     assert_eq!(shown(&world.ack(1, HostOperation::Update, 3)), ["1 unlock 3", "2 unlock 3"]);
 }
+
+#[test]
+fn who_comes_and_goes_while_changes_are_collected_causes_a_round() {
+    let mut world = World::new(Settings { coalesce: Duration::from_secs(1), ..SETTINGS });
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.round(&[1], 1);
+    assert!(world.0.join(StreamId(2), host("b", &["timer"])).is_empty());
+    assert!(world.0.leave(StreamId(2)).is_empty());
+    assert_eq!(shown(&world.0.collected()), ["within 2", "1 lock 2", "collect"]);
+}
