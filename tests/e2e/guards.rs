@@ -89,7 +89,7 @@ async fn nobody_passes_without_the_token_over_grpc() {
     for (tokens, expected) in cases {
         let mut request = Request::new(GetMetadataRequest {});
         for token in tokens {
-            request.metadata_mut().append(TOKEN, AsciiMetadataValue::from_static(*token));
+            request.metadata_mut().append(TOKEN, AsciiMetadataValue::from_static(token));
         }
         let code = client.get_metadata(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
         assert_eq!(code, expected, "{tokens:?}");

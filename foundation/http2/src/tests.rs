@@ -30,13 +30,13 @@ async fn server(at_once: u32, calls: usize, drain: &Drain) -> SocketAddr {
 async fn serve(socket: TcpStream, number: u32, (at_once, calls): (u32, usize)) {
     let mut builder = h2::server::Builder::new();
     let mut connection = builder.max_concurrent_streams(at_once).handshake::<_, Bytes>(socket).await.unwrap();
-    let mut answered = 0;
+    let (mut answered, mut open) = (0, Vec::new());
     while let Some(Ok((request, mut answer))) = connection.accept().await {
         let held = request.uri().path() == "/held";
         let mut stream = answer.send_response(Response::new(()), false).unwrap();
         stream.send_data(Bytes::from(number.to_string()), !held).unwrap();
         if held {
-            tokio::spawn(async move { std::future::poll_fn(|cx| stream.poll_reset(cx)).await });
+            open.push(stream);
         }
         answered += 1;
         if answered == calls {

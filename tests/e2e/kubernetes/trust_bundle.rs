@@ -82,9 +82,12 @@ async fn of_two_sentries_that_make_credentials_the_quicker_one_counts() {
     assert_eq!(api.entry(CONFIG_MAP, "ca.crt"), Some(credentials.ca));
 }
 
+/// Takes away what is needed.
+type Spoil = fn(&ApiServer);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_or_may_not_be_written_is_named() {
-    let cases: [(&str, fn(&ApiServer)); 6] = [
+    let cases: [(&str, Spoil); 6] = [
         ("failed to get trust bundle secret", |api| drop(api.world().objects.remove(SECRET))),
         ("failed to get trust bundle configmap", |api| drop(api.world().objects.remove(CONFIG_MAP))),
         ("failed to update trust bundle secret", |api| api.world().read_only.push(SECRET.to_owned())),
