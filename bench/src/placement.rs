@@ -5,6 +5,7 @@ use crate::process::{Process, free_port};
 use anyhow::Context;
 use foundation_drain::Drain;
 use futures_util::StreamExt;
+use futures_util::future::try_join_all;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -48,9 +49,8 @@ impl Placement {
 pub(crate) async fn run(path: &Path, drain: &Drain) -> anyhow::Result<Vec<Figure>> {
     let placement = Placement::start(path, drain).await?;
     let (done, mut through) = mpsc::channel(HOSTS * 4);
-    for number in 0..HOSTS {
-        join(&placement, number, done.clone(), drain).await?;
-    }
+    // All at once: else each would have a round of its own.
+    try_join_all((0..HOSTS).map(|number| join(&placement, number, done.clone(), drain))).await?;
     until_all(&mut through, HOSTS).await?;
     let start = Instant::now();
     join(&placement, HOSTS, done, drain).await?;
