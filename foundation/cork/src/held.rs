@@ -16,12 +16,14 @@ pub(crate) struct Held<C> {
     waiting: BytesMut,
     /// Something was written that the connection was not told to flush.
     unflushed: bool,
+    /// What waits has waited for a turn.
+    waited: bool,
     error: Option<io::Error>,
 }
 
 impl<C> Held<C> {
     pub(crate) fn new(connection: C) -> Self {
-        Self { connection, waiting: BytesMut::new(), unflushed: false, error: None }
+        Self { connection, waiting: BytesMut::new(), unflushed: false, waited: false, error: None }
     }
 }
 
@@ -46,6 +48,12 @@ impl<C: AsyncWrite + Unpin> Held<C> {
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.connection).poll_shutdown(cx)
+    }
+
+    /// Whether what was written may wait for another turn.
+    pub(crate) fn waits_a_turn(&mut self) -> bool {
+        self.waited = self.waiting.has_remaining() && !self.waited;
+        self.waited
     }
 
     /// Sends what can be sent; false after an error, which the next write tells.

@@ -2,7 +2,7 @@
 //!
 //! The HTTP/2 library writes frame by frame: an answer's trailers, and every answer that is ready at the same time, cost a system
 //! call here and may wake the receiver once more there. A corked connection keeps what is written until the task that drives it
-//! has had its turn.
+//! has had its turn, and all other tasks that were ready then: calls that came in together are answered together.
 mod held;
 
 use held::Held;
@@ -34,10 +34,13 @@ impl<C> Clone for Cork<C> {
 }
 
 impl<C: AsyncWrite + Unpin> Cork<C> {
-    /// Polls what drives the connection, then sends what it wrote. An error of that is the connection's next one.
+    /// Polls what drives the connection, and sends what it wrote, mostly at the next turn, which it asks for. An error of that is
+    /// the connection's next one.
     pub fn turn<F: Future + ?Sized>(&self, cx: &mut Context<'_>, driver: Pin<&mut F>) -> Poll<F::Output> {
         let polled = driver.poll(cx);
-        if !lock(&self.0).let_go(cx) {
+        let mut held = lock(&self.0);
+        let wait = polled.is_pending() && held.waits_a_turn();
+        if wait || !held.let_go(cx) {
             cx.waker().wake_by_ref();
         }
         polled
@@ -121,6 +124,34 @@ mod tests {
         let mut seen = [0; 9];
         far.read_exact(&mut seen).await.unwrap();
         assert_eq!(&seen, b"head, end");
+    }
+
+    #[tokio::test]
+    async fn answers_of_tasks_that_are_ready_go_out_together() {
+        let (near, mut far) = duplex(1 << 20);
+        let (mut corked, cork) = corked(Counted(near, 0));
+        let (answers, mut queue) = tokio::sync::mpsc::unbounded_channel::<&[u8]>();
+        let held = cork.clone();
+        let driver = tokio::spawn(async move {
+            let mut driver = pin!(async {
+                while let Some(answer) = queue.recv().await {
+                    corked.write_all(answer).await.unwrap();
+                }
+            });
+            poll_fn(|cx| cork.turn(cx, driver.as_mut())).await;
+        });
+        let calls = [b"first, ".as_slice(), b"second, ", b"third"].map(|text| {
+            let answers = answers.clone();
+            tokio::spawn(async move { answers.send(text).unwrap() })
+        });
+        let mut seen = [0; 20];
+        far.read_exact(&mut seen).await.unwrap();
+        assert_eq!((&seen, lock(&held.0).connection.1), (b"first, second, third", 1));
+        drop(answers);
+        for call in calls {
+            call.await.unwrap();
+        }
+        driver.await.unwrap();
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
-/// Bodies up to here are handed over whole; the connection holds them until there is room.
+/// Data up to here may go out with its request; the connection holds it until there is room.
 const SMALL: usize = 16 << 10;
 
 /// Why a call has no answer.
@@ -38,7 +38,7 @@ impl Connection {
         let (head, body) = request.into_parts();
         let is_empty = body.is_end_stream();
         let (response, stream) = requests.send_request(Request::from_parts(head, ()), is_empty)?;
-        let mut upload = (!is_empty).then(|| Upload { stream, body, waiting: Bytes::new() });
+        let mut upload = (!is_empty).then(|| Upload::new(stream, body));
         let mut response = pin!(response);
         let (head, stream) = poll_fn(|cx| poll_both(&mut upload, response.as_mut(), cx)).await?.into_parts();
         let upload = upload.map(|upload| upload.go_on(drain));
@@ -65,28 +65,65 @@ struct Upload {
     stream: SendStream<Bytes>,
     body: Body,
     waiting: Bytes,
+    /// What comes after that which waits, when the body had it at once.
+    next: Bytes,
+    begun: bool,
 }
 
 impl Upload {
+    fn new(stream: SendStream<Bytes>, body: Body) -> Self {
+        Self { stream, body, waiting: Bytes::new(), next: Bytes::new(), begun: false }
+    }
+
     /// Fails only when the body itself breaks.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
         loop {
             if !self.waiting.is_empty() && ready!(self.poll_send(cx)).is_none() {
                 return Poll::Ready(Ok(()));
             }
-            match ready!(poll_data(&mut self.body, cx)) {
+            match ready!(self.poll_next(cx)) {
                 Some(Ok(data)) => self.waiting = data,
                 Some(Err(error)) => return Poll::Ready(Err(self.give_up(&error))),
                 None => return Poll::Ready(self.send(Bytes::new(), true).map_or(Ok(()), Ok)),
             }
-            if self.body.is_end_stream() && self.waiting.len() <= SMALL {
-                let last = std::mem::take(&mut self.waiting);
-                return Poll::Ready(self.send(last, true).map_or(Ok(()), Ok));
+            match self.is_last(cx) {
+                Ok(false) => {}
+                Ok(true) => {
+                    let last = std::mem::take(&mut self.waiting);
+                    return Poll::Ready(self.send(last, true).map_or(Ok(()), Ok));
+                }
+                Err(error) => return Poll::Ready(Err(self.give_up(&error))),
             }
         }
     }
 
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, axum::Error>>> {
+        if self.next.is_empty() {
+            poll_data(&mut self.body, cx)
+        } else {
+            Poll::Ready(Some(Ok(std::mem::take(&mut self.next))))
+        }
+    }
+
+    /// Whether what waits is small and the end of the body, which then goes with it.
+    fn is_last(&mut self, cx: &mut Context<'_>) -> Result<bool, axum::Error> {
+        if self.waiting.len() > SMALL || !self.next.is_empty() {
+            return Ok(false);
+        }
+        match poll_data(&mut self.body, cx) {
+            Poll::Ready(Some(data)) => self.next = data?,
+            Poll::Ready(None) => return Ok(true),
+            Poll::Pending => {}
+        }
+        Ok(false)
+    }
+
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        // There is room only after the request is sent: small data goes out with it, or the peer would be woken twice.
+        if !std::mem::replace(&mut self.begun, true) && self.waiting.len() <= SMALL {
+            let first = std::mem::take(&mut self.waiting);
+            return Poll::Ready(self.send(first, false));
+        }
         while !self.waiting.is_empty() {
             self.stream.reserve_capacity(self.waiting.len());
             let room = match ready!(self.stream.poll_capacity(cx)) {

@@ -3,11 +3,17 @@ use crate::{Connection, Connections, Error, Settings};
 use axum::body::Body;
 use bytes::Bytes;
 use foundation_drain::Drain;
+use futures_util::stream;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
 const SETTINGS: Settings =
@@ -27,7 +33,7 @@ async fn server(at_once: u32, calls: usize, drain: &Drain) -> SocketAddr {
     address
 }
 
-async fn serve(socket: TcpStream, number: u32, (at_once, calls): (u32, usize)) {
+async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, number: u32, (at_once, calls): (u32, usize)) {
     let mut builder = h2::server::Builder::new();
     let mut connection = builder.max_concurrent_streams(at_once).handshake::<_, Bytes>(socket).await.unwrap();
     let (mut answered, mut open) = (0, Vec::new());
@@ -64,6 +70,47 @@ async fn calls_share_a_connection() {
     let address = server(10, usize::MAX, &drain).await;
     for _ in 0..3 {
         assert_eq!(call(&connections, address, &drain).await, "0");
+    }
+}
+
+/// Counts the writes that reach it.
+struct Counted(DuplexStream, Arc<AtomicUsize>);
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.0).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn a_request_goes_out_with_its_small_body() {
+    let (drain, writes) = (Drain::new(), Arc::default());
+    let (near, far) = duplex(1 << 20);
+    drain.spawn_until_stopped(serve(far, 0, (10, usize::MAX)));
+    let connection = Connection::begin(Counted(near, Arc::clone(&writes)), &SETTINGS, &drain).await.unwrap();
+    for _ in 0..3 {
+        let before = writes.load(Ordering::Relaxed);
+        // Its end is not known before it is asked for.
+        let pieces = stream::iter([Ok::<_, io::Error>(Bytes::from("first")), Ok(Bytes::from("second"))]);
+        let request = Request::post("http://localhost/").body(Body::from_stream(pieces)).unwrap();
+        let answer = connection.clone().call(request, &drain).await.unwrap();
+        answer.into_body().collect().await.unwrap();
+        assert_eq!(writes.load(Ordering::Relaxed) - before, 1);
     }
 }
 
@@ -120,7 +167,7 @@ async fn a_body_that_breaks_is_told() {
     let drain = Drain::new();
     let address = server(10, usize::MAX, &drain).await;
     let connection = connect(address, &drain).await.unwrap();
-    let broken = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("cut"))]);
+    let broken = stream::iter([Err::<Bytes, _>(io::Error::other("cut"))]);
     let request = Request::post("http://localhost/").body(Body::from_stream(broken)).unwrap();
     let error = connection.call(request, &drain).await.unwrap_err();
     assert!(matches!(&error, Error::Body(text) if text == "cut"), "{error}");
