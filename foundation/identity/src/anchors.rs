@@ -1,6 +1,7 @@
 //! Where the roots to trust are: in a text, or in a file that may change.
 use crate::Error;
 use crate::bundle::Bundle;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,12 +19,27 @@ pub enum Anchors {
 }
 
 impl Anchors {
-    /// Reads them.
+    /// Reads them. A file that is not there yet is waited for, as in Dapr: sentry may be about to write it.
     ///
     /// # Errors
-    /// A file that is not there, and roots that cannot be used.
-    pub(crate) fn read(&self) -> Result<Bundle, Error> {
-        Bundle::new(self.pem()?)
+    /// A file that cannot be read, and roots that cannot be used.
+    pub(crate) async fn read(&self) -> Result<Bundle, Error> {
+        loop {
+            match self.pem() {
+                Err(Error::File { path, reason }) if reason.kind() == ErrorKind::NotFound => {
+                    tracing::warn!(target: SCOPE, "Trust anchors file '{path}' not found, waiting...");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                pem => return Bundle::new(pem?).map_err(|error| self.named(error)),
+            }
+        }
+    }
+
+    fn named(&self, error: Error) -> Error {
+        match (self, error) {
+            (Self::File(path), Error::Anchors(reason)) => Error::Anchors(format!("{}: {reason}", path.display())),
+            (_, error) => error,
+        }
     }
 
     fn pem(&self) -> Result<Vec<u8>, Error> {
@@ -56,4 +72,23 @@ impl Anchors {
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|reason| Error::File { path: path.display().to_string(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_waited_for_and_named_when_it_is_of_no_use() {
+        let path = std::env::temp_dir().join(format!("anchors-{}", std::process::id()));
+        let anchors = Anchors::File(path.clone());
+        let write = async {
+            tokio::time::sleep(3 * PAUSE).await;
+            std::fs::write(&path, "nothing").unwrap();
+        };
+        let (read, ()) = tokio::join!(anchors.read(), write);
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()) && error.ends_with("no certificate in PEM"), "{error}");
+        std::fs::remove_file(path).unwrap();
+    }
 }

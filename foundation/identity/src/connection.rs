@@ -1,4 +1,5 @@
 //! How connections are secured, with or without a certificate of one's own.
+use crate::doubt::Doubt;
 use crate::verifier::Verifier;
 use crate::{Error, Expected, Trust};
 use arc_swap::ArcSwap;
@@ -42,5 +43,5 @@ pub(crate) fn server_name() -> ServerName<'static> {
 /// A handshake within its time.
 pub(crate) async fn handshake<T>(handshake: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let done = timeout(PATIENCE, handshake).await;
-    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))?
+    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"))?.map_err(Doubt::worded)
 }

@@ -26,6 +26,8 @@ pub enum Error {
     Stranger { found: String, expected: String },
     #[error("cannot reach sentry at {address}: {reason}; check --sentry-address")]
     Unreachable { address: String, reason: String },
+    #[error("sentry at {address} is not trusted: {reason}")]
+    Distrusted { address: String, reason: String },
     #[error("sentry did not answer in time")]
     Late,
     #[error("sentry refused to sign: {0}")]
@@ -38,7 +40,7 @@ impl Error {
     /// Why there is no certificate, as Dapr's metric has it (surface.md 5.1).
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => "sentry_conn",
+            Self::Unreachable { .. } | Self::Distrusted { .. } => "sentry_conn",
             Self::TokenFile { .. } => "sentry_token",
             _ => "sign",
         }

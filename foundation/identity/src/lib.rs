@@ -5,6 +5,7 @@
 mod anchors;
 mod bundle;
 mod connection;
+mod doubt;
 mod error;
 mod identity;
 mod incoming;

@@ -1,5 +1,6 @@
 //! A request to sentry for a certificate (protocols.md 5.2).
 use crate::connection::{client, handshake, server_name};
+use crate::doubt::Doubt;
 use crate::{Error, Expected, SpiffeId, Svid, Trust};
 use arc_swap::ArcSwap;
 use hyper_util::rt::TokioIo;
@@ -47,7 +48,7 @@ impl Sentry {
         let (pair, request) = self.request()?;
         let exchange = async {
             let mut client = CaClient::new(self.connect(trust).await?);
-            client.sign_certificate(request).await.map_err(|status| Error::Refused(status.message().to_owned()))
+            client.sign_certificate(request).await.map_err(|status| self.refused(status.message()))
         };
         let answer = tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| Error::Late)??.into_inner();
         let key = PrivateKeyDer::try_from(pair.serialize_der()).map_err(|error| Error::Key(error.to_owned()))?;
@@ -82,11 +83,30 @@ impl Sentry {
         let connector = TlsConnector::from(Arc::new(config));
         let address = self.address.clone();
         let dial = service_fn(move |_| dial(address.clone(), connector.clone()));
-        let unreachable = |error: tonic::transport::Error| Error::Unreachable {
-            address: self.address.clone(),
-            reason: innermost(&error),
+        let connected = Endpoint::from_static("http://sentry").connect_with_connector(dial).await;
+        connected.map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &tonic::transport::Error) -> Error {
+        let address = self.address.clone();
+        match Doubt::behind(error) {
+            Some(doubt @ Doubt::Certificate { .. }) => Error::Distrusted { address, reason: doubt.to_string() },
+            Some(Doubt::NoTls) => Error::Unreachable { address, reason: "what answers does not speak TLS".to_owned() },
+            None => Error::Unreachable { address, reason: innermost(error) },
+        }
+    }
+
+    /// What sentry says, and what to do when it is about the token. The texts are those of either sentry.
+    fn refused(&self, said: &str) -> Error {
+        let is_about = |text| said.contains(text);
+        let advice = match self.token {
+            None if is_about("validator name must be specified") => "; it wants a token: see DAPR_SENTRY_TOKEN_FILE",
+            Some(_) if is_about("validator is not enabled") => {
+                "; it takes no tokens: configure its validator jwks, or leave DAPR_SENTRY_TOKEN_FILE out"
+            }
+            _ => "",
         };
-        Endpoint::from_static("http://sentry").connect_with_connector(dial).await.map_err(unreachable)
+        Error::Refused(format!("{said}{advice}"))
     }
 }
 
@@ -129,6 +149,16 @@ mod tests {
         assert_eq!((request.namespace.as_str(), request.id.as_str()), ("shop", "web"));
         assert_eq!(request.jwt_audiences, ["one", "other"]);
         assert_eq!((request.token.as_str(), request.token_validator), ("", TokenValidator::Unknown.into()));
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do_about_the_token() {
+        let (without, with) = (sentry(), Sentry { token: Some("token".into()), ..sentry() });
+        let missing = without.refused("a validator name must be specified in this environment").to_string();
+        assert!(missing.ends_with("see DAPR_SENTRY_TOKEN_FILE"), "{missing}");
+        let needless = with.refused("the requested validator is not enabled").to_string();
+        assert!(needless.contains("leave DAPR_SENTRY_TOKEN_FILE out"), "{needless}");
+        assert_eq!(with.refused("invalid signature").to_string(), "sentry refused to sign: invalid signature");
     }
 
     #[test]

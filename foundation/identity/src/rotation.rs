@@ -21,9 +21,9 @@ pub type Watch = Arc<dyn Fn(Result<(), &Error>) + Send + Sync>;
 /// Gets a certificate, however long that takes, and keeps it and the roots fresh until the drain stops.
 ///
 /// # Errors
-/// Roots that cannot be read.
+/// Roots that cannot be used. A file of them that is not there yet is waited for.
 pub async fn start(sentry: Sentry, anchors: Anchors, watch: Watch, drain: &Drain) -> Result<Identity, Error> {
-    let bundle = anchors.read()?;
+    let bundle = anchors.read().await?;
     drain.spawn_until_stopped(anchors.follow(bundle.clone()));
     let own = first(&sentry, &bundle, &watch).await;
     tracing::info!(target: SCOPE, "identity is {}", own.id());
@@ -50,11 +50,24 @@ async fn rotate(sentry: Sentry, identity: Identity, bundle: Bundle, watch: Watch
         until_half(identity.own().expires()).await;
         while let Err(error) = renew(&sentry, &identity, &bundle).await {
             watch(Err(&error));
-            tracing::warn!(target: SCOPE, "the certificate could not be renewed: {error}");
-            sleep((remaining(identity.own().expires()) / 4).clamp(REST, RETRY)).await;
+            let left = remaining(identity.own().expires());
+            tracing::warn!(target: SCOPE, "the certificate could not be renewed, {}: {error}", state(left));
+            sleep(pause(left)).await;
         }
         watch(Ok(()));
     }
+}
+
+/// Until the next try. A certificate that has ended is worth no more haste than none at the start.
+fn pause(left: Duration) -> Duration {
+    if left.is_zero() { RETRY_AT_START } else { (left / 4).clamp(REST, RETRY) }
+}
+
+fn state(left: Duration) -> String {
+    if left.is_zero() {
+        return "and has ended: other sidecars refuse it".to_owned();
+    }
+    format!("and is good for another {}s", left.as_secs())
 }
 
 async fn renew(sentry: &Sentry, identity: &Identity, bundle: &Bundle) -> Result<(), Error> {
@@ -88,4 +101,16 @@ async fn until_half(expires: SystemTime) {
 
 fn remaining(until: SystemTime) -> Duration {
     until.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_come_closer_until_the_end_and_not_beyond() {
+        let of = |seconds| pause(Duration::from_secs_f64(seconds));
+        assert_eq!([of(3600.0), of(8.0), of(0.004)], [RETRY, Duration::from_secs(2), REST]);
+        assert_eq!(of(0.0), RETRY_AT_START);
+    }
 }

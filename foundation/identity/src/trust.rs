@@ -39,6 +39,9 @@ impl Trust {
         if roots.is_empty() && have_ended {
             return Err(Error::Anchors("all of them have ended; get the present ones from sentry".to_owned()));
         }
+        if roots.is_empty() {
+            return Err(Error::Anchors("there is no certificate in PEM".to_owned()));
+        }
         let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build();
         let clients = clients.map_err(|error| Error::Anchors(error.to_string()))?;
