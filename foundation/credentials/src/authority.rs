@@ -3,15 +3,15 @@
 mod tests;
 
 use crate::Credentials;
-use crate::certificate::{ISSUER, chain, parse, pem, time};
+use crate::certificate::{ISSUER, chain, date, parse, pem, time};
 use crate::error::{Error, unreadable};
+use crate::key::{OF_ISSUER, private_key};
 use foundation_identity::{SpiffeId, Svid, Trust};
 use rcgen::string::Ia5String;
 use rcgen::{
     CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, PKCS_ED25519,
     PublicKeyData, SanType, SerialNumber,
 };
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -55,9 +55,7 @@ impl Authority {
             return Err(Error::NoAuthority);
         }
         let expires = time(parsed.validity().not_after.timestamp());
-        let key = PrivateKeyDer::from_pem_slice(credentials.issuer_key.as_bytes());
-        let key = key.map_err(|error| unreadable("the issuer's key", error))?;
-        let key = KeyPair::try_from(&key).map_err(|error| unreadable("the issuer's key", error))?;
+        let key = private_key(&credentials.issuer_key, OF_ISSUER)?;
         let issuer = Issuer::from_ca_cert_der(first, key).map_err(|error| unreadable(ISSUER, error))?;
         Ok(Self { issuer, anchors: credentials.ca.clone(), expires, lifetimes, chain })
     }
@@ -86,8 +84,11 @@ impl Authority {
     /// An identity for this very process, with a new key. It is one that the roots lead to.
     ///
     /// # Errors
-    /// As [`Authority::sign`], and [`Error::Untrusted`].
+    /// As [`Authority::sign`], [`Error::IssuerEnded`] and [`Error::Untrusted`].
     pub fn own(&self, id: &SpiffeId) -> Result<Svid, Error> {
+        if self.expires <= SystemTime::now() {
+            return Err(Error::IssuerEnded(date(self.expires)));
+        }
         let pair = KeyPair::generate_for(&PKCS_ED25519)?;
         let signed = self.sign(&pair, id, &[])?;
         let own = Svid::new(signed.chain, &PrivateKeyDer::from(pair))?;

@@ -2,6 +2,7 @@
 use crate::authority::random_serial;
 use crate::certificate::{self, ISSUER, Root, chain, parse};
 use crate::error::unreadable;
+use crate::key::{OF_ISSUER, private_key};
 use crate::{Authority, Error, Lifetimes};
 use foundation_identity::SpiffeId;
 use rcgen::{
@@ -34,7 +35,7 @@ impl Credentials {
     /// # Errors
     /// A key that cannot be read.
     pub fn of_root_key(key: &str, sentry: &SpiffeId, lifetimes: Lifetimes, now: SystemTime) -> Result<Self, Error> {
-        let key = KeyPair::from_pem(key).map_err(|error| unreadable("the key of the root", error))?;
+        let key = private_key(key, "the key of the root")?;
         Self::under(&key, sentry, lifetimes, now)
     }
 
@@ -60,9 +61,9 @@ impl Credentials {
     pub(crate) fn fit_together(&self) -> Result<(), Error> {
         let chain = chain(&self.issuer_certificate)?;
         let issuer = parse(chain.first().ok_or(Error::Empty(ISSUER))?, ISSUER)?;
-        let key = KeyPair::from_pem(&self.issuer_key).map_err(|error| unreadable("the issuer's key", error))?;
+        let key = private_key(&self.issuer_key, OF_ISSUER)?;
         if key.subject_public_key_info() != issuer.public_key().raw {
-            return Err(unreadable("the issuer's key", "it is not that of the issuer's certificate"));
+            return Err(unreadable(OF_ISSUER, "it is not that of the issuer's certificate"));
         }
         Ok(())
     }

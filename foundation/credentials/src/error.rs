@@ -22,6 +22,8 @@ pub enum Error {
     Untrusted(foundation_identity::Error),
     #[error("the root ended {0} and was not made here; get new credentials with `dapr mtls renew-certificate`")]
     Expired(String),
+    #[error("the issuer's certificate ended {0}; get new credentials with `dapr mtls renew-certificate`")]
+    IssuerEnded(String),
     #[error(
         "the next root is announced already; it signs as soon as everybody knows it, and can be followed by another one then"
     )]

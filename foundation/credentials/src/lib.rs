@@ -9,6 +9,7 @@ mod credentials;
 mod error;
 mod files;
 mod journal;
+mod key;
 mod rotation;
 mod schedule;
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::certificate::Root;
+use crate::certificate::{Root, date};
 use crate::journal::{Journal, Next, Own, Retiring};
 use crate::{Credentials, Error, Files, Lifetimes, Schedule, files};
 use foundation_identity::SpiffeId;
@@ -95,9 +95,7 @@ impl Rotation {
             return Ok(None);
         }
         if state.signing.expires <= now {
-            return Err(Error::Expired(
-                jiff::Timestamp::try_from(state.signing.expires).unwrap_or_default().to_string(),
-            ));
+            return Err(Error::Expired(date(state.signing.expires)));
         }
         state.credentials.fit_together()?;
         Ok(Some(state.credentials))
