@@ -45,6 +45,6 @@ pub fn main(arguments: &[String], environment: &BTreeMap<String, String>) -> Exi
 fn misuse(error: &Invalid) -> Option<&Misuse> {
     match error {
         Invalid::Misuse(misuse) => Some(misuse),
-        Invalid::Port(_) | Invalid::Oidc | Invalid::Mode(_) | Invalid::RootTtl => None,
+        _ => None,
     }
 }

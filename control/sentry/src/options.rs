@@ -101,6 +101,10 @@ pub enum Invalid {
     Port(&'static str),
     #[error("both OIDC TLS certificate and key must be provided if one is specified")]
     Oidc,
+    #[error("{0} is required when OIDC HTTP server is enabled (unless oidc-server-tls-enabled is false)")]
+    OidcInTheOpen(&'static str),
+    #[error("jwt-issuer cannot be set when jwt-enabled is false")]
+    IssuerOfNone,
     #[error("invalid mode: {0}; use standalone or kubernetes")]
     Mode(String),
     #[error("invalid value for --root-ttl: it must be 5s or more")]
@@ -114,6 +118,9 @@ impl Options {
     /// [`Invalid`].
     pub fn read(arguments: &[String], environment: &BTreeMap<String, String>) -> Result<Self, Invalid> {
         let flags = Flags::parse(&[FLAGS, COMMON], arguments)?;
+        if flags.is_given("jwt-issuer") && !flags.bool("jwt-enabled") {
+            return Err(Invalid::IssuerOfNone);
+        }
         let file = |name| Path::new(flags.text("issuer-credentials")).join(flags.text(name));
         Ok(Self {
             common: Common::read(&flags),
@@ -168,20 +175,27 @@ fn root_ttl(flags: &Flags) -> Result<Duration, Invalid> {
 }
 
 fn oidc(flags: &Flags) -> Result<OidcOptions, Invalid> {
-    let files = (filled(flags, "oidc-server-tls-cert-file"), filled(flags, "oidc-server-tls-key-file"));
-    let tls = match files {
-        (Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
-        (None, None) => None,
-        _ => return Err(Invalid::Oidc),
-    };
     Ok(OidcOptions {
         address: flags.text("oidc-server-listen-address").to_owned(),
         port: port(flags, "oidc-server-listen-port")?,
-        tls: tls.filter(|_| flags.bool("oidc-server-tls-enabled")),
+        tls: oidc_files(flags)?,
         key_set_url: filled(flags, "oidc-jwks-uri"),
         prefix: prefix(flags.text("oidc-path-prefix")),
         allowed_hosts: flags.list("oidc-allowed-hosts"),
     })
+}
+
+/// Certificate and key, without which only those publish who say so.
+fn oidc_files(flags: &Flags) -> Result<Option<(PathBuf, PathBuf)>, Invalid> {
+    const NAMES: [&str; 2] = ["oidc-server-tls-cert-file", "oidc-server-tls-key-file"];
+    let is_secured = flags.bool("oidc-server-tls-enabled");
+    match NAMES.map(|name| filled(flags, name)) {
+        [Some(certificate), Some(key)] => Ok(is_secured.then(|| (certificate.into(), key.into()))),
+        [None, _] if is_secured => Err(Invalid::OidcInTheOpen(NAMES[0])),
+        [_, None] if is_secured => Err(Invalid::OidcInTheOpen(NAMES[1])),
+        [None, None] => Ok(None),
+        _ => Err(Invalid::Oidc),
+    }
 }
 
 fn namespace(environment: &BTreeMap<String, String>) -> String {
@@ -201,4 +215,31 @@ fn filled(flags: &Flags, name: &str) -> Option<String> {
 
 fn port(flags: &Flags, name: &'static str) -> Result<u16, Invalid> {
     u16::try_from(flags.int(name)).map_err(|_| Invalid::Port(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(line: &str) -> Option<Invalid> {
+        let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Options::read(&arguments, &BTreeMap::new()).err()
+    }
+
+    #[test]
+    fn keys_are_published_in_the_open_only_by_those_who_say_so() {
+        const OIDC: &str = "--jwt-enabled --oidc-enabled";
+        let certificate = format!("{OIDC} --oidc-server-tls-cert-file a.crt");
+        assert_eq!(refused(OIDC), Some(Invalid::OidcInTheOpen("oidc-server-tls-cert-file")));
+        assert_eq!(refused(&certificate), Some(Invalid::OidcInTheOpen("oidc-server-tls-key-file")));
+        assert_eq!(refused(&format!("{certificate} --oidc-server-tls-key-file a.key")), None);
+        assert_eq!(refused(&format!("{OIDC} --oidc-server-tls-enabled=false")), None);
+        assert_eq!(refused(&format!("{certificate} --oidc-server-tls-enabled=false")), Some(Invalid::Oidc));
+    }
+
+    #[test]
+    fn an_issuer_of_tokens_wants_tokens() {
+        assert_eq!(refused("--jwt-issuer https://a"), Some(Invalid::IssuerOfNone));
+        assert_eq!(refused("--jwt-issuer https://a --jwt-enabled"), None);
+    }
 }

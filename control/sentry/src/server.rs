@@ -50,10 +50,15 @@ pub(crate) async fn start(
     let jwks = settings.jwks.as_ref().map(|options| Jwks::new(options, &own)).transpose()?;
     let kubernetes = kubernetes.map(|kubernetes| PodTokens::new(kubernetes, own.clone()));
     let validators = Arc::new(Validators::new(jwks, kubernetes));
+    for validator in validators.all() {
+        tracing::info!(target: SCOPE, "Using validator '{validator}'");
+    }
     let service = Service::new(Arc::clone(&signers), Arc::clone(&validators), Arc::clone(&metrics), own);
     listen_for_requests(options, service, &identity, &metrics, &context.drain).await?;
-    if let Some(oidc) = options.oidc.clone().filter(|_| options.jwt.is_some()) {
-        publish(oidc, Arc::clone(&signers), &context.drain).await?;
+    match options.oidc.clone() {
+        Some(oidc) if options.jwt.is_some() => publish(oidc, Arc::clone(&signers), &context.drain).await?,
+        Some(_) => tracing::warn!(target: SCOPE, "OIDC HTTP server is disabled; --oidc-enabled needs --jwt-enabled"),
+        None => {}
     }
     context.drain.spawn_until_stopped(source.follow(signers, identity, metrics));
     if options.stops_with_parent {
@@ -118,7 +123,9 @@ async fn publish(options: OidcOptions, signers: Arc<ArcSwap<Signers>>, drain: &D
         None => serve(listener, routes, drain),
         Some((certificate, key)) => {
             let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-            serve_tls(listener, Acceptor::of_host(&read(&certificate)?, &read(&key)?)?, routes, drain);
+            let acceptor = Acceptor::of_host(&read(&certificate)?, &read(&key)?);
+            let acceptor = acceptor.context("check --oidc-server-tls-cert-file and --oidc-server-tls-key-file")?;
+            serve_tls(listener, acceptor, routes, drain);
         }
     }
     Ok(())

@@ -56,6 +56,12 @@ impl Settings {
             skew: length("allowedClockSkew", &mtls.allowed_clock_skew, SKEW)?,
             root,
         };
+        if lifetimes.workload.is_zero() {
+            return Err(Error::Configuration(format!(
+                "workloadCertTTL is {:?}, and certificates would be over at once; use a duration such as 24h",
+                mtls.workload_cert_ttl
+            )));
+        }
         let mut jwks = None;
         for validator in &mtls.token_validators {
             match validator.name.to_ascii_lowercase().as_str() {
@@ -86,4 +92,19 @@ fn options(value: &serde_json::Value) -> BTreeMap<String, String> {
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let members = value.as_object().into_iter().flatten();
     members.map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_live_for_a_while() {
+        for none in ["0s", "-1h"] {
+            let mtls = Mtls { workload_cert_ttl: none.to_owned(), ..Mtls::default() };
+            let error = Settings::new(&mtls, LIFETIME).unwrap_err().to_string();
+            assert!(error.contains("workloadCertTTL") && error.contains(none), "{error}");
+        }
+        assert_eq!(Settings::new(&Mtls::default(), LIFETIME).unwrap().lifetimes.workload, LIFETIME);
+    }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+const SCOPE: &str = "dapr.sentry";
 /// What keys are made for when there are none.
 const OWN_ALGORITHM: &str = "RS256";
 
@@ -47,27 +48,32 @@ struct Claims<'a> {
 }
 
 impl Tokens {
-    /// Reads the keys from their files; makes and writes them when they are missing.
+    /// Reads the keys from their files. Makes and writes them when both are missing, and the public ones when only they are.
     ///
     /// # Errors
-    /// Files that cannot be read or written, and keys that do not fit together.
+    /// Files that cannot be read or written, keys that do not fit together, and public keys without the private one.
     pub fn load(options: &JwtOptions, skew: Duration) -> Result<Self, Error> {
-        if let (Some(key), Some(key_set)) = (read(&options.key)?, read(&options.key_set)?) {
-            return Self::new(Keys { key, key_set }, options, skew);
+        match (read(&options.key)?, read(&options.key_set)?) {
+            (Some(key), Some(key_set)) => Self::new(Keys { key, key_set }, options, skew),
+            (Some(key), None) => {
+                let keys = Keys::of(key, options)?;
+                write(&options.key_set, &keys.key_set)?;
+                Self::new(keys, options, skew)
+            }
+            (None, Some(_)) => Err(foundation_credentials::Error::Incomplete(options.key.display().to_string()).into()),
+            (None, None) => {
+                let keys = Keys::generate(options)?;
+                write(&options.key, &keys.key)?;
+                write(&options.key_set, &keys.key_set)?;
+                Self::new(keys, &of_own_keys(options), skew)
+            }
         }
-        let keys = Keys::generate(options)?;
-        write(&options.key, &keys.key)?;
-        write(&options.key_set, &keys.key_set)?;
-        Self::new(keys, &of_own_keys(options), skew)
     }
 
     /// # Errors
     /// Keys that cannot be read, or do not fit together.
     pub(crate) fn new(keys: Keys, options: &JwtOptions, skew: Duration) -> Result<Self, Error> {
-        let der = PrivateKeyDer::from_pem_slice(keys.key.as_bytes());
-        let der = der.map_err(|error| Error::Unreadable { what: "the key of tokens", reason: error.to_string() })?;
-        let key = SigningKey::from_der(der.secret_der(), &options.algorithm, options.key_id.as_deref());
-        let key = key.map_err(Error::TokenKey)?;
+        let key = signing_key(&keys.key, options)?;
         if !holds(&keys.key_set, &key, options.key_id.as_deref()) {
             return Err(Error::ForeignKeySet);
         }
@@ -110,6 +116,12 @@ impl Tokens {
 }
 
 impl Keys {
+    /// A private key and what is published of it.
+    fn of(key: String, options: &JwtOptions) -> Result<Self, Error> {
+        let public = signing_key(&key, options)?.public();
+        Ok(Self { key, key_set: json!({ "keys": [public] }).to_string() })
+    }
+
     /// New ones.
     ///
     /// # Errors
@@ -121,8 +133,21 @@ impl Keys {
     }
 }
 
+fn signing_key(pem: &str, options: &JwtOptions) -> Result<SigningKey, Error> {
+    let der = PrivateKeyDer::from_pem_slice(pem.as_bytes());
+    let der = der.map_err(|error| Error::Unreadable { what: "the key of tokens", reason: error.to_string() })?;
+    SigningKey::from_der(der.secret_der(), &options.algorithm, options.key_id.as_deref()).map_err(Error::TokenKey)
+}
+
 /// Options for keys that were made here.
 pub(crate) fn of_own_keys(options: &JwtOptions) -> JwtOptions {
+    if options.algorithm != OWN_ALGORITHM {
+        tracing::warn!(
+            target: SCOPE,
+            "--jwt-signing-algorithm is {}, but keys that are made here are for {OWN_ALGORITHM}: bring a key of your own for it",
+            options.algorithm
+        );
+    }
     JwtOptions { algorithm: OWN_ALGORITHM.to_owned(), ..options.clone() }
 }
 
@@ -131,4 +156,35 @@ fn holds(key_set: &str, key: &SigningKey, id: Option<&str>) -> bool {
     let document: Value = serde_json::from_str(key_set).unwrap_or_default();
     let members = document["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
     members.iter().any(|member| key.is_public_key(member) && id.is_none_or(|id| member["kid"] == id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn options(folder: &Path) -> JwtOptions {
+        JwtOptions {
+            key: folder.join("jwt.key"),
+            key_set: folder.join("jwks.json"),
+            issuer: None,
+            algorithm: OWN_ALGORITHM.to_owned(),
+            key_id: None,
+            ttl: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_is_kept_and_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = options(folder.path());
+        let first = Tokens::load(&options, Duration::ZERO).unwrap();
+        std::fs::remove_file(&options.key_set).unwrap();
+        let again = Tokens::load(&options, Duration::ZERO).unwrap();
+        assert_eq!(first.key_set(), again.key_set());
+        assert_eq!(std::fs::read_to_string(&options.key_set).unwrap(), again.key_set());
+        std::fs::remove_file(&options.key).unwrap();
+        let error = Tokens::load(&options, Duration::ZERO).err().unwrap().to_string();
+        assert!(error.contains("jwt.key is missing"), "{error}");
+    }
 }

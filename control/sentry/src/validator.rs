@@ -8,6 +8,7 @@ pub(crate) use kubernetes::PodTokens;
 use crate::error::Refusal;
 use foundation_identity::SpiffeId;
 use std::collections::BTreeMap;
+use std::fmt;
 use wire::sentry::v1::sign_certificate_request::TokenValidator;
 
 /// One way to check who asks.
@@ -55,10 +56,25 @@ impl Validators {
         }
     }
 
+    /// All that are switched on.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Validator> {
+        self.by_number.values()
+    }
+
     /// The validator that a request names.
     pub(crate) fn named(&self, number: i32) -> Result<&Validator, Refusal> {
         let number = if number == TokenValidator::Unknown as i32 { self.default } else { Some(number) };
         self.by_number.get(&number.ok_or(Refusal::NoValidator)?).ok_or(Refusal::ValidatorDisabled)
+    }
+}
+
+impl fmt::Display for Validator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Insecure => "insecure",
+            Self::Jwks(_) => "jwks",
+            Self::Kubernetes(_) => "kubernetes",
+        })
     }
 }
 

@@ -93,7 +93,9 @@ impl Jwks {
         *looked = Some(Instant::now());
         match self.source.read().await {
             Ok(keys) => self.keys.store(Some(Arc::new(keys))),
-            Err(reason) => tracing::warn!(target: SCOPE, "cannot read the key set: {reason}"),
+            Err(reason) => {
+                tracing::warn!(target: SCOPE, "cannot read the key set: {reason}; check the option source of the jwks validator")
+            }
         }
     }
 }
