@@ -69,8 +69,11 @@ impl Mtls {
         if !is_on {
             context.console.info("`dapr run` has it on with `spec.mtls.enabled: true` in its --config");
         }
-        let has_credentials = authority.files().read()?.is_some();
-        let word = if has_credentials { "are in" } else { "will be made by the first run that needs them in" };
+        let word = match authority.files().read()? {
+            Some(_) => "are in",
+            None if self.issuer_credentials.is_some() => "are not in",
+            None => "will be made by the first run that needs them in",
+        };
         context.console.info(format!("The credentials of sentry {word} {}", authority.folder.display()));
         Ok(ExitCode::SUCCESS)
     }

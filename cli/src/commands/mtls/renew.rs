@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+/// The flags of a public key infrastructure that there is already.
+const GIVEN: &str = "--ca-root-certificate, --issuer-public-certificate and --issuer-private-key";
+/// A hundred years: certificates cannot name all times after that.
+const MOST_DAYS: u32 = 36_500;
+
 /// Replace the root certificate, and the certificate and the key of the issuer
 #[derive(Args, Debug)]
 pub(super) struct Renew {
@@ -48,11 +53,16 @@ impl Renew {
     /// # Errors
     /// Files that are missing or do not fit together, and a root that is being replaced already.
     pub(super) fn run(&self, context: &Context, authority: &Authority) -> anyhow::Result<ExitCode> {
-        ensure!(self.valid_until > 0, "--valid-until is 0; give the days that the root shall be good for");
+        let days = self.valid_until;
+        ensure!((1..=MOST_DAYS).contains(&days), "--valid-until is {days}; give 1 to {MOST_DAYS} days");
         let rotation = authority.rotation(self.valid_until * DAY)?;
         let now = SystemTime::now();
         let given = self.given()?;
         let is_own = given.is_none();
+        if let Some(credentials) = &given {
+            let check = credentials.check(&rotation.sentry, rotation.lifetimes);
+            check.with_context(|| format!("what is given cannot be used; check {GIVEN}"))?;
+        }
         let credentials = given.map_or_else(|| self.made(&rotation, now), Ok)?;
         let folder = authority.folder.display();
         let make = make_private_folder(&authority.folder);
@@ -100,9 +110,7 @@ impl Renew {
                 issuer_certificate: text(certificate, "issuer-public-certificate")?,
                 issuer_key: text(key, "issuer-private-key")?,
             })),
-            _ => bail!(
-                "give all of --ca-root-certificate, --issuer-public-certificate and --issuer-private-key, or none of them for new ones"
-            ),
+            _ => bail!("give all of {GIVEN}, or none of them for new ones"),
         }
     }
 }
@@ -168,7 +176,9 @@ mod tests {
         assert!(told(Renew { issuer_private_key: None, ..of(&one, &one) }).contains("give all of"));
         assert!(told(Renew { private_key: Some(one.join("issuer.key")), ..of(&one, &one) }).contains("leave it out"));
         assert!(told(of(&one, &given.path().join("nowhere"))).contains("--issuer-private-key"));
-        assert!(told(Renew { valid_until: 0, ..renew() }).contains("--valid-until"));
+        for valid_until in [0, 99_999_999] {
+            assert!(told(Renew { valid_until, ..renew() }).contains("--valid-until"));
+        }
         assert!(told(Renew { private_key: Some(one.join("ca.crt")), ..renew() }).contains("--private-key"));
         run(&of(&one, &one), folder.path()).unwrap();
         let key = Renew { private_key: Some(one.join("issuer.key")), ..renew() };
