@@ -14,7 +14,7 @@ use crate::resources::{self, Current};
 use crate::running::{Drains, Sidecar, Targets};
 use crate::scheduler::Receivers;
 use crate::stopping::{ByApi, Ending};
-use crate::{actors, address, app, bindings, identity, pipelines, scheduler, servers, telemetry};
+use crate::{actors, address, advice, app, bindings, identity, pipelines, scheduler, servers, telemetry};
 use anyhow::{Context, bail};
 use axum::Router;
 use block_host::absent;
@@ -50,6 +50,9 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
 
     // Who this sidecar is: nobody can reach it before that is known.
     let metrics = telemetry::metrics(options, &configuration)?;
+    for doubt in advice::of(&configuration, options.mtls.is_some()) {
+        tracing::warn!(target: "dapr.runtime", "{doubt}");
+    }
     let identity = identity::start(options, &metrics, &drains.background).await?;
 
     // Health: a target for each part that has to be ready.

@@ -47,6 +47,9 @@ fn counted(metrics: Metrics) -> Watch {
 fn anchors(environment: &Environment) -> anyhow::Result<Anchors> {
     match (environment.filled("DAPR_TRUST_ANCHORS"), environment.filled("DAPR_TRUST_ANCHORS_FILE")) {
         (Some(_), Some(_)) => bail!("set one of DAPR_TRUST_ANCHORS and DAPR_TRUST_ANCHORS_FILE, not both"),
+        (Some(text), None) if !text.contains("-----BEGIN") => {
+            bail!("DAPR_TRUST_ANCHORS has no certificate in PEM; a file is named by DAPR_TRUST_ANCHORS_FILE")
+        }
         (Some(text), None) => Ok(Anchors::Text(text.to_owned())),
         (None, Some(path)) => Ok(Anchors::File(path.into())),
         (None, None) => bail!("trust anchors are required; set DAPR_TRUST_ANCHORS or DAPR_TRUST_ANCHORS_FILE"),

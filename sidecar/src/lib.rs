@@ -5,6 +5,7 @@
 
 mod actors;
 mod address;
+mod advice;
 pub mod api;
 mod app;
 mod assemble;
