@@ -1,5 +1,6 @@
 //! The identity of this process: its certificate and its trust as they are now, and the connections that they secure.
 use crate::connection::{client, handshake, server_name};
+use crate::handshakes::Handshakes;
 use crate::verifier::Verifier;
 use crate::{Error, Expected, PeerId, Secured, SpiffeId, Svid, Trust, id_of};
 use arc_swap::ArcSwap;
@@ -77,7 +78,7 @@ impl Identity {
         // A resumed session would outlive the certificate that it began with.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Acceptor(TlsAcceptor::from(Arc::new(config))))
+        Ok(Acceptor::new(config))
     }
 
     /// Secures a connection to a server, if it is who is expected.
@@ -94,9 +95,12 @@ impl Identity {
     }
 }
 
-/// Secures connections that come in.
+/// Secures connections that come in. Clones share a limit of handshakes at once.
 #[derive(Clone)]
-pub struct Acceptor(TlsAcceptor);
+pub struct Acceptor {
+    tls: TlsAcceptor,
+    handshakes: Handshakes,
+}
 
 impl Acceptor {
     /// Secures connections of anybody with a certificate of a host, for HTTP. Both are in PEM.
@@ -111,18 +115,32 @@ impl Acceptor {
         let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
         let mut config = builder.with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        Ok(Self::new(config))
+    }
+
+    fn new(config: ServerConfig) -> Self {
+        Self { tls: TlsAcceptor::from(Arc::new(config)), handshakes: Handshakes::default() }
+    }
+
+    /// Waits until there is room for one more handshake. Nobody is accepted before: those who only open connections shall neither
+    /// fill the house nor bar the door.
+    pub async fn room(&self) {
+        self.handshakes.room().await;
     }
 
     /// Secures a connection.
     ///
     /// # Errors
-    /// A failed or late handshake.
+    /// A handshake that failed, was late, or had to give way to others.
     pub async fn accept<C>(&self, stream: C) -> io::Result<Secured<C>>
     where
         C: AsyncRead + AsyncWrite + Unpin,
     {
-        let stream = handshake(self.0.accept(stream)).await?;
+        let mut place = self.handshakes.begin();
+        let stream = tokio::select! {
+            secured = handshake(self.tls.accept(stream)) => secured?,
+            () = place.gives_way() => return Err(io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake gave way to others")),
+        };
         let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let peer = leaf.map(id_of).transpose().map_err(io::Error::other)?.map(PeerId);
         Ok(Secured::new(stream, peer))

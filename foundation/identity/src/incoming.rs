@@ -2,14 +2,11 @@
 use crate::{Acceptor, PeerId, Secured};
 use foundation_drain::Drain;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tonic::transport::server::Connected;
 
-/// Handshakes at once.
-const HANDSHAKES: usize = 1024;
 /// When connections cannot be accepted, mostly for lack of files, others may end meanwhile.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -22,9 +19,10 @@ pub fn incoming(
     refused: impl Fn(&io::Error) + Clone + Send + 'static,
 ) -> mpsc::Receiver<io::Result<Secured<TcpStream>>> {
     let (sender, receiver) = mpsc::channel(1);
-    let (tasks, slots) = (drain.clone(), Arc::new(Semaphore::new(HANDSHAKES)));
+    let tasks = drain.clone();
     drain.spawn_until_stopped(async move {
-        while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+        loop {
+            acceptor.room().await;
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
@@ -32,9 +30,7 @@ pub fn incoming(
             stream.set_nodelay(true).ok();
             let (acceptor, sender, refused) = (acceptor.clone(), sender.clone(), refused.clone());
             tasks.spawn_until_stopped(async move {
-                let secured = acceptor.accept(stream).await;
-                drop(slot);
-                match secured {
+                match acceptor.accept(stream).await {
                     Ok(secured) => drop(sender.send(Ok(secured)).await),
                     Err(error) => refused(&error),
                 }

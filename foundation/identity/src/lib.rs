@@ -7,6 +7,7 @@ mod bundle;
 mod connection;
 mod doubt;
 mod error;
+mod handshakes;
 mod identity;
 mod incoming;
 mod request;

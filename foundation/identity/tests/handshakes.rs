@@ -144,3 +144,27 @@ fn a_certificate_has_exactly_one_identity_and_its_own_key() {
     assert!(Svid::new(vec![certificate.der().clone()], &PrivateKeyDer::from(other)).is_err());
     assert!(Trust::from_pem(b"").is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn those_who_never_finish_do_not_bar_the_door() {
+    let authority = Authority::new();
+    let (caller, callee) = (authority.identity(CALLER), authority.identity(CALLEE));
+    let acceptor = callee.acceptor(ClientAuth::Required).unwrap();
+    let (mut idle, mut silent) = (tokio::task::JoinSet::new(), Vec::new());
+    for _ in 0..1024 {
+        let (near, far) = tokio::io::duplex(1024);
+        let acceptor = acceptor.clone();
+        silent.push(near);
+        idle.spawn(async move { acceptor.accept(far).await.map(drop) });
+    }
+    // Until all of them have begun.
+    for _ in 0..1024 {
+        tokio::task::yield_now().await;
+    }
+    acceptor.room().await;
+    let (near, far) = tokio::io::duplex(16 << 10);
+    let (connected, accepted) = tokio::join!(caller.connect(near, app("default", "callee")), acceptor.accept(far));
+    assert!(connected.is_ok() && accepted.is_ok());
+    let first = idle.join_next().await.unwrap().unwrap().unwrap_err();
+    assert_eq!(first.to_string(), "the TLS handshake gave way to others");
+}

@@ -96,6 +96,11 @@ impl Listener {
 
 /// Something that serves connections.
 pub trait Serve: Clone + Send + Sync + 'static {
+    /// Waits until one more connection can be served; until then none is accepted.
+    fn room(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Serves one connection until it ends; when the drain stops, only what has begun is finished.
     fn serve(self, connection: impl Connection, drain: Drain) -> impl Future<Output = ()> + Send;
 }
@@ -135,6 +140,7 @@ impl Complaint {
 async fn accept_tcp(listener: TcpListener, server: impl Serve, drain: Drain) {
     let mut complaint = Complaint::default();
     loop {
+        server.room().await;
         match listener.accept().await {
             Ok((stream, _)) => {
                 stream.set_nodelay(true).ok();
@@ -148,6 +154,7 @@ async fn accept_tcp(listener: TcpListener, server: impl Serve, drain: Drain) {
 async fn accept_unix(listener: UnixListener, server: impl Serve, drain: Drain) {
     let mut complaint = Complaint::default();
     loop {
+        server.room().await;
         match listener.accept().await {
             Ok((stream, _)) => drain.spawn(server.clone().serve(stream, drain.clone())),
             Err(error) => complaint.about(&error).await,

@@ -5,12 +5,8 @@ use foundation_identity::{Acceptor, PeerId, Secured};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
 
 const SCOPE: &str = "dapr.runtime.security";
-/// How long a handshake may take.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// A server behind TLS. Connections whose handshake fails never reach it.
 #[derive(Clone)]
@@ -33,15 +29,18 @@ impl<S> Tls<S> {
 }
 
 impl<S: Serve> Serve for Tls<S> {
+    async fn room(&self) {
+        self.acceptor.room().await;
+    }
+
     async fn serve(self, connection: impl Connection, drain: Drain) {
         let secured = tokio::select! {
-            secured = timeout(LIMIT, self.acceptor.accept(connection)) => secured,
+            secured = self.acceptor.accept(connection) => secured,
             () = drain.stopped() => return,
         };
         match secured {
-            Err(_) => self.refuse(&"it takes too long"),
-            Ok(Ok(secured)) => self.server.serve(secured, drain).await,
-            Ok(Err(error)) => self.refuse(&error),
+            Ok(secured) => self.server.serve(secured, drain).await,
+            Err(error) => self.refuse(&error),
         }
     }
 }
