@@ -7,7 +7,7 @@ use crate::service::APP_ID;
 use anyhow::Context as _;
 use foundation_drain::Drain;
 use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, TrustDomain};
-use foundation_process::{listen, serve_grpc};
+use foundation_process::{Refused, listen, serve_grpc};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
@@ -23,6 +23,7 @@ const SCOPE: &str = "dapr.placement.leadership";
 pub(crate) async fn start(
     options: &Options,
     identity: Option<&Identity>,
+    refused: Refused,
     drain: &Drain,
 ) -> anyhow::Result<watch::Receiver<Option<Lease>>> {
     let cluster = &options.cluster;
@@ -42,7 +43,7 @@ pub(crate) async fn start(
     let id = own_id(options)?;
     let asked = Asked { cluster: cluster.clone(), candidate: candidate.clone(), id: id.clone() };
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
-    serve(Server::builder().add_service(ElectionServer::new(asked)), (listener, acceptor), drain);
+    serve(Server::builder().add_service(ElectionServer::new(asked)), (listener, acceptor), refused, drain);
     let others = Others::new(cluster, identity.cloned().zip(id));
     drain.spawn_until_stopped(async move { candidate.run(&others).await });
     Ok(lead)
@@ -56,9 +57,13 @@ fn own_id(options: &Options) -> anyhow::Result<Option<SpiffeId>> {
 }
 
 /// Serves until the process ends, and ends it when that fails.
-pub(crate) fn serve(server: Router, (listener, acceptor): (TcpListener, Option<Acceptor>), drain: &Drain) {
+pub(crate) fn serve(
+    server: Router,
+    (listener, acceptor): (TcpListener, Option<Acceptor>),
+    refused: Refused,
+    drain: &Drain,
+) {
     let serving = drain.clone();
-    let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
     drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, acceptor, &serving, refused).await {
             tracing::error!(target: SCOPE, "placement service failed: {error}");

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::{ClientAuth, SpiffeId};
-use foundation_process::{Context, listen, peer};
+use foundation_process::{Context, Refused, listen, peer};
 use foundation_telemetry::{MetricsError, Registry};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
@@ -148,7 +148,8 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
         Some(mtls) => Some(mtls.identity(APP_ID, &context.drain).await.context("cannot get an identity")?),
         None => None,
     };
-    let lead = leadership::start(options, identity.as_ref(), &context.drain).await?;
+    let refused = Refused::new(&context.metrics, "placement")?;
+    let lead = leadership::start(options, identity.as_ref(), refused.clone(), &context.drain).await?;
     let service = Service::new(options.settings, (&options.id, lead), &context.metrics, &context.drain)?;
     let listener = listen::tcp(&options.address, options.port).await;
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
@@ -159,7 +160,7 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
         .http2_keepalive_timeout(Some(options.keepalive_timeout))
         .add_service(PlacementServer::new(service.clone()));
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
-    leadership::serve(server, (listener, acceptor), &context.drain);
+    leadership::serve(server, (listener, acceptor), refused, &context.drain);
     context.ready.set(true);
     Ok(Started { port, routes: if options.serves_state { state::routes(service) } else { Router::new() } })
 }

@@ -12,7 +12,7 @@ use crate::{broadcast, storage};
 use anyhow::Context as _;
 use foundation_drain::Drain;
 use foundation_identity::{Acceptor, ClientAuth};
-use foundation_process::{Context, listen, serve_grpc};
+use foundation_process::{Context, Refused, listen, serve_grpc};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
     let service = serve_jobs(options, port, Keyspace::new(client), metrics, context)?;
     tracing::info!(target: SCOPE, "Dapr Scheduler listening on: {}", listener.local_addr()?);
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
-    serve(service, listener, acceptor, &context.drain);
+    serve(service, (listener, acceptor), Refused::new(&context.metrics, "scheduler")?, &context.drain);
     context.ready.set(true);
     Ok(Started { port, etcd_port })
 }
@@ -108,7 +108,7 @@ fn announce_workers(id: &str, workers: usize) {
     std::io::stderr().write_all(line.as_bytes()).ok();
 }
 
-fn serve(service: Service, listener: TcpListener, acceptor: Option<Acceptor>, drain: &Drain) {
+fn serve(service: Service, (listener, acceptor): (TcpListener, Option<Acceptor>), refused: Refused, drain: &Drain) {
     let service =
         SchedulerServer::new(service).max_decoding_message_size(usize::MAX).max_encoding_message_size(usize::MAX);
     let server = Server::builder()
@@ -116,7 +116,6 @@ fn serve(service: Service, listener: TcpListener, acceptor: Option<Acceptor>, dr
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service);
     let stopping = drain.clone();
-    let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
     drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, acceptor, &stopping, refused).await {
             tracing::error!(target: SCOPE, "scheduler failed: {error}");

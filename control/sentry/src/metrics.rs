@@ -8,7 +8,6 @@ pub(crate) struct Metrics {
     received: Counter,
     signed: Counter,
     refused: Counter,
-    handshakes_refused: Counter,
     own_failed: Counter,
     issuer_changed: Counter,
     issuer_expiry: Gauge,
@@ -24,7 +23,6 @@ impl Metrics {
             received: counter("sentry_cert_sign_request_received_total", "Requests for certificates.", &[])?,
             signed: counter("sentry_cert_sign_success_total", "Certificates that were signed.", &[])?,
             refused: counter("sentry_cert_sign_failure_total", "Requests that were refused.", &["reason"])?,
-            handshakes_refused: counter("sentry_handshake_failure_total", "TLS handshakes that failed.", &[])?,
             own_failed: counter(
                 "sentry_servercert_issue_failed_total",
                 "Times that sentry could not renew its own certificate.",
@@ -60,10 +58,6 @@ impl Metrics {
 
     pub(crate) fn refused(&self) {
         self.refused.increment(&["sign"]);
-    }
-
-    pub(crate) fn handshake_refused(&self) {
-        self.handshakes_refused.increment(&[]);
     }
 
     pub(crate) fn own_failed(&self) {

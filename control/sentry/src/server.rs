@@ -14,10 +14,11 @@ use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, TrustDomain};
 use foundation_process::listen::{self, Listener};
-use foundation_process::{Context, serve, serve_grpc, serve_tls};
+use foundation_process::{Context, Refused, serve, serve_grpc, serve_tls};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::transport::Server;
 use wire::sentry::v1::ca_server::CaServer;
 
@@ -27,6 +28,8 @@ const CONFIGURATION: &str = "daprsystem";
 const APP_ID: &str = "dapr-sentry";
 /// Largest request in bytes: a signing request has some hundred of them, a token some thousand.
 const LARGEST: usize = 128 << 10;
+/// Longest connection: a request is over in a moment, and anybody may connect.
+const CONNECTION: Duration = Duration::from_secs(30);
 
 /// Starts sentry in a process; the health server gets no more routes.
 ///
@@ -54,7 +57,7 @@ pub(crate) async fn start(
         tracing::info!(target: SCOPE, "Using validator '{validator}'");
     }
     let service = Service::new(Arc::clone(&signers), Arc::clone(&validators), Arc::clone(&metrics), own);
-    listen_for_requests(options, service, &identity, &metrics, &context.drain).await?;
+    listen_for_requests(options, service, &identity, context).await?;
     match options.oidc.clone() {
         Some(oidc) if options.jwt.is_some() => publish(oidc, Arc::clone(&signers), &context.drain).await?,
         Some(_) => tracing::warn!(target: SCOPE, "OIDC HTTP server is disabled; --oidc-enabled needs --jwt-enabled"),
@@ -88,22 +91,18 @@ async fn listen_for_requests(
     options: &Options,
     service: Service,
     identity: &Identity,
-    metrics: &Arc<Metrics>,
-    drain: &Drain,
+    context: &Context,
 ) -> anyhow::Result<()> {
     let listener = listen::tcp(&options.address, options.port).await;
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
     tracing::info!(target: SCOPE, "Running gRPC server on port {}", listener.local_addr()?.port());
-    let metrics = Arc::clone(metrics);
-    let refused = move |error: &std::io::Error| {
-        metrics.handshake_refused();
-        tracing::debug!(target: SCOPE, "handshake failed: {error}");
-    };
+    let refused = Refused::new(&context.metrics, "sentry")?;
     let acceptor = identity.acceptor(ClientAuth::None)?;
     let service = CaServer::new(service).max_decoding_message_size(LARGEST);
-    let server = Server::builder().add_service(service);
-    let stopping = drain.clone();
-    drain.spawn(async move {
+    let server =
+        Server::builder().max_connection_age(CONNECTION).max_connection_age_grace(CONNECTION).add_service(service);
+    let stopping = context.drain.clone();
+    context.drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, Some(acceptor), &stopping, refused).await {
             tracing::error!(target: SCOPE, "gRPC server failed: {error}");
             stopping.stop();

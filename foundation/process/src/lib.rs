@@ -12,7 +12,7 @@ mod signed;
 mod tls;
 
 pub use flags::{COMMON, Common};
-pub use grpc::serve_grpc;
+pub use grpc::{Refused, serve_grpc};
 pub use http::{serve, serve_tls};
 pub use identity::{Mtls, NoIdentity, peer};
 pub use main_function::{main, refuse};
