@@ -6,6 +6,8 @@ const SCHEME: &str = "spiffe://";
 /// Bytes of an id, and of a trust domain.
 const LONGEST: usize = 2048;
 const LONGEST_TRUST_DOMAIN: usize = 255;
+/// Characters of a text that an error shows.
+const LONGEST_SHOWN: usize = 128;
 
 /// A trust domain: those whose certificates come from one root.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +33,12 @@ pub struct InvalidSpiffeId {
     reason: &'static str,
 }
 
+impl InvalidSpiffeId {
+    fn new(text: &str, reason: &'static str) -> Self {
+        Self { text: text.chars().take(LONGEST_SHOWN).collect(), reason }
+    }
+}
+
 impl TrustDomain {
     /// A trust domain by its name.
     ///
@@ -45,7 +53,7 @@ impl TrustDomain {
             }
             name => return Ok(Self(name.to_owned())),
         };
-        Err(InvalidSpiffeId { text: name.to_owned(), reason })
+        Err(InvalidSpiffeId::new(name, reason))
     }
 
     /// The name.
@@ -58,14 +66,16 @@ impl SpiffeId {
     /// The id of an app.
     ///
     /// # Errors
-    /// A namespace or an app id that cannot be a segment of a path.
+    /// A namespace or an app id that cannot be a segment of a path, and those that are too long together.
     pub fn new(trust_domain: TrustDomain, namespace: &str, app_id: &str) -> Result<Self, InvalidSpiffeId> {
         for segment in [namespace, app_id] {
             if let Some(reason) = fault_of_segment(segment) {
-                return Err(InvalidSpiffeId { text: segment.to_owned(), reason });
+                return Err(InvalidSpiffeId::new(segment, reason));
             }
         }
-        Ok(Self { trust_domain, namespace: namespace.to_owned(), app_id: app_id.to_owned() })
+        let id = Self { trust_domain, namespace: namespace.to_owned(), app_id: app_id.to_owned() };
+        let text = id.to_string();
+        if text.len() > LONGEST { Err(InvalidSpiffeId::new(&text, "it is too long")) } else { Ok(id) }
     }
 
     /// Who has signed for the id.
@@ -94,7 +104,7 @@ impl FromStr for SpiffeId {
 
     /// Segments behind the app id are ignored: there may be more of them in future.
     fn from_str(text: &str) -> Result<Self, InvalidSpiffeId> {
-        let fail = |reason| InvalidSpiffeId { text: text.chars().take(LONGEST).collect(), reason };
+        let fail = |reason| InvalidSpiffeId::new(text, reason);
         let rest = text.strip_prefix(SCHEME).filter(|_| text.len() <= LONGEST);
         let mut segments = rest.ok_or_else(|| fail("scheme is missing or invalid"))?.split('/');
         let trust_domain = TrustDomain::new(segments.next().unwrap_or_default()).map_err(|error| fail(error.reason))?;
@@ -171,6 +181,17 @@ mod tests {
         }
         let domain = TrustDomain::new("public").unwrap();
         assert!(SpiffeId::new(domain, "a/b", "c").is_err());
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_in_few_words() {
+        let id = |namespace: &str| SpiffeId::new(TrustDomain::new("public").unwrap(), namespace, "app");
+        let longest = "a".repeat(LONGEST - "spiffe://public/ns//app".len());
+        assert!(id(&longest).unwrap().to_string().parse::<SpiffeId>().is_ok());
+        for refused in [id(&format!("{longest}a")), id(&"/".repeat(60_000))] {
+            assert!(refused.unwrap_err().to_string().len() < 2 * LONGEST_SHOWN + 64);
+        }
+        assert!(TrustDomain::new(&"A".repeat(60_000)).unwrap_err().to_string().len() < 2 * LONGEST_SHOWN + 64);
     }
 
     #[test]
