@@ -9,6 +9,8 @@ use x509_parser::prelude::{FromDer, X509CertificationRequest};
 /// Characters of an app id.
 const LONGEST_ID: usize = 64;
 const DEFAULT_TRUST_DOMAIN: &str = "public";
+/// Audiences of the tokens of one request: each of them costs a signature.
+const MOST_AUDIENCES: usize = 64;
 
 /// The identity that is asked for, if it can be one; whether it may be had is the validator's word.
 pub(crate) fn identity(request: &SignCertificateRequest) -> Result<SpiffeId, Refusal> {
@@ -30,6 +32,21 @@ pub(crate) fn identity(request: &SignCertificateRequest) -> Result<SpiffeId, Ref
     let domain = TrustDomain::new(named);
     let identity = domain.and_then(|domain| SpiffeId::new(domain, &request.namespace, id));
     identity.map_err(|error| Refusal::Denied(error.to_string()))
+}
+
+/// Whom the tokens are for, each named once: the trust domain, and those that are asked for.
+pub(crate) fn audiences(id: &SpiffeId, asked: &[String]) -> Result<Vec<String>, Refusal> {
+    let mut all = vec![id.trust_domain().as_str().to_owned()];
+    for audience in asked {
+        if all.contains(audience) {
+            continue;
+        }
+        if all.len() > MOST_AUDIENCES {
+            return Err(Refusal::Denied(format!("invalid request: more than {MOST_AUDIENCES} audiences")));
+        }
+        all.push(audience.clone());
+    }
+    Ok(all)
 }
 
 /// The public key of a request that its owner has signed. Nothing else of it counts.
@@ -88,6 +105,17 @@ mod tests {
             let refused = identity(&request(id, namespace)).unwrap_err().to_string();
             assert!(refused.contains(word), "{id} {namespace}: {refused}");
         }
+    }
+
+    #[test]
+    fn audiences_are_few_and_named_once() {
+        let id = identity(&request("app", "ns")).unwrap();
+        let asked = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
+        let twice = ["a", "public", "a"].map(str::to_owned);
+        assert_eq!(audiences(&id, &twice).unwrap(), ["public", "a"]);
+        assert_eq!(audiences(&id, &asked(MOST_AUDIENCES)).unwrap().len(), MOST_AUDIENCES + 1);
+        assert!(matches!(audiences(&id, &asked(MOST_AUDIENCES + 1)), Err(Refusal::Denied(_))));
+        assert_eq!(audiences(&id, &vec!["a".to_owned(); 30_000]).unwrap().len(), 2);
     }
 
     #[test]

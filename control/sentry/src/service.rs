@@ -1,12 +1,12 @@
 //! The gRPC service: from a request for a certificate to an identity (protocols.md 5.2).
 use crate::error::Refusal;
 use crate::metrics::Metrics;
-use crate::request::{identity, public_key};
+use crate::request::{audiences, identity, public_key};
 use crate::tokens::Tokens;
 use crate::validator::Validators;
 use arc_swap::ArcSwap;
 use foundation_credentials::Authority;
-use foundation_identity::{SpiffeId, TrustDomain};
+use foundation_identity::SpiffeId;
 use prost_types::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl Service {
             Refusal::Sign
         })?;
         let (jwt, per_audience_jwts) = match &signers.tokens {
-            Some(tokens) => signed_tokens(tokens, &id, &request.jwt_audiences)?,
+            Some(tokens) => signed_tokens(tokens, &id, &audiences(&id, &request.jwt_audiences)?)?,
             None => (None, HashMap::new()),
         };
         Ok(SignCertificateResponse {
@@ -103,7 +103,7 @@ impl Ca for Service {
             }
             Err(refusal) => {
                 self.metrics.refused();
-                tracing::debug!(target: SCOPE, "refused {}/{}: {refusal}", request.namespace, request.id);
+                tracing::debug!(target: SCOPE, "refused {:.64}/{:.64}: {refusal}", request.namespace, request.id);
                 Err(refusal.into())
             }
         }
@@ -112,10 +112,8 @@ impl Ca for Service {
 
 type SignedTokens = (Option<String>, HashMap<String, String>);
 
-/// One token for all audiences, and one for each of them; the trust domain is always one.
-fn signed_tokens(tokens: &Tokens, id: &SpiffeId, asked: &[String]) -> Result<SignedTokens, Refusal> {
-    let own = std::iter::once(TrustDomain::as_str(id.trust_domain()).to_owned());
-    let audiences: Vec<String> = own.chain(asked.iter().cloned()).collect();
+/// One token for all audiences, and one for each of them.
+fn signed_tokens(tokens: &Tokens, id: &SpiffeId, audiences: &[String]) -> Result<SignedTokens, Refusal> {
     let sign = |audiences: &[String]| {
         tokens.sign(id, audiences).map_err(|error| {
             tracing::error!(target: SCOPE, "cannot sign a token for {id}: {error}");
@@ -123,8 +121,8 @@ fn signed_tokens(tokens: &Tokens, id: &SpiffeId, asked: &[String]) -> Result<Sig
         })
     };
     let mut by_audience = HashMap::new();
-    for audience in &audiences {
+    for audience in audiences {
         by_audience.insert(audience.clone(), sign(std::slice::from_ref(audience))?);
     }
-    Ok((Some(sign(&audiences)?), by_audience))
+    Ok((Some(sign(audiences)?), by_audience))
 }
