@@ -10,7 +10,7 @@ use crate::tokens::Tokens;
 use crate::trust_bundle::TrustBundle;
 use arc_swap::ArcSwap;
 use cluster::Cluster;
-use foundation_credentials::{Authority, Credentials, Files, Lifetimes, Rotation, Step};
+use foundation_credentials::{self as credentials, Authority, Credentials, Files, Lifetimes, Rotation, Step};
 use foundation_identity::{Identity, SpiffeId, Trust};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,10 +36,17 @@ pub(crate) struct Source {
     cluster: Option<Cluster>,
 }
 
+/// When each file was written, and its length.
+type Stamps = Vec<Option<(SystemTime, u64)>>;
+
 /// What follows the files from time to time.
 struct Following {
-    known: Vec<Option<(SystemTime, u64)>>,
-    /// When the own certificate is renewed.
+    /// As they were when they were last used.
+    known: Stamps,
+    /// Why they are not used as they are now, as it was told last.
+    fault: String,
+    /// When the own certificate was renewed, and when it is next.
+    renewed: SystemTime,
     renewal: SystemTime,
     /// Not before this is the root looked at again.
     rotation: Instant,
@@ -77,6 +84,10 @@ impl Source {
             }
             None => {
                 let (credentials, steps) = self.rotation.load(SystemTime::now())?;
+                if self.rotation.files.is_key_exposed() {
+                    let key = self.rotation.files.issuer_key.display();
+                    tracing::warn!(target: SCOPE, "everybody on this machine can read {key}; let its owner alone read it");
+                }
                 (self.signers(&credentials, self.tokens()?, metrics)?, steps)
             }
         };
@@ -104,8 +115,9 @@ impl Source {
     /// Takes changed files, replaces the root when its time has come, and renews the own certificate.
     pub(crate) async fn follow(self, signers: Arc<ArcSwap<Signers>>, identity: Identity, metrics: Arc<Metrics>) {
         let now = Instant::now();
-        let renewal = half_life(&identity);
-        let mut following = Following { known: self.stamps(), renewal, rotation: now, warning: now };
+        let (renewed, renewal) = (SystemTime::now(), half_life(&identity));
+        let mut following =
+            Following { known: self.stamps(), fault: String::new(), renewed, renewal, rotation: now, warning: now };
         let pause = self.pause().min(LOOK);
         loop {
             self.rotate(&mut following, &metrics);
@@ -130,6 +142,10 @@ impl Source {
                 tell(&steps, metrics);
                 following.rotation = Instant::now() + self.pause();
             }
+            Err(error @ credentials::Error::Locked(_)) => {
+                tracing::warn!(target: SCOPE, "cannot look after the root just now: {error}");
+                following.rotation = Instant::now() + self.pause();
+            }
             Err(error) => {
                 tracing::error!(target: SCOPE, "cannot look after the root; trying again in a minute: {error}");
                 following.rotation = Instant::now() + RETRY;
@@ -146,13 +162,16 @@ impl Source {
     ) {
         let now = self.stamps();
         if now != following.known {
-            following.known = now;
-            self.reload(signers, identity, metrics).await;
-            following.renewal = half_life(identity);
+            match self.reload(signers, identity, metrics).await {
+                Ok(()) => following.took(now, identity),
+                Err(error) => following.complain(&error),
+            }
         }
-        if SystemTime::now() >= following.renewal {
+        let now = SystemTime::now();
+        // When the clock was set back it may not be valid yet.
+        if now >= following.renewal || now < following.renewed {
             self.renew(signers, identity, metrics);
-            following.renewal = half_life(identity);
+            following.renewed(identity);
         }
     }
 
@@ -172,17 +191,16 @@ impl Source {
         }
     }
 
-    async fn reload(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
-        match self.reread(metrics).await {
-            Ok((trust, loaded)) => {
-                signers.store(Arc::new(loaded));
-                identity.trust(trust);
-                self.renew(signers, identity, metrics);
-                metrics.issuer_changed();
-                tracing::info!(target: SCOPE, "credentials changed; new ones are in use");
-            }
-            Err(error) => tracing::error!(target: SCOPE, "changed credentials are not used: {error}"),
-        }
+    /// What cannot be used yet is looked at again, for it may become usable without a trace in its files: by other permissions, or an
+    /// API that answers again.
+    async fn reload(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) -> Result<(), Error> {
+        let (trust, loaded) = self.reread(metrics).await?;
+        signers.store(Arc::new(loaded));
+        identity.trust(trust);
+        self.renew(signers, identity, metrics);
+        metrics.issuer_changed();
+        tracing::info!(target: SCOPE, "credentials changed; new ones are in use");
+        Ok(())
     }
 
     /// Whether nobody replaces the root unasked.
@@ -211,12 +229,32 @@ impl Source {
     }
 
     /// What tells that a file has changed: when it was written, and its length.
-    fn stamps(&self) -> Vec<Option<(SystemTime, u64)>> {
+    fn stamps(&self) -> Stamps {
         let files = &self.rotation.files;
         let jwt = self.jwt.iter().flat_map(|jwt| [&jwt.key, &jwt.key_set]);
         let all = [&files.ca, &files.issuer_certificate, &files.issuer_key].into_iter().chain(jwt);
         let stamp = |path: &PathBuf| std::fs::metadata(path).and_then(|file| Ok((file.modified()?, file.len()))).ok();
         all.map(stamp).collect()
+    }
+}
+
+impl Following {
+    fn took(&mut self, stamps: Stamps, identity: &Identity) {
+        (self.known, self.fault) = (stamps, String::new());
+        self.renewed(identity);
+    }
+
+    fn renewed(&mut self, identity: &Identity) {
+        (self.renewed, self.renewal) = (SystemTime::now(), half_life(identity));
+    }
+
+    /// Each fault is told once.
+    fn complain(&mut self, error: &Error) {
+        let fault = error.to_string();
+        if fault != self.fault {
+            tracing::error!(target: SCOPE, "changed credentials are not used: {fault}");
+            self.fault = fault;
+        }
     }
 }
 

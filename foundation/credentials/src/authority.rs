@@ -63,9 +63,12 @@ impl Authority {
     /// Signs a key for an identity.
     ///
     /// # Errors
-    /// None but what the library says, such as of names that are no ASCII.
+    /// [`Error::Ended`], and what the library says, such as of names that are no ASCII.
     pub fn sign(&self, key: &impl PublicKeyData, id: &SpiffeId, hosts: &[String]) -> Result<Signed, Error> {
         let now = SystemTime::now();
+        if self.expires <= now {
+            return Err(Error::Ended);
+        }
         let expires = whole_seconds(now + self.lifetimes.workload).min(self.expires);
         let mut params = CertificateParams::new(hosts)?;
         params.subject_alt_names.push(SanType::URI(Ia5String::try_from(id.to_string())?));

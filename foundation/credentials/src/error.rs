@@ -8,6 +8,8 @@ pub enum Error {
     Read { path: String, reason: io::Error },
     #[error("cannot write {path}: {reason}; check --issuer-credentials")]
     Write { path: String, reason: io::Error },
+    #[error("another process holds {0}; look for one that hangs")]
+    Locked(String),
     #[error("{0} is missing beside the other credentials; restore it, or remove the others to get new ones")]
     Incomplete(String),
     #[error("there is no certificate in {0}")]
@@ -20,6 +22,8 @@ pub enum Error {
     NoAuthority,
     #[error("the issuer's key and certificate do not lead to one of the roots: {0}")]
     Untrusted(foundation_identity::Error),
+    #[error("the issuer's certificate has ended; get new credentials with `dapr mtls renew-certificate`")]
+    Ended,
     #[error("the root ended {0} and was not made here; get new credentials with `dapr mtls renew-certificate`")]
     Expired(String),
     #[error("the issuer's certificate ended {0}; get new credentials with `dapr mtls renew-certificate`")]

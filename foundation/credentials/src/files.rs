@@ -1,13 +1,16 @@
 //! Where the credentials are: the files of Dapr, and one more that tells how far the replacement of a root has come.
 use crate::journal::Journal;
 use crate::{Credentials, Error};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const JOURNAL: &str = "rotation.json";
 const LOCK: &str = "rotation.lock";
+/// Between two tries to get the lock.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Where the credentials are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,11 @@ impl Files {
             (None, None, None) => Ok(None),
             (ca, certificate, _) => Err(Error::Incomplete(self.missing(ca.is_some(), certificate.is_some()))),
         }
+    }
+
+    /// Whether others on this machine may read the key of the issuer, and so be whoever they like.
+    pub fn is_key_exposed(&self) -> bool {
+        std::fs::metadata(&self.issuer_key).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
     }
 
     fn missing(&self, has_ca: bool, has_certificate: bool) -> String {
@@ -75,14 +83,24 @@ impl Files {
         write(&path, &text)
     }
 
-    /// Keeps other processes from changing the files until the lock is dropped.
-    pub(crate) fn lock(&self) -> Result<File, Error> {
+    /// Keeps other processes from changing the files until the lock is dropped. Who holds it is waited for, but not for ever: it may be
+    /// a process that hangs.
+    pub(crate) fn lock(&self, patience: Duration) -> Result<File, Error> {
         let path = self.beside(LOCK);
         let failed = |reason| Error::Write { path: path.display().to_string(), reason };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(file)
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(reason)) => return Err(failed(reason)),
+                Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
+                    return Err(Error::Locked(path.display().to_string()));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            }
+        }
     }
 
     fn beside(&self, name: &str) -> PathBuf {
@@ -102,7 +120,8 @@ pub fn read(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// Writes a file that only its owner may read. It is there as a whole or not at all.
+/// Writes a file that only its owner may read. It is there as a whole or not at all. What lies where it is prepared, such as a link that
+/// somebody has put there, is not written to.
 ///
 /// # Errors
 /// A folder that is not there or not writable.
@@ -111,7 +130,44 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside);
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all())).map_err(failed)?;
     std::fs::rename(&beside, path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_key_that_others_may_read_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::of_folder(folder.path());
+        assert!(!files.is_key_exposed());
+        write(&files.issuer_key, "secret").unwrap();
+        assert!(!files.is_key_exposed());
+        std::fs::set_permissions(&files.issuer_key, PermissionsExt::from_mode(0o644)).unwrap();
+        assert!(files.is_key_exposed());
+    }
+
+    #[test]
+    fn nothing_is_written_through_what_others_have_laid_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, beside, elsewhere) =
+            (folder.path().join("key"), folder.path().join("key.new"), folder.path().join("elsewhere"));
+        symlink(&elsewhere, &beside).unwrap();
+        write(&path, "secret").unwrap();
+        assert!(!elsewhere.exists() && !path.is_symlink());
+
+        std::fs::write(&beside, "").unwrap();
+        std::fs::set_permissions(&beside, PermissionsExt::from_mode(0o666)).unwrap();
+        write(&path, "secret").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(read(&path).unwrap().as_deref(), Some("secret"));
+    }
 }

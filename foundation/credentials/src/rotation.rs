@@ -7,7 +7,10 @@ use crate::certificate::{Root, date};
 use crate::journal::{Journal, Next, Own, Retiring};
 use crate::{Credentials, Error, Files, Lifetimes, Schedule, files};
 use foundation_identity::SpiffeId;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How long another process is waited for that writes the credentials.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The files of an authority and what is to become of them.
 #[derive(Clone, Debug)]
@@ -57,7 +60,7 @@ impl Rotation {
             return Ok((credentials, Vec::new()));
         }
         // Another process may be about to write them.
-        let lock = self.files.lock();
+        let lock = self.files.lock(PATIENCE);
         let _lock = match (lock, unlocked) {
             (Ok(lock), _) => lock,
             (Err(_), Err(error)) => return Err(error),
@@ -66,23 +69,20 @@ impl Rotation {
             (Err(_), Ok(_)) => return Ok((self.state()?.credentials, Vec::new())),
         };
         let mut steps = Vec::new();
-        if self.files.read()?.is_none() {
-            self.make_first(now)?;
-            steps.push(Step::Made);
-        }
+        self.make_missing(now, &mut steps)?;
         self.settle(now, &mut steps)?;
         let gone = || Error::Incomplete(self.files.ca.display().to_string());
         Ok((self.loaded(now)?.ok_or_else(gone)?, steps))
     }
 
-    /// The credentials as they are. While another process replaces them they are waited for.
+    /// The credentials as they are. Nobody is waited for: while another process replaces them they do not fit together for a moment.
     ///
     /// # Errors
-    /// Files that cannot be read, or are not there.
+    /// Files that cannot be read, are not there, or do not fit together.
     pub fn present(&self) -> Result<Credentials, Error> {
-        // A folder that cannot be written to is one that no other process writes to by these rules.
-        let _lock = self.files.lock().ok();
-        Ok(self.state()?.credentials)
+        let credentials = self.state()?.credentials;
+        credentials.fit_together()?;
+        Ok(credentials)
     }
 
     /// The credentials, if they are there, fit together, and nothing is due.
@@ -101,16 +101,16 @@ impl Rotation {
         Ok(Some(state.credentials))
     }
 
-    /// Does what is due now. Nothing is written when nothing is due.
+    /// Does what is due now. Nothing is written when nothing is due, and nobody is waited for.
     ///
     /// # Errors
-    /// Files that cannot be read or written.
+    /// Files that cannot be read or written, and [`Error::Locked`].
     pub fn advance(&self, now: SystemTime) -> Result<Vec<Step>, Error> {
         let mut steps = Vec::new();
         if self.due(&self.state()?, now)?.is_none() {
             return Ok(steps);
         }
-        let _lock = self.files.lock()?;
+        let _lock = self.files.lock(Duration::ZERO)?;
         self.settle(now, &mut steps)?;
         Ok(steps)
     }
@@ -130,7 +130,7 @@ impl Rotation {
     /// Credentials that do not fit together, [`Error::Underway`], and files that cannot be read or written.
     pub fn renew(&self, with: &Credentials, is_own: bool, now: SystemTime) -> Result<Step, Error> {
         with.check(&self.sentry, self.lifetimes)?;
-        let _lock = self.files.lock()?;
+        let _lock = self.files.lock(PATIENCE)?;
         let mut journal = self.files.journal()?;
         if journal.next.is_some() {
             return Err(Error::Underway);
@@ -168,11 +168,39 @@ impl Rotation {
         Ok(state.made().is_some())
     }
 
+    fn make_missing(&self, now: SystemTime, steps: &mut Vec<Step>) -> Result<(), Error> {
+        match self.files.read() {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => self.make_first(now)?,
+            Err(Error::Incomplete(_)) if self.is_begun()? => self.write_first(self.files.journal()?)?,
+            Err(error) => return Err(error),
+        }
+        steps.push(Step::Made);
+        Ok(())
+    }
+
     fn make_first(&self, now: SystemTime) -> Result<(), Error> {
-        let credentials = Credentials::generate(&self.sentry, self.lifetimes, now)?;
-        let own = vec![own(&credentials.signing_root()?, now)];
-        self.files.write_journal(&Journal { own, ..Journal::default() })?;
-        self.files.write(&credentials)
+        let made = Credentials::generate(&self.sentry, self.lifetimes, now)?;
+        let own = vec![own(&made.signing_root()?, now)];
+        let journal = Journal { own, next: Some(next(&made, now, true)?), ..Journal::default() };
+        self.files.write_journal(&journal)?;
+        self.write_first(journal)
+    }
+
+    fn write_first(&self, mut journal: Journal) -> Result<(), Error> {
+        let Some(Next { root, issuer_certificate, issuer_key, .. }) = journal.next.take() else { return Ok(()) };
+        self.files.write(&Credentials { ca: root, issuer_certificate, issuer_key })?;
+        self.files.write_journal(&journal)
+    }
+
+    /// Whether the writing of the first credentials was interrupted. The roots come last: without them nobody has heard of the others.
+    fn is_begun(&self) -> Result<bool, Error> {
+        let Some(next) = self.files.journal()?.next else { return Ok(false) };
+        let fits = |path, text: &str| Ok::<_, Error>(files::read(path)?.is_none_or(|found| found == text));
+        let has_roots = files::read(&self.files.ca)?.is_some();
+        Ok(!has_roots
+            && fits(&self.files.issuer_key, &next.issuer_key)?
+            && fits(&self.files.issuer_certificate, &next.issuer_certificate)?)
     }
 
     fn state(&self) -> Result<State, Error> {

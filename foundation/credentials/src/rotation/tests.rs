@@ -184,14 +184,63 @@ fn who_reads_while_another_process_replaces_them_waits() {
     rotation.load(now() - 241 * DAY).unwrap();
     rotation.load(now()).unwrap();
     let (before, next) = (rotation.files.read().unwrap().unwrap(), rotation.files.journal().unwrap().next.unwrap());
-    let lock = rotation.files.lock().unwrap();
+    let lock = rotation.files.lock(Duration::ZERO).unwrap();
     files::write(&rotation.files.issuer_key, &next.issuer_key).unwrap();
+    assert!(rotation.present().is_err());
     std::thread::scope(|scope| {
         let reading = scope.spawn(|| rotation.load(now()));
-        let looking = scope.spawn(|| rotation.present());
         files::write(&rotation.files.issuer_key, &before.issuer_key).unwrap();
         drop(lock);
         assert!(reading.join().unwrap().unwrap().0 == before);
-        assert!(looking.join().unwrap().unwrap() == before);
     });
+    assert!(rotation.present().unwrap() == before);
+}
+
+#[test]
+fn the_first_writing_is_finished_when_it_was_interrupted() {
+    let (_folder, rotation) = rotation();
+    rotation.load(now()).unwrap();
+    let whole = rotation.files.read().unwrap().unwrap();
+    let journal = rotation.files.journal().unwrap();
+    let begun = Journal { next: Some(next(&whole, now(), true).unwrap()), ..journal.clone() };
+    for missing in [vec![&rotation.files.ca], vec![&rotation.files.ca, &rotation.files.issuer_certificate]] {
+        rotation.files.write_journal(&begun).unwrap();
+        missing.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        assert_eq!(rotation.load(now()).unwrap().1, [Step::Made]);
+        assert!(rotation.files.read().unwrap().unwrap() == whole && rotation.files.journal().unwrap() == journal);
+    }
+    rotation.files.write_journal(&begun).unwrap();
+    assert!(rotation.load(now()).unwrap().0 == whole && rotation.files.journal().unwrap() == journal);
+}
+
+#[test]
+fn roots_that_were_lost_later_are_not_made_up() {
+    let (_folder, rotation) = rotation();
+    let start = now();
+    rotation.load(start).unwrap();
+    rotation.advance(start + 241 * DAY).unwrap();
+    assert!(rotation.files.journal().unwrap().next.is_some());
+    std::fs::remove_file(&rotation.files.ca).unwrap();
+    assert!(matches!(rotation.load(start + 242 * DAY), Err(Error::Incomplete(_))));
+}
+
+#[test]
+fn a_process_that_hangs_with_the_lock_holds_up_nobody() {
+    let (_folder, rotation) = rotation();
+    let start = now();
+    rotation.load(start).unwrap();
+    let _held = rotation.files.lock(Duration::ZERO).unwrap();
+    assert!(rotation.present().is_ok());
+    assert!(rotation.advance(start).unwrap().is_empty());
+    assert!(matches!(rotation.advance(start + 241 * DAY), Err(Error::Locked(_))));
+}
+
+#[test]
+fn an_issuer_that_has_ended_signs_nothing() {
+    let (_folder, rotation) = rotation();
+    let ended = Credentials::generate(&rotation.sentry, LIFETIMES, now() - 361 * DAY).unwrap();
+    let authority = crate::Authority::new(&ended, LIFETIMES).unwrap();
+    let app = "spiffe://public/ns/default/app".parse().unwrap();
+    let signed = authority.sign(&KeyPair::generate_for(&PKCS_ED25519).unwrap(), &app, &[]);
+    assert!(matches!(signed, Err(Error::Ended)));
 }
