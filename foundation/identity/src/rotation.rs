@@ -86,16 +86,17 @@ async fn sign(sentry: &Sentry, bundle: &Bundle) -> Result<Svid, Error> {
     Ok(svid)
 }
 
-/// Waits until half of the time that is left has gone by.
+/// Waits until half of the time that is left has gone by, or the clock was set back: the certificate may not be valid yet then.
 async fn until_half(expires: SystemTime) {
-    let due = SystemTime::now() + remaining(expires) / 2;
+    let begun = SystemTime::now();
+    let due = begun + remaining(expires) / 2;
     sleep(REST).await;
     loop {
-        let left = remaining(due);
-        if left.is_zero() {
+        let now = SystemTime::now();
+        if now >= due || now + LOOK < begun {
             return;
         }
-        sleep(left.min(LOOK)).await;
+        sleep(remaining(due).min(LOOK)).await;
     }
 }
 
