@@ -1,7 +1,7 @@
 //! A client of HTTP and HTTPS: for key sets, and for the API of Kubernetes.
 use crate::error::Error;
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -58,9 +58,7 @@ impl Client {
     /// # Errors
     /// Why there is no answer with status 200 or 201, as text.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
-        // What is asked for is not shown: it may be somebody's name.
-        let url =
-            format!("{}{}", request.uri().authority().map_or("", |authority| authority.as_str()), request.uri().path());
+        let url = shown(request.uri());
         let exchange = async {
             let (parts, body) = self.pool.request(request).await.map_err(|error| innermost(&error))?.into_parts();
             if !matches!(parts.status, StatusCode::OK | StatusCode::CREATED) {
@@ -71,6 +69,12 @@ impl Client {
         };
         timeout(self.deadline, exchange).await.map_err(|_| format!("{url} did not answer in time"))?
     }
+}
+
+/// Host and path. What is asked for is not shown, as it may be somebody's name, and who asks is not, as there may be a password.
+fn shown(uri: &Uri) -> String {
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}{}", uri.host().unwrap_or_default(), uri.path())
 }
 
 /// Settings of TLS in the making.
@@ -104,4 +108,16 @@ fn given(ca: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
 /// The reason behind the layers of a client.
 fn innermost(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_shows_a_password_or_a_query() {
+        let uri: Uri = "https://me:secret@keys.example:8443/set.json?token=secret".parse().unwrap();
+        assert_eq!(shown(&uri), "keys.example:8443/set.json");
+        assert_eq!(shown(&"http://keys.example/".parse().unwrap()), "keys.example/");
+    }
 }

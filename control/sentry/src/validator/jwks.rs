@@ -27,7 +27,7 @@ pub struct Jwks {
     audience: String,
     pause: Duration,
     keys: ArcSwapOption<KeySet>,
-    /// When the source was looked at; one look at a time.
+    /// When the last look at the source was over; one look at a time.
     looked: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -84,19 +84,19 @@ impl Jwks {
         Ok(keys.verify(token, expected).map(drop))
     }
 
-    /// Reads the keys unless that was done just now.
+    /// Reads the keys unless that was done just now, maybe while this call waited for its turn.
     async fn look(&self, pause: Duration) {
         let mut looked = self.looked.lock().await;
         if looked.is_some_and(|time| time.elapsed() < pause) {
             return;
         }
-        *looked = Some(Instant::now());
         match self.source.read().await {
             Ok(keys) => self.keys.store(Some(Arc::new(keys))),
             Err(reason) => {
                 tracing::warn!(target: SCOPE, "cannot read the key set: {reason}; check the option source of the jwks validator")
             }
         }
+        *looked = Some(Instant::now());
     }
 }
 
@@ -140,5 +140,22 @@ fn described(error: &TokenError) -> String {
             "could not verify message using any of the signatures or keys".to_owned()
         }
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_source_that_does_not_answer_waits_once() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let options = [("source", url.as_str()), ("requesttimeout", "3s"), ("minrefreshinterval", "2s")];
+        let options = options.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let jwks = Jwks::new(&options, &"spiffe://localhost/ns/default/dapr-sentry".parse().unwrap()).unwrap();
+        let start = Instant::now();
+        tokio::join!(jwks.look(jwks.pause), jwks.look(jwks.pause), jwks.look(jwks.pause));
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }
