@@ -4,10 +4,11 @@ mod operations;
 mod tests;
 
 use foundation_identity::{PeerId, SpiffeId};
+use foundation_peer::headers::{CALLER_ID, CALLER_NAMESPACE};
 use foundation_peer::method::clean;
 use foundation_resources::{AccessControl, AppPolicy};
 use foundation_telemetry::{AclDecision, Metrics};
-use http::{Extensions, Method};
+use http::{Extensions, HeaderMap, HeaderValue, Method};
 use operations::Operations;
 use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
@@ -121,7 +122,8 @@ impl Rules {
             // A call without a verb fits no rule for verbs, and only the app's own default may allow it.
             Some(rule) => match call.verb {
                 Some(verb) => rule.of_verb(verb).unwrap_or(usual),
-                None => policy.allow.unwrap_or(false),
+                // It is gRPC, which is a POST for an app that speaks HTTP/2.
+                None => policy.allow.unwrap_or(false) && rule.of_verb(&Method::POST).unwrap_or(true),
             },
         };
         (allowed, policy.allow.is_some())
@@ -144,6 +146,16 @@ impl Policy {
 /// Who made a request, if its connection proved it.
 pub(crate) fn caller(extensions: &Extensions) -> Option<&SpiffeId> {
     extensions.get::<PeerId>().map(|peer| &peer.0)
+}
+
+/// Has a caller that proved who it is say the same of itself: apps go by these names.
+pub(crate) fn name_caller(extensions: &Extensions, headers: &mut HeaderMap) {
+    let Some(id) = caller(extensions) else { return };
+    for (name, proven) in [(CALLER_ID, id.app_id()), (CALLER_NAMESPACE, id.namespace())] {
+        if let (Some(_), Ok(proven)) = (headers.remove(name), HeaderValue::from_str(proven)) {
+            headers.insert(name, proven);
+        }
+    }
 }
 
 /// An operation whose escapes are resolved, if it has any. `..` that comes out of them is resolved as well.

@@ -2,7 +2,7 @@
 //!
 //! The two calls are served from the frames up: a proxied or invoked request passes through two sidecars, and the message
 //! layer between would cost more than the rest. Actor calls come with the actors.
-use crate::access::{Call, caller};
+use crate::access::{Call, caller, name_caller};
 use crate::answer::{first_data, rejoined};
 use crate::app::deliver;
 use crate::error::Error;
@@ -81,6 +81,7 @@ async fn serve(service: &Service, extensions: &Extensions, mut head: Head, body:
         normalise(&head.method).map_err(|error| Status::invalid_argument(format!("invalid method: {error}")))?;
     let (caller, span) = (caller(extensions), extensions.get());
     service.access().check(Call { caller, operation: &head.method, verb: head.verb.as_ref() })?;
+    name_caller(extensions, &mut head.headers);
     trace::received(span, &service.peers().own().app_id, &mut head);
     if app.protocol().is_grpc() {
         head.headers.remove(AUTHORITY);

@@ -1,5 +1,5 @@
 //! gRPC calls of any service, passed on unread: to the own app, or to the sidecar of another (protocols.md 6.4).
-use crate::access::{Call, caller};
+use crate::access::{Call, caller, name_caller};
 use crate::attempt::{Failure, last};
 use crate::counted::Counted;
 use crate::deadline::within_grpc;
@@ -16,12 +16,14 @@ use foundation_peer::method::normalise;
 use foundation_peer::receive::{refusal, without_length};
 use foundation_resiliency::Policy;
 use foundation_telemetry::InvocationKind;
+use http::header::CONTENT_TYPE;
 use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
 const API_TOKEN: &str = "dapr-api-token";
+const GRPC: &[u8] = b"application/grpc";
 const STREAM: &str = "dapr-stream";
 /// Services of the sidecar itself; a call of a method that they lack gets another text.
 const OWN_SERVICES: [&str; 3] = ["/dapr.proto.internals.", "/dapr.proto.runtime.", "/TaskHubSidecarService/"];
@@ -35,6 +37,9 @@ pub async fn proxy(service: &Service, request: Request) -> Response {
 
 async fn forward(service: &Service, mut request: Request) -> Result<Response, Status> {
     let app_id = app_id(request.headers()).ok_or_else(|| no_app_id(request.uri().path()))?;
+    if !is_grpc(request.headers()) {
+        return Err(Status::invalid_argument("only gRPC is passed on; check the content-type"));
+    }
     let is_stream = is_stream(request.headers());
     let own = service.peers().own();
     let target = Target::parse(&app_id, &own.namespace)?;
@@ -116,6 +121,10 @@ fn answered<E>(
     }
 }
 
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(GRPC))
+}
+
 /// `dapr-stream` with a word for yes.
 fn is_stream(headers: &HeaderMap) -> bool {
     headers.get(STREAM).and_then(|value| value.to_str().ok()).is_some_and(is_truthy)
@@ -149,7 +158,12 @@ fn header(text: &str) -> Result<HeaderValue, Status> {
 async fn to_own_app(service: &Service, mut request: Request) -> Result<Response, Status> {
     let invalid = |error: String| Status::invalid_argument(format!("invalid method: {error}"));
     let path = normalise(request.uri().path()).map_err(|error| invalid(error.to_string()))?;
-    service.access().check(Call { caller: caller(request.extensions()), operation: &path, verb: None })?;
+    if request.uri().query().is_some() {
+        return Err(invalid("gRPC has no query".to_owned()));
+    }
+    let (extensions, headers) = (request.extensions().clone(), request.headers_mut());
+    name_caller(&extensions, headers);
+    service.access().check(Call { caller: caller(&extensions), operation: &path, verb: None })?;
     if path != request.uri().path() {
         *request.uri_mut() = path.parse().map_err(|error: InvalidUri| invalid(error.to_string()))?;
     }

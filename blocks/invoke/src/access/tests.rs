@@ -1,6 +1,7 @@
 //! Policies, callers and paths.
 use super::*;
 use foundation_resources::Operation;
+use http::HeaderName;
 use proptest::prelude::*;
 
 fn operation(name: &str, verbs: &[&str], action: &str) -> Operation {
@@ -123,6 +124,37 @@ fn a_verbless_call_needs_the_default_of_its_app() {
     let access = access(&control("allow", vec![policy("", vec![operation("/a", &["*"], "allow")])]), true);
     assert!(!allows(&access, CALLER, "a", None));
     assert!(allows(&access, CALLER, "b", None));
+}
+
+/// Without a verb it is a gRPC call, and one of HTTP/2 for an app that does not look closely.
+#[test]
+fn grpc_is_no_way_around_a_rule_of_an_http_app() {
+    let rules =
+        ["*", "POST", "GET"].map(|verb| operation(&format!("/{}", verb.replace('*', "all")), &[verb], "deny")).to_vec();
+    let access = access(&control("deny", vec![policy("allow", rules)]), true);
+    for (path, expected) in [("/all", false), ("/%61ll", false), ("/post", false), ("/get", true), ("/other", true)] {
+        assert_eq!(allows(&access, CALLER, path, None), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_caller_is_named_as_it_is_proven() {
+    let said = |names: &[&'static str]| {
+        let pairs = names.iter().map(|name| (HeaderName::from_static(name), HeaderValue::from_static("admin")));
+        pairs.collect::<HeaderMap>()
+    };
+    let mut headers = said(&[CALLER_ID, CALLER_NAMESPACE]);
+    headers.append(CALLER_ID, HeaderValue::from_static("root"));
+    name_caller(&Extensions::new(), &mut headers);
+    assert_eq!(headers[CALLER_NAMESPACE], "admin");
+    let mut proven = Extensions::new();
+    proven.insert(PeerId(CALLER.parse().unwrap()));
+    name_caller(&proven, &mut headers);
+    assert_eq!((&headers[CALLER_ID], &headers[CALLER_NAMESPACE]), (&"caller".parse().unwrap(), &"ns".parse().unwrap()));
+    assert_eq!(headers.get_all(CALLER_ID).iter().count(), 1);
+    let mut silent = HeaderMap::new();
+    name_caller(&proven, &mut silent);
+    assert!(silent.is_empty());
 }
 
 #[test]

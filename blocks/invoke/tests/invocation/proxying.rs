@@ -98,6 +98,18 @@ async fn proxied_errors_keep_their_status() {
 }
 
 #[tokio::test]
+async fn nothing_but_grpc_is_passed_on() {
+    let service = two(grpc_app(), Protocol::Grpc).await;
+    let mut other = grpc_request("/test.Echo/Call", "other", Body::empty());
+    other.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
+    for request in [other, grpc_request("/test.Echo/Call?a=b", "other", Body::empty())] {
+        let response = proxy(&service, request).await;
+        let status = tonic::Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_proxied_call_needs_an_app_id() {
     let service = sidecar("golden", 0, None);
     let cases = [
