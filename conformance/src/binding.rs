@@ -1,17 +1,15 @@
 //! What every binding must show (components.md 4.3). What it says of itself decides which trials run.
 #![allow(clippy::expect_used, clippy::panic)] // A trial that fails ends its test.
+use crate::patience::within;
 use crate::trial::trial;
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::binding::{Binding, Event, Handle, Request, Response};
-use component_api::{Kind, Metadata, Result};
+use component_api::{Error, Kind, Metadata, Result};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// How long an event may take to come.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Events that wait to be looked at.
 const QUEUE: usize = 16;
 
@@ -44,6 +42,32 @@ pub async fn run(subject: &Subject<'_>) {
     }
 }
 
+/// An app that fails to handle the first event, and the events that it got.
+pub fn forgetful() -> (Arc<dyn Handle>, UnboundedReceiver<Event>) {
+    let (sender, events) = unbounded_channel();
+    (Arc::new(Forgetful(sender, AtomicBool::new(true))), events)
+}
+
+struct Forgetful(UnboundedSender<Event>, AtomicBool);
+
+#[async_trait]
+impl Handle for Forgetful {
+    async fn handle(&self, event: Event) -> Result<Bytes> {
+        self.0.send(event).ok();
+        if self.1.swap(false, Ordering::Relaxed) { Err(Error::other("not now")) } else { Ok(Bytes::new()) }
+    }
+}
+
+/// Asks a binding of a database for an operation with a statement.
+///
+/// # Errors
+/// Those of the binding.
+pub async fn sql(binding: &dyn Binding, operation: &str, sql: &str, parameters: &str) -> Result<Response> {
+    let pairs = [("sql", sql), ("params", parameters)];
+    let metadata = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    binding.invoke(Request { operation: operation.to_owned(), metadata, ..Request::default() }).await
+}
+
 /// What goes out comes in again, where both are there.
 async fn events(subject: &Subject<'_>) {
     let goes_out = subject.binding.operations().iter().any(|operation| operation == "create");
@@ -53,8 +77,8 @@ async fn events(subject: &Subject<'_>) {
         if goes_out {
             perform(subject, "create", Bytes::from_static(b"event")).await;
         }
-        timeout(PATIENCE, events.recv()).await.expect("an event comes").expect("an event");
-        timeout(PATIENCE, subscription.close()).await.expect("reading ends");
+        within(events.recv()).await.expect("an event");
+        within(subscription.close()).await;
         while events.recv().await.is_some() {}
     }
 }

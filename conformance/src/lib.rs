@@ -5,6 +5,7 @@ pub mod configuration;
 pub mod conversation;
 pub mod crypto;
 pub mod lock;
+pub mod patience;
 pub mod proxy;
 pub mod pubsub;
 pub mod secret;

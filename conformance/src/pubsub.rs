@@ -1,23 +1,20 @@
 //! What every broker must show (components.md 4.2).
 #![allow(clippy::expect_used, clippy::panic)] // A trial that fails ends its test.
 mod batches;
+pub mod client;
 pub mod crash;
 
+use crate::patience::within;
 use crate::trial::trial;
 use async_trait::async_trait;
 use bytes::Bytes;
+use client::{next, pairs, request, take, text};
 use component_api::Metadata;
 use component_api::pubsub::{Broker, BulkEntry, Deliver, Message, PublishRequest, Subscription, Verdict};
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
-
-/// How long a message may take; only a failing trial waits that long.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Opens one more broker on the same backend for the app of that id.
 pub type Open = Box<dyn Fn(&str) -> BoxFuture<'static, Arc<dyn Broker>> + Send + Sync>;
@@ -259,17 +256,6 @@ impl Subject {
     }
 }
 
-struct Inbox<F>(UnboundedSender<Message>, F);
-
-#[async_trait]
-impl<F: Fn(&Message) -> Verdict + Send + Sync> Deliver for Inbox<F> {
-    async fn deliver(&self, message: Message) -> Verdict {
-        let verdict = (self.1)(&message);
-        self.0.send(message).ok();
-        verdict
-    }
-}
-
 /// Takes messages and never says a word.
 struct Stuck(UnboundedSender<Message>);
 
@@ -286,39 +272,9 @@ async fn subscribe(
     topic: &str,
     verdict: impl Fn(&Message) -> Verdict + Send + Sync + 'static,
 ) -> (UnboundedReceiver<Message>, Subscription) {
-    let (sender, inbox) = unbounded_channel();
-    let subscription = within(broker.subscribe(topic, Metadata::new(), Arc::new(Inbox(sender, verdict)))).await;
-    (inbox, subscription.expect("subscribe"))
+    client::subscribe_with(broker, topic, &[], verdict).await
 }
 
 async fn publish(broker: &dyn Broker, topic: &str, text: &str) {
-    within(broker.publish(request(topic, text))).await.expect("publish");
-}
-
-fn request(topic: &str, text: &str) -> PublishRequest {
-    PublishRequest { topic: topic.to_owned(), data: Bytes::from(text.to_owned()), ..PublishRequest::default() }
-}
-
-async fn next(inbox: &mut UnboundedReceiver<Message>) -> Message {
-    within(inbox.recv()).await.expect("the subscription goes on")
-}
-
-async fn take(inbox: &mut UnboundedReceiver<Message>, count: usize) -> Vec<String> {
-    let mut texts = Vec::new();
-    while texts.len() < count {
-        texts.push(text(&next(inbox).await));
-    }
-    texts
-}
-
-fn text(message: &Message) -> String {
-    String::from_utf8_lossy(&message.data).into_owned()
-}
-
-fn pairs(pairs: &[(&str, &str)]) -> Metadata {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-async fn within<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("nothing within {PATIENCE:?}"))
+    client::publish(broker, topic, text, &[]).await;
 }

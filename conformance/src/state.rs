@@ -105,11 +105,13 @@ impl Keys {
     }
 }
 
-fn json(text: &str) -> Value {
+/// A value of that JSON text.
+pub fn json(text: &str) -> Value {
     Value::Json(Bytes::copy_from_slice(text.as_bytes()))
 }
 
-fn set(key: &str, value: Value) -> SetRequest {
+/// A write of nothing but a value.
+pub fn set(key: &str, value: Value) -> SetRequest {
     SetRequest {
         key: key.to_owned(),
         value,
@@ -124,7 +126,8 @@ fn set_if(key: &str, value: Value, etag: &Etag) -> SetRequest {
     SetRequest { etag: Some(etag.clone()), ..set(key, value) }
 }
 
-fn get(key: &str) -> GetRequest {
+/// A read of nothing but a key.
+pub fn get(key: &str) -> GetRequest {
     GetRequest { key: key.to_owned(), ..GetRequest::default() }
 }
 

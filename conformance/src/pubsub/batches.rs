@@ -1,5 +1,6 @@
 //! What brokers must show that hand out several messages together.
-use super::{Subject, text, within};
+use super::{Subject, text};
+use crate::patience::within;
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::Metadata;

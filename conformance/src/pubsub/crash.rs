@@ -1,7 +1,8 @@
 //! Crash points of brokers: processes, connections and the server itself go away at the worst moments.
 //!
 //! A message whose publishing succeeded is delivered until the app said it is done, whatever happens. It may come twice.
-use super::{Message, PATIENCE, Subscription, Verdict, publish, request, text, within};
+use super::{Message, Subscription, Verdict, publish, request, text};
+use crate::patience::{PATIENCE, within};
 use crate::proxy::Proxy;
 use crate::server::Server;
 use crate::trial::trial;
