@@ -3,7 +3,7 @@
 
 usage: OTHER_DAPRD=/path/to/daprd python3 conformance/differential [part ...]
 
-Parts: state pubsub bindings; all of them without one. TRILBY_BIN is Trilby's program (default: the debug build). The servers are
+Parts: state documents pubsub bindings; all of them without one. TRILBY_BIN is Trilby's program (default: the debug build). The servers are
 those of conformance/install. Without OTHER_DAPRD there is nothing to compare with, and everything is skipped.
 """
 import os
@@ -12,13 +12,14 @@ import sys
 import tempfile
 
 import bindings
+import documents
 import messages
 import servers
 import state
 from check import Check
 from sidecar import Pair
 
-PARTS = {"state": state.run, "pubsub": messages.run, "bindings": bindings.run}
+PARTS = {"state": state.run, "documents": documents.run, "pubsub": messages.run, "bindings": bindings.run}
 
 
 def main():

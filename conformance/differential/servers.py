@@ -62,6 +62,12 @@ class Servers:
         port = free_port()
         return self.start(port, ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)])
 
+    def redis_modules(self):
+        """A server with Redis' protocol and its modules for documents and queries."""
+        programs, port = os.path.expanduser("~/.cache/trilby/redis-modules/1"), free_port()
+        load = [word for name in ("redisearch", "rejson") for word in ("--loadmodule", f"{programs}/{name}.so")]
+        return self.start(port, [f"{programs}/valkey-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder), *load])
+
     def postgres(self):
         """A database `trilby` of the user `trilby`."""
         programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
@@ -78,11 +84,11 @@ class Servers:
 
     def mariadb(self):
         """A server whose user `root` needs no password."""
+        if not shutil.which("mariadb-install-db"):
+            return None
         port, data = free_port(), self.data("mariadb", "mysql")
         run = self.user("mysql")
         install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"]
-        if not shutil.which(install[0]):
-            return None
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL, **run)
         place = [f"--port={port}", f"--socket={data}/socket", f"--pid-file={data}/pid", f"--log-error={data}/log"]
         return self.start(port, ["mariadbd", "--no-defaults", f"--datadir={data}", "--bind-address=127.0.0.1", *place], **run)

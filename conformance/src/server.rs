@@ -72,6 +72,16 @@ impl Server {
         Self::begin(redis::program(port, &text(&folder), arguments(port)), port, folder).await
     }
 
+    /// Starts a server with Redis' protocol and its modules RedisJSON and RediSearch. `TRILBY_TEST_REDIS_MODULES` names
+    /// another folder of programs than that of conformance/install.
+    ///
+    /// # Panics
+    /// When there are no such programs, or it does not start.
+    pub async fn redis_with_modules() -> Self {
+        let (folder, port) = (folder(), free_port());
+        Self::begin(redis::with_modules(port, &text(&folder)), port, folder).await
+    }
+
     /// Starts a PostgreSQL server with a user and a database named `trilby`, who may come in without a password.
     /// `TRILBY_TEST_POSTGRES` names another folder of programs than Debian's.
     ///

@@ -2,6 +2,7 @@
 mod events;
 mod follower;
 
+use crate::SCOPE;
 use crate::connection::Connections;
 use crate::metadata::ConnectionMetadata;
 use async_trait::async_trait;
@@ -71,7 +72,7 @@ impl Store for RedisConfiguration {
         let listening = match events.listen().await {
             Err(error) if error.is_temporary() => {
                 outage.failed();
-                tracing::warn!("configuration.redis: subscribing is tried again: {error}");
+                tracing::warn!(target: SCOPE, "configuration.redis: subscribing is tried again: {error}");
                 None
             }
             listening => Some(listening?),

@@ -11,6 +11,7 @@ mod metadata;
 
 pub use metadata::{Metadata, PubSubMetadata};
 
+use crate::SCOPE;
 use crate::connection::Connections;
 use async_trait::async_trait;
 use component_api::pubsub::{Broker, Deliver, Features, PublishRequest, Subscription};
@@ -87,7 +88,7 @@ impl Broker for RedisStreams {
         let group = Group::new(Arc::clone(&self.connections), topic, &self.metadata.consumer_id);
         match group.create().await {
             Err(error) if error.is_temporary() => {
-                tracing::warn!("redis streams: subscribing to {topic} is tried again: {error}");
+                tracing::warn!(target: SCOPE, "redis streams: subscribing to {topic} is tried again: {error}");
             }
             created => created?,
         }

@@ -1,10 +1,16 @@
 //! `state.redis`: entries as hashes that Dapr's own component reads and writes too (components.md 1.1).
 //!
-//! A hash has `data`, `version` (the ETag, counted up by every write), and `first-write` once a first writer wrote it.
+//! A hash has `data`, `version` (the ETag, counted up by every write), and `first-write` once a first writer wrote it. Where the
+//! server has RedisJSON, JSON that is written as such is a document with the same members, which queries find.
+mod document;
+mod documents;
+mod index;
 mod json;
 mod metadata;
 mod pattern;
+mod read;
 mod script;
+mod search;
 mod slots;
 
 pub use metadata::Metadata;
@@ -13,19 +19,17 @@ use crate::connection::Connections;
 use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::state::{
-    Concurrency, Consistency, DeleteRequest, Etag, Features, GetRequest, Item, KeysPage, Operation, SetRequest, Store,
-    Value, time_to_live,
+    Concurrency, Consistency, DeleteRequest, Etag, Features, GetRequest, Item, KeysPage, Operation, Query, QueryResult,
+    SetRequest, Store, Value, time_to_live,
 };
 use component_api::{Descriptor, Error, Kind, Metadata as Pairs, Registry, Result, Status, metadata_value};
+use documents::Documents;
 use redis::Script;
-use script::Step;
+use script::{Form, Step};
 use std::sync::Arc;
 
 /// How long a write waits for replicas, in milliseconds.
 const REPLICATION_PATIENCE: u32 = 1000;
-
-/// `data` and `version` of a hash.
-type Fields = (Option<Vec<u8>>, Option<String>);
 
 /// Makes the component known.
 pub(crate) fn register(registry: &mut Registry) {
@@ -49,6 +53,7 @@ pub struct RedisStore {
     script: Script,
     is_cluster: bool,
     time_to_live: Option<u32>,
+    documents: Documents,
 }
 
 impl RedisStore {
@@ -62,6 +67,7 @@ impl RedisStore {
             script: Script::new(script::APPLY),
             is_cluster: metadata.connection.is_cluster(),
             time_to_live: metadata.own.ttl_in_seconds,
+            documents: Documents::new(index::read(&metadata.own.query_indexes)?),
         })
     }
 
@@ -83,7 +89,11 @@ impl RedisStore {
         }
     }
 
-    fn set_step(&self, request: SetRequest) -> Result<Step> {
+    /// `all_json` says that a whole transaction is JSON.
+    async fn set_step(&self, request: SetRequest, all_json: bool) -> Result<Step> {
+        let is_json =
+            matches!(request.value, Value::Json(_)) && (all_json || document::is_asked_for(&request.metadata));
+        let is_document = is_json && self.documents.are_there(&self.connections).await?;
         let guarded = request.concurrency != Concurrency::LastWrite;
         let etag = request.etag.filter(|etag| guarded && !etag.0.is_empty());
         let lifetime = time_to_live(&request.metadata)?;
@@ -94,12 +104,13 @@ impl RedisStore {
             data: stored(&request.value),
             first_write: request.concurrency == Concurrency::FirstWrite,
             seconds: if says_nothing { self.time_to_live } else { lifetime },
+            form: if is_document { Form::Document } else { Form::Hash },
         })
     }
 
-    fn step(&self, operation: Operation) -> Result<Step> {
+    async fn step(&self, operation: Operation, all_json: bool) -> Result<Step> {
         match operation {
-            Operation::Set(request) => self.set_step(request),
+            Operation::Set(request) => self.set_step(request, all_json).await,
             Operation::Delete(request) => delete_step(request),
         }
     }
@@ -115,34 +126,22 @@ impl RedisStore {
         let wait = redis::cmd("WAIT").arg(replicas).arg(REPLICATION_PATIENCE).to_owned();
         self.connections.run::<i64>(&wait).await.map(drop)
     }
-
-    /// What was stored before there were hashes.
-    async fn plain(&self, key: &str) -> Result<Option<Item>> {
-        let data: Option<Vec<u8>> = self.connections.run(redis::cmd("GET").arg(key)).await?;
-        Ok(data.map(|data| Item { data: data.into(), ..Item::default() }))
-    }
 }
 
 #[async_trait]
 impl Store for RedisStore {
     fn features(&self) -> Features {
-        Features { etag: true, transactional: true, ttl: true, keys_like: true, ..Features::default() }
+        let query = self.documents.have_queries();
+        Features { etag: true, transactional: true, ttl: true, query, keys_like: true, ..Features::default() }
     }
 
     async fn get(&self, request: GetRequest) -> Result<Option<Item>> {
-        let mut both = redis::pipe();
-        both.cmd("HMGET").arg(&request.key).arg("data").arg("version");
-        both.cmd("PTTL").arg(&request.key);
-        match self.connections.run::<(Fields, i64)>(&both).await {
-            Ok((hash, milliseconds)) => item(hash, milliseconds),
-            Err(error) if error.to_string().contains("WRONGTYPE") => self.plain(&request.key).await,
-            Err(error) => Err(error),
-        }
+        self.read(&request).await
     }
 
     async fn set(&self, request: SetRequest) -> Result<()> {
         let consistency = request.consistency;
-        self.apply(&[self.set_step(request)?]).await?;
+        self.apply(&[self.set_step(request, false).await?]).await?;
         self.replicate(consistency).await
     }
 
@@ -151,13 +150,20 @@ impl Store for RedisStore {
     }
 
     /// A cluster keeps its promise only for keys of one slot; others are written slot by slot, as Dapr does it.
-    async fn transact(&self, operations: Vec<Operation>, _: Pairs) -> Result<()> {
-        let steps = operations.into_iter().map(|operation| self.step(operation)).collect::<Result<Vec<_>>>()?;
+    async fn transact(&self, operations: Vec<Operation>, metadata: Pairs) -> Result<()> {
+        let (all_json, mut steps) = (document::is_asked_for(&metadata), Vec::with_capacity(operations.len()));
+        for operation in operations {
+            steps.push(self.step(operation, all_json).await?);
+        }
         let groups = if self.is_cluster { slots::by_slot(steps) } else { vec![steps] };
         for group in groups.iter().filter(|group| !group.is_empty()) {
             self.apply(group).await?;
         }
         Ok(())
+    }
+
+    async fn query(&self, document: serde_json::Value, metadata: Pairs) -> Result<QueryResult> {
+        self.documents.query(&self.connections, &Query::read(&document)?, &metadata).await
     }
 
     async fn keys_like(&self, pattern: &str, page_size: Option<u32>, continuation: Option<String>) -> Result<KeysPage> {
@@ -173,7 +179,8 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.connections.ping().await
+        self.connections.ping().await?;
+        self.documents.prepare(&self.connections).await
     }
 
     async fn close(&self) -> Result<()> {
@@ -198,21 +205,4 @@ fn delete_step(request: DeleteRequest) -> Result<Step> {
 fn version(etag: &Etag) -> Result<u64> {
     let refusal = |error| Error::new(Kind::EtagInvalid, "an etag of redis is a whole number").with_source(error);
     etag.0.parse().map_err(refusal)
-}
-
-fn item((data, version): Fields, milliseconds: i64) -> Result<Option<Item>> {
-    match (data, version) {
-        (None, None) => Ok(None),
-        (Some(data), Some(version)) => {
-            Ok(Some(Item { data: Bytes::from(data), etag: Some(Etag(version)), metadata: expiry(milliseconds) }))
-        }
-        _ => Err(Error::other("the hash has no field 'data' or no field 'version'; something else wrote it")),
-    }
-}
-
-fn expiry(milliseconds: i64) -> Pairs {
-    let Ok(left) = u64::try_from(milliseconds) else { return Pairs::new() };
-    let at = jiff::Timestamp::now().checked_add(std::time::Duration::from_millis(left));
-    let at = at.and_then(|at| at.round(jiff::Unit::Second));
-    at.map(|at| Pairs::from([("ttlExpireTime".to_owned(), at.to_string())])).unwrap_or_default()
 }

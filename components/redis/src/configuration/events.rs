@@ -1,4 +1,5 @@
 //! Keyspace events: the server's word that a key changed.
+use crate::SCOPE;
 use crate::connection::Connections;
 use component_api::Result;
 use redis::aio::PubSub;
@@ -51,7 +52,7 @@ impl Events {
         }
         let set = redis::cmd("CONFIG").arg("SET").arg("notify-keyspace-events").arg(on + &missing).to_owned();
         if let Err(error) = self.connections.run::<()>(&set).await {
-            tracing::warn!("configuration.redis: set notify-keyspace-events to {KINDS} on the server: {error}");
+            tracing::warn!(target: SCOPE, "configuration.redis: set notify-keyspace-events to {KINDS} on the server: {error}");
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The loop of a subscription: tell what changed, and begin anew when the connection breaks.
 use super::events::Events;
 use super::items;
+use crate::SCOPE;
 use component_api::configuration::{Item, Items, Notify};
 use component_api::{Outage, Result};
-use futures_util::StreamExt;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use redis::aio::PubSub;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -30,27 +32,49 @@ impl Follower {
             match self.events.listen().await {
                 Ok(listening) => {
                     if self.outage.worked() {
-                        tracing::info!("configuration.redis: changes are told again");
+                        tracing::info!(target: SCOPE, "configuration.redis: changes are told again");
                     }
                     self.tell_all().await;
                     self.tell_changes(listening).await;
                 }
                 Err(error) if self.outage.failed() => {
-                    tracing::warn!("configuration.redis: no changes are told for now: {error}");
+                    tracing::warn!(target: SCOPE, "configuration.redis: no changes are told for now: {error}");
                 }
                 Err(_) => {}
             }
         }
     }
 
-    /// Returns when the connection breaks.
+    /// Returns when the connection breaks. Keys that change while the app is told of another wait for their turn, each
+    /// once, so that a slow app makes no queue of changes.
     async fn tell_changes(&self, mut listening: PubSub) {
         let mut messages = listening.on_message();
-        while let Some(message) = messages.next().await {
-            let Some(key) = self.events.key(message.get_channel_name()) else { continue };
-            match self.current(key).await {
-                Ok(item) => self.notify.changed(Items::from([(key.to_owned(), item)])).await,
-                Err(error) => tracing::warn!("configuration.redis: a change of {key} is not told: {error}"),
+        let (mut changed, mut telling) = (BTreeSet::new(), FuturesUnordered::new());
+        loop {
+            if telling.is_empty()
+                && let Some(key) = changed.pop_first()
+            {
+                telling.push(self.tell(key));
+            }
+            tokio::select! {
+                message = messages.next() => match message {
+                    Some(message) => changed.extend(self.events.key(message.get_channel_name()).map(str::to_owned)),
+                    None => break,
+                },
+                Some(()) = telling.next() => {}
+            }
+        }
+        while telling.next().await.is_some() {}
+        for key in changed {
+            self.tell(key).await;
+        }
+    }
+
+    async fn tell(&self, key: String) {
+        match self.current(&key).await {
+            Ok(item) => self.notify.changed(Items::from([(key, item)])).await,
+            Err(error) => {
+                tracing::warn!(target: SCOPE, "configuration.redis: a change of {key} is not told: {error}")
             }
         }
     }
@@ -74,7 +98,7 @@ impl Follower {
         match found {
             Ok(found) if !found.is_empty() => self.notify.changed(found).await,
             Ok(_) => {}
-            Err(error) => tracing::warn!("configuration.redis: changes may be missing: {error}"),
+            Err(error) => tracing::warn!(target: SCOPE, "configuration.redis: changes may be missing: {error}"),
         }
     }
 }

@@ -9,6 +9,8 @@ use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo,
     RedisError, RedisResult, TlsCertificates, TlsMode,
 };
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -35,7 +37,7 @@ impl Server {
             rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         }
         let name: Vec<_> = addresses.iter().map(|address| format!("{}:{}", address.host, address.port)).collect();
-        let certificates = TlsCertificates { client_tls: client_certificate(metadata), root_cert: None };
+        let certificates = TlsCertificates { client_tls: client_certificate(metadata)?, root_cert: None };
         Ok(Self { name: name.join(","), metadata: metadata.clone(), addresses, certificates, dial_timeout })
     }
 
@@ -155,12 +157,20 @@ impl fmt::Debug for Server {
     }
 }
 
-fn client_certificate(metadata: &ConnectionMetadata) -> Option<ClientTlsConfig> {
+/// Certificate and key of the client, which are of use only together.
+fn client_certificate(metadata: &ConnectionMetadata) -> Result<Option<ClientTlsConfig>> {
     if metadata.client_cert.is_empty() || metadata.client_key.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let client_cert = metadata.client_cert.clone().into_bytes();
-    Some(ClientTlsConfig { client_cert, client_key: metadata.client_key.expose().as_bytes().to_vec() })
+    let (client_cert, client_key) = (metadata.client_cert.as_bytes(), metadata.client_key.expose().as_bytes());
+    let chain: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(client_cert).collect();
+    if !chain.is_ok_and(|chain| !chain.is_empty()) {
+        return Err(Error::invalid("metadata property clientCert is no certificate as PEM"));
+    }
+    if PrivateKeyDer::from_pem_slice(client_key).is_err() {
+        return Err(Error::invalid("metadata property clientKey is no key as PEM"));
+    }
+    Ok(Some(ClientTlsConfig { client_cert: client_cert.to_vec(), client_key: client_key.to_vec() }))
 }
 
 fn too_slow() -> RedisError {

@@ -3,6 +3,7 @@ use super::claim::abandoned;
 use super::entry::message;
 use super::group::Group;
 use super::metadata::PubSubMetadata;
+use crate::SCOPE;
 use crate::connection::Link;
 use component_api::pubsub::{Deliver, Verdict};
 use component_api::{Outage, Result};
@@ -145,7 +146,7 @@ impl Consumer {
     fn told(&mut self, ids: &[String], told: Result<()>) {
         if let Err(error) = told {
             let (count, topic) = (ids.len(), &self.group.topic);
-            tracing::warn!("redis streams: {count} messages of {topic} will come again: {error}");
+            tracing::warn!(target: SCOPE, "redis streams: {count} messages of {topic} will come again: {error}");
         }
         for id in ids {
             self.ours.remove(id);
@@ -190,14 +191,14 @@ impl Consumer {
             Ok(found) => {
                 self.pause = PAUSE;
                 if self.outage.worked() {
-                    tracing::info!("redis streams: messages of {} come again", self.group.topic);
+                    tracing::info!(target: SCOPE, "redis streams: messages of {} come again", self.group.topic);
                 }
                 self.queue.extend(found.into_iter().filter(|entry| self.ours.insert(entry.id.clone())));
                 self.hand_out();
             }
             Err(error) => {
                 if self.outage.failed() {
-                    tracing::warn!("redis streams: no messages of {} for now: {error}", self.group.topic);
+                    tracing::warn!(target: SCOPE, "redis streams: no messages of {} for now: {error}", self.group.topic);
                 }
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }
@@ -226,7 +227,7 @@ impl Consumer {
                 self.renewal_outage.worked();
             }
             Err(error) if self.renewal_outage.failed() => {
-                tracing::warn!("redis streams: messages of {} may come twice: {error}", self.group.topic);
+                tracing::warn!(target: SCOPE, "redis streams: messages of {} may come twice: {error}", self.group.topic);
             }
             Err(_) => {}
         }

@@ -1,4 +1,5 @@
 //! Entries of a stream as messages.
+use crate::SCOPE;
 use bytes::Bytes;
 use component_api::Metadata;
 use component_api::pubsub::Message;
@@ -14,7 +15,7 @@ pub(super) fn metadata_text(metadata: &Metadata) -> String {
 pub(super) fn message(topic: &str, entry: &StreamId) -> Message {
     let metadata = bytes(entry.map.get("metadata"));
     if !metadata.is_empty() && serde_json::from_slice::<Option<Metadata>>(&metadata).is_err() {
-        tracing::warn!("redis streams: the metadata of message {} on {topic} is no JSON object of texts", entry.id);
+        tracing::warn!(target: SCOPE, "redis streams: the metadata of message {} on {topic} is no JSON object of texts", entry.id);
     }
     Message {
         topic: topic.to_owned(),

@@ -17,6 +17,11 @@ pub struct Metadata {
 pub struct StateMetadata {
     /// Seconds that entries live whose request says nothing of it.
     pub ttl_in_seconds: Option<u32>,
+    /// Indexes that queries use, as JSON: `[{"name": "people", "indexes": [{"key": "person.org", "type": "TEXT"}]}]`. A key
+    /// names a member of the values, a dot goes into a member; types are `TEXT` (words), `NUMERIC`, and `TAG` (texts as a
+    /// whole, true and false). They have entries that are saved with the metadata `contentType` `application/json`, on servers
+    /// with the modules RedisJSON and RediSearch; a query names its index in the metadata `queryIndexName`.
+    pub query_indexes: String,
 }
 
 impl Metadata {

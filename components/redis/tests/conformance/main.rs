@@ -1,11 +1,12 @@
 //! The common suite over the components of this crate, each test with a server of its own.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
+mod documents;
 mod topologies;
 
 use component_api::binding::{Binding, Request};
 use component_api::configuration::Item;
 use component_api::pubsub::Broker;
-use component_api::state::{Concurrency, Consistency, GetRequest, SetRequest, Store, Value};
+use component_api::state::{Concurrency, SetRequest, Store};
 use component_api::{Error, Kind, Metadata as Pairs, Properties};
 use component_redis::binding::RedisBinding;
 use component_redis::configuration::RedisConfiguration;
@@ -14,7 +15,9 @@ use component_redis::metadata::ConnectionMetadata;
 use component_redis::pubsub::{self, RedisStreams};
 use component_redis::state::{self, RedisStore};
 use conformance::proxy::Proxy;
+use conformance::pubsub::client::ready;
 use conformance::server::{Server, free_port};
+use conformance::state::{get, json, set};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, AsyncConnectionConfig};
 use std::net::SocketAddr;
@@ -117,15 +120,14 @@ async fn lost_and_found() {
     let server = Server::redis().await;
     let store = RedisStore::new(state_metadata(&server)).unwrap();
     server.kill().await;
-    let request = || GetRequest { key: "key".to_owned(), ..GetRequest::default() };
-    let error: Error = store.get(request()).await.unwrap_err();
+    let error: Error = store.get(get("key")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.to_string().contains("redisHost"), "the error says what to check: {error}");
     for _ in 0..3 {
         server.start().await;
-        assert_eq!(store.get(request()).await.unwrap(), None);
+        assert_eq!(store.get(get("key")).await.unwrap(), None);
         server.kill().await;
-        assert_eq!(store.get(request()).await.unwrap_err().kind(), Kind::Unavailable);
+        assert_eq!(store.get(get("key")).await.unwrap_err().kind(), Kind::Unavailable);
     }
 }
 
@@ -161,14 +163,7 @@ fn store_at(at: SocketAddr) -> RedisStore {
 }
 
 fn first_write(key: &str) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        value: Value::Json("1".into()),
-        etag: None,
-        concurrency: Concurrency::FirstWrite,
-        consistency: Consistency::Unspecified,
-        metadata: Pairs::new(),
-    }
+    SetRequest { concurrency: Concurrency::FirstWrite, ..set(key, json("1")) }
 }
 
 /// Neither errors nor debug output tell a password.
@@ -182,12 +177,11 @@ async fn secrets() {
     let metadata = |password: &str| {
         let host = server.address().to_string();
         let pairs = [("redisHost", host.as_str()), ("redisUsername", "trilby"), ("redisPassword", password)];
-        state::Metadata::read(&Properties::from_iter(pairs)).unwrap()
+        read(&pairs)
     };
-    let request = || GetRequest { key: "key".to_owned(), ..GetRequest::default() };
-    assert_eq!(RedisStore::new(metadata("right-password")).unwrap().get(request()).await.unwrap(), None);
+    assert_eq!(RedisStore::new(metadata("right-password")).unwrap().get(get("key")).await.unwrap(), None);
     let store = RedisStore::new(metadata("wrong-password")).unwrap();
-    let error = store.get(request()).await.unwrap_err();
+    let error = store.get(get("key")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Denied);
     assert!(!format!("{error} {error:?} {store:?}").contains("wrong-password"), "{error:?}");
 }
@@ -213,10 +207,6 @@ async fn perform(binding: &RedisBinding, operation: &str, metadata: &Pairs) -> O
     Some(String::from_utf8_lossy(&data).into_owned())
 }
 
-fn ready(broker: Arc<dyn Broker>) -> futures_util::future::BoxFuture<'static, Arc<dyn Broker>> {
-    Box::pin(std::future::ready(broker))
-}
-
 fn streams(at: SocketAddr, app: &str) -> Arc<dyn Broker> {
     let pairs = [
         ("redisHost", at.to_string()),
@@ -226,6 +216,10 @@ fn streams(at: SocketAddr, app: &str) -> Arc<dyn Broker> {
     ];
     let metadata = pubsub::Metadata::read(&Properties::from_iter(pairs), app).unwrap();
     Arc::new(RedisStreams::new(metadata).unwrap())
+}
+
+fn read(pairs: &[(&str, &str)]) -> state::Metadata {
+    state::Metadata::read(&Properties::from_iter(pairs.iter().copied())).unwrap()
 }
 
 fn state_metadata(server: &Server) -> state::Metadata {

@@ -1,15 +1,15 @@
 //! Clusters, sentinels and TLS: the same operations over other kinds of connections.
-use async_trait::async_trait;
-use component_api::pubsub::{Broker, Deliver, Message, PublishRequest, Verdict};
-use component_api::state::{Operation, SetRequest, Store, Value};
+use crate::read;
+use component_api::state::{Operation, Store};
 use component_api::{Metadata, Properties};
 use component_redis::pubsub::{self, RedisStreams};
-use component_redis::state::{self, RedisStore};
+use component_redis::state::RedisStore;
+use conformance::certificates::Certificates;
+use conformance::patience::within;
+use conformance::pubsub::client::{next, publish, subscribe};
 use conformance::server::Server;
-use std::sync::Arc;
+use conformance::state::{json, set};
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
 
 #[tokio::test]
 #[ignore = "needs redis-server: run ./test components"]
@@ -22,7 +22,7 @@ async fn cluster() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(Duration::from_secs(30), is_up).await.unwrap();
+    within(is_up).await;
     works(&[("redisHost", &server.address().to_string()), ("redisType", "cluster")]).await;
 }
 
@@ -43,18 +43,8 @@ async fn sentinels() {
 #[tokio::test]
 #[ignore = "needs redis-server: run ./test components"]
 async fn tls() {
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let place = folder.path().to_string_lossy().into_owned();
-    std::fs::write(folder.path().join("certificate"), pair.cert.pem()).unwrap();
-    std::fs::write(folder.path().join("key"), pair.signing_key.serialize_pem()).unwrap();
-    let options = |port| {
-        words(&format!(
-            "--port 0 --tls-port {port} --tls-cert-file {place}/certificate --tls-key-file {place}/key
-             --tls-ca-cert-file {place}/certificate --tls-auth-clients no"
-        ))
-    };
-    let server = Server::redis_with(options).await;
+    let certificates = Certificates::new(None);
+    let server = encrypted(&certificates, "no").await;
     let host = format!("localhost:{}", server.address().port());
     works(&[("redisHost", &host), ("enableTLS", "true"), ("insecureSkipTLSVerify", "true")]).await;
     let store = RedisStore::new(read(&[("redisHost", &host), ("enableTLS", "true")])).unwrap();
@@ -62,47 +52,56 @@ async fn tls() {
     assert!(error.is_temporary() && error.to_string().contains("certificate"), "nobody signed it: {error}");
 }
 
+/// A server that wants certificates of its clients.
+#[tokio::test]
+#[ignore = "needs redis-server: run ./test components"]
+async fn certificates_of_clients() {
+    let certificates = Certificates::new(None);
+    let server = encrypted(&certificates, "yes").await;
+    let host = format!("localhost:{}", server.address().port());
+    let own = [("redisHost", host.as_str()), ("enableTLS", "true"), ("insecureSkipTLSVerify", "true")];
+    let identity = |certificates: &Certificates| ["client.pem", "client.key"].map(|name| certificates.text(name));
+    let [certificate, key] = identity(&certificates);
+    works(&[&own[..], &[("clientCert", &certificate), ("clientKey", &key)]].concat()).await;
+    let [certificate, key] = identity(&Certificates::new(None));
+    for pairs in [own.to_vec(), [&own[..], &[("clientCert", &certificate), ("clientKey", &key)]].concat()] {
+        let store = RedisStore::new(read(&pairs)).unwrap();
+        let error = store.ping().await.unwrap_err();
+        assert!(error.is_temporary(), "{error}");
+        assert!(!format!("{error} {error:?} {store:?}").contains(key.lines().nth(1).unwrap()));
+    }
+    for (certificate, key, named) in [("none", key.as_str(), "clientCert"), (certificate.as_str(), "none", "clientKey")]
+    {
+        let metadata = read(&[&own[..], &[("clientCert", certificate), ("clientKey", key)]].concat());
+        assert!(RedisStore::new(metadata).unwrap_err().to_string().contains(named));
+    }
+}
+
+async fn encrypted(certificates: &Certificates, auth_clients: &str) -> Server {
+    let file = |name: &str| certificates.path(name);
+    let (own, key, authority) = (file("server.pem"), file("server.key"), file("authority.pem"));
+    let options = |port| {
+        words(&format!(
+            "--port 0 --tls-port {port} --tls-cert-file {own} --tls-key-file {key} --tls-ca-cert-file {authority}
+             --tls-auth-clients {auth_clients}"
+        ))
+    };
+    Server::redis_with(options).await
+}
+
 /// State and messages come through.
 async fn works(pairs: &[(&str, &str)]) {
     let store = RedisStore::new(read(pairs)).unwrap();
-    let set = |number: usize| Operation::Set(request(&format!("key-{number}")));
-    store.transact((0..10).map(set).collect(), Metadata::new()).await.unwrap();
-    store.set(request("key-10")).await.unwrap();
+    let write = |number: usize| Operation::Set(set(&format!("key-{number}"), json("1")));
+    store.transact((0..10).map(write).collect(), Metadata::new()).await.unwrap();
+    store.set(set("key-10", json("1"))).await.unwrap();
     assert_eq!(store.keys_like("key-%", None, None).await.unwrap().keys.len(), 11);
     let metadata = pubsub::Metadata::read(&Properties::from_iter(pairs.iter().copied()), "app").unwrap();
     let broker = RedisStreams::new(metadata).unwrap();
-    let (sender, mut inbox) = unbounded_channel();
-    let subscription = broker.subscribe("topic", Metadata::new(), Arc::new(Inbox(sender))).await.unwrap();
-    let message = PublishRequest { topic: "topic".to_owned(), data: "text".into(), ..PublishRequest::default() };
-    broker.publish(message).await.unwrap();
-    let got = timeout(Duration::from_secs(30), inbox.recv()).await.unwrap().unwrap();
-    assert_eq!(got.data, "text");
-    timeout(Duration::from_secs(30), subscription.close()).await.unwrap();
-}
-
-struct Inbox(UnboundedSender<Message>);
-
-#[async_trait]
-impl Deliver for Inbox {
-    async fn deliver(&self, message: Message) -> Verdict {
-        self.0.send(message).ok();
-        Verdict::Ack
-    }
-}
-
-fn request(key: &str) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        value: Value::Json("1".into()),
-        etag: None,
-        concurrency: Default::default(),
-        consistency: Default::default(),
-        metadata: Metadata::new(),
-    }
-}
-
-fn read(pairs: &[(&str, &str)]) -> state::Metadata {
-    state::Metadata::read(&Properties::from_iter(pairs.iter().copied())).unwrap()
+    let (mut inbox, subscription) = subscribe(&broker, "topic", &[]).await;
+    publish(&broker, "topic", "text", &[]).await;
+    assert_eq!(next(&mut inbox).await.data, "text");
+    within(subscription.close()).await;
 }
 
 fn words(text: &str) -> Vec<String> {
