@@ -59,6 +59,7 @@ async fn indexes() {
     let older = INDEX.replace("status", "state");
     store(&server, &older).ping().await.unwrap();
     let store = store(&server, INDEX);
+    store.ping().await.unwrap();
     let value = json!({"message": "two words", "product": {"value": 1}, "status": "it's <on>"}).to_string();
     store.set(request("a", &value, as_json())).await.unwrap();
     assert_eq!(found(&store, json!({"EQ": {"status": "it's <on>"}})).await, ["a"]);
