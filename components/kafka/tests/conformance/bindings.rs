@@ -1,17 +1,13 @@
 //! The binding, in and out.
-use super::{PATIENCE, pairs};
-use async_trait::async_trait;
 use bytes::Bytes;
-use component_api::binding::{Binding, Event, Handle, Request};
-use component_api::{Error, Kind, Properties, Result};
+use component_api::binding::{Binding, Request};
+use component_api::{Kind, Properties, Result};
 use component_kafka::binding::KafkaBinding;
+use conformance::binding::forgetful;
+use conformance::patience::{until_it_works, within};
+use conformance::pubsub::client::pairs;
 use conformance::server::Server;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
 
 #[tokio::test]
 #[ignore = "needs kafka: run ./test components"]
@@ -27,15 +23,15 @@ async fn inputs_and_outputs() {
 
 /// Data and metadata come through; what the app failed to handle comes again if that is wanted.
 async fn messages(binding: &KafkaBinding) {
-    let (sender, mut inbox) = unbounded_channel();
-    let subscription = binding.read(Arc::new(App(sender, AtomicBool::new(true)))).await.unwrap();
+    let (app, mut events) = forgetful();
+    let subscription = binding.read(app).await.unwrap();
     create(binding, "one").await.unwrap();
     for _ in 0..2 {
-        let event = timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap();
+        let event = within(events.recv()).await.unwrap();
         let of = |name: &str| event.metadata.get(name).map(String::as_str);
         assert_eq!((event.data.clone(), of("color"), of("__key")), ("one".into(), Some("red"), Some("k")));
     }
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
     binding.close().await.unwrap();
     assert!(create(binding, "two").await.is_err(), "it is closed");
 }
@@ -58,19 +54,13 @@ async fn lost_and_found(server: &Server) {
     let error = create(&binding, "lost").await.unwrap_err();
     assert!(error.is_temporary() && binding.ping().await.is_err(), "{error}");
     server.start().await;
-    let found = async {
-        while let Err(error) = create(&binding, "found").await {
-            assert!(error.is_temporary(), "{error}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, found).await.unwrap();
+    until_it_works(|| create(&binding, "found")).await;
 }
 
 async fn create(binding: &KafkaBinding, text: &str) -> Result<()> {
     let metadata = pairs(&[("color", "red"), ("partitionKey", "k")]);
     let request = Request { operation: "create".to_owned(), data: Bytes::from(text.to_owned()), metadata };
-    timeout(PATIENCE, binding.invoke(request)).await.unwrap().map(drop)
+    within(binding.invoke(request)).await.map(drop)
 }
 
 fn open(at: SocketAddr, topic: &str, more: &[(&str, &str)]) -> KafkaBinding {
@@ -83,15 +73,4 @@ fn properties(at: SocketAddr, more: &[(&str, &str)]) -> Properties {
     let brokers = at.to_string();
     let own = [("brokers", brokers.as_str()), ("authType", "none"), ("backOffDuration", "50ms")];
     own.into_iter().chain(more.iter().copied()).collect()
-}
-
-/// Fails at the first event.
-struct App(UnboundedSender<Event>, AtomicBool);
-
-#[async_trait]
-impl Handle for App {
-    async fn handle(&self, event: Event) -> Result<Bytes> {
-        self.0.send(event).ok();
-        if self.1.swap(false, Ordering::Relaxed) { Err(Error::other("not now")) } else { Ok(Bytes::new()) }
-    }
 }

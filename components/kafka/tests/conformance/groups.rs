@@ -1,8 +1,10 @@
 //! Groups: where they begin, what they keep, and what becomes of messages that fail.
-use super::{PATIENCE, next, open, publish, subscribe};
+use super::open;
 use async_trait::async_trait;
 use component_api::Metadata as Pairs;
 use component_api::pubsub::{Broker, Deliver, Message, Publishing, Verdict};
+use conformance::patience::within;
+use conformance::pubsub::client::{next, publish, subscribe};
 use conformance::server::{KafkaSettings, Server};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,8 +33,8 @@ async fn without_brokers(server: &Server) {
     publish(&*broker, "without", "1", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "1");
     server.kill().await;
-    timeout(PATIENCE, subscription.close()).await.unwrap();
-    timeout(PATIENCE, broker.close()).await.unwrap().unwrap();
+    within(subscription.close()).await;
+    within(broker.close()).await.unwrap();
 }
 
 /// A group that begins with the newest gets what comes after it subscribed, even what nobody took before its member was gone.
@@ -47,11 +49,11 @@ async fn beginnings(server: &Server) {
     drop(subscription);
     let (mut inbox, subscription) = subscribe(&*broker, "beginnings", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "after", "it was never done");
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
     let broker = open(server.address(), "old", &[("initialOffset", "oldest")]);
     let (mut inbox, subscription) = subscribe(&*broker, "beginnings", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "before");
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 /// After so many tries a message is passed over.
@@ -65,7 +67,7 @@ async fn given_up(server: &Server) {
     for expected in ["bad", "bad", "bad", "good"] {
         assert_eq!(text(&mut got).await, expected);
     }
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 async fn not_tried_again(server: &Server) {
@@ -76,7 +78,7 @@ async fn not_tried_again(server: &Server) {
         publish(&*broker, "once", message, &[("partitionNumber", "1")]).await;
     }
     assert_eq!([text(&mut got).await, text(&mut got).await], ["1", "2"]);
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 /// A sidecar that ends takes no more messages; they wait for the next one.
@@ -87,7 +89,7 @@ async fn paused(server: &Server) {
     assert_eq!(next(&mut inbox).await.data, "1");
     broker.pause(Publishing::GoesOn).await.unwrap();
     publish(&*broker, "paused", "2", &[("partitionNumber", "0")]).await;
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
     assert!(inbox.recv().await.is_none(), "the subscription got nothing more");
     let broker = open(server.address(), "app", &[]);
     let (mut inbox, _subscription) = subscribe(&*broker, "paused", &[]).await;
@@ -107,7 +109,7 @@ async fn strategies(server: &Server, strategy: &str) {
         }
         partitions = [take(&mut first).await, take(&mut second).await];
     }
-    timeout(PATIENCE, leaving.close()).await.unwrap();
+    within(leaving.close()).await;
     let mut all = BTreeSet::new();
     while all.len() < 3 {
         for partition in ["0", "1", "2"] {
@@ -127,7 +129,7 @@ async fn take(inbox: &mut UnboundedReceiver<Message>) -> BTreeSet<String> {
 }
 
 async fn text(got: &mut UnboundedReceiver<String>) -> String {
-    timeout(PATIENCE, got.recv()).await.unwrap().unwrap()
+    within(got.recv()).await.unwrap()
 }
 
 /// An app that says what becomes of a message; it never ends with those that it says nothing of.

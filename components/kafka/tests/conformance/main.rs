@@ -6,20 +6,12 @@ mod messages;
 mod schemas;
 mod secured;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use component_api::pubsub::{Broker, Deliver, Message, PublishRequest, Subscription, Verdict};
-use component_api::{Metadata as Pairs, Properties};
+use component_api::Properties;
 use component_kafka::pubsub::KafkaBroker;
+use conformance::pubsub::client::ready;
 use conformance::server::{KafkaSettings, Server};
-use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 #[ignore = "needs kafka: run ./test components"]
@@ -61,43 +53,4 @@ fn open(at: SocketAddr, app: &str, more: &[(&str, &str)]) -> Arc<KafkaBroker> {
     let own = own.into_iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
     let properties = Properties::from_iter(own.chain(more.iter().copied()));
     Arc::new(KafkaBroker::read(&properties, app).unwrap())
-}
-
-async fn publish(broker: &dyn Broker, topic: &str, text: &str, metadata: &[(&str, &str)]) {
-    let (topic, data) = (topic.to_owned(), Bytes::from(text.to_owned()));
-    let request = PublishRequest { topic, data, content_type: None, metadata: pairs(metadata) };
-    timeout(PATIENCE, broker.publish(request)).await.unwrap().unwrap();
-}
-
-async fn subscribe(
-    broker: &dyn Broker,
-    topic: &str,
-    metadata: &[(&str, &str)],
-) -> (UnboundedReceiver<Message>, Subscription) {
-    let (sender, inbox) = unbounded_channel();
-    let subscribed = broker.subscribe(topic, pairs(metadata), Arc::new(Inbox(sender)));
-    (inbox, timeout(PATIENCE, subscribed).await.unwrap().unwrap())
-}
-
-async fn next(inbox: &mut UnboundedReceiver<Message>) -> Message {
-    timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap()
-}
-
-fn pairs(pairs: &[(&str, &str)]) -> Pairs {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-fn ready(broker: Arc<KafkaBroker>) -> BoxFuture<'static, Arc<dyn Broker>> {
-    Box::pin(std::future::ready(broker as Arc<dyn Broker>))
-}
-
-/// Is done with each message.
-struct Inbox(UnboundedSender<Message>);
-
-#[async_trait]
-impl Deliver for Inbox {
-    async fn deliver(&self, message: Message) -> Verdict {
-        self.0.send(message).ok();
-        Verdict::Ack
-    }
 }

@@ -1,11 +1,12 @@
 //! What a message is made of.
-use super::{PATIENCE, next, open, pairs, publish, subscribe};
+use super::open;
 use bytes::Bytes;
 use component_api::Kind;
 use component_api::pubsub::{Broker, BulkEntry, PublishRequest};
+use conformance::patience::within;
+use conformance::pubsub::client::{next, pairs, publish, subscribe};
 use conformance::server::{KafkaSettings, Server};
 use std::collections::BTreeSet;
-use tokio::time::timeout;
 
 #[tokio::test]
 #[ignore = "needs kafka: run ./test components"]
@@ -37,7 +38,7 @@ async fn metadata(broker: &dyn Broker) {
     publish(broker, "metadata", "null", &[("__key", "k")]).await;
     let message = next(&mut inbox).await;
     assert_eq!((message.data, message.metadata["__key"].as_str()), (Bytes::from("null"), "k"));
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 /// The partition of a key is that of Dapr's component.
@@ -48,7 +49,7 @@ async fn keys(broker: &dyn Broker) {
         publish(broker, "keys", "1", &[("partitionKey", key)]).await;
         assert_eq!(next(&mut inbox).await.metadata["__partition"], partition, "{key}");
     }
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 /// Metadata of the whole request go before those of an entry.
@@ -69,7 +70,7 @@ async fn bulk(broker: &dyn Broker) {
         ["a".into(), "c".into()].into()
     );
     assert!(got.iter().all(|message| message.metadata["color"] == "blue"));
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 /// Errors say what is wrong.
@@ -83,7 +84,7 @@ async fn refused(broker: &dyn Broker) {
     ] {
         let (topic, data) = (topic.to_owned(), Bytes::from(text.to_owned()));
         let request = PublishRequest { topic, data, content_type: None, metadata };
-        let error = timeout(PATIENCE, broker.publish(request)).await.unwrap().unwrap_err();
+        let error = within(broker.publish(request)).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
     }
 }
@@ -96,6 +97,6 @@ async fn compressed(server: &Server) {
         let text = "compressible ".repeat(1000);
         publish(&*broker, kind, &text, &[]).await;
         assert_eq!(next(&mut inbox).await.data, text, "{kind}");
-        timeout(PATIENCE, subscription.close()).await.unwrap();
+        within(subscription.close()).await;
     }
 }

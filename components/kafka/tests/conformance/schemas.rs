@@ -1,5 +1,5 @@
 //! Values in Avro, with the schemas of a registry on this machine.
-use super::{PATIENCE, next, open, pairs, publish, subscribe};
+use super::open;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
@@ -7,11 +7,12 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use component_api::Kind;
 use component_api::pubsub::{Broker, PublishRequest};
+use conformance::patience::within;
+use conformance::pubsub::client::{next, pairs, publish, subscribe};
 use conformance::server::Server;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 
 const AVRO: &[(&str, &str)] = &[("valueSchemaType", "Avro")];
 const PERSON: &str = r#"{"type":"record","name":"Person","fields":[{"name":"name","type":"string"},{"name":"age","type":["null","int"],"default":null}]}"#;
@@ -38,7 +39,7 @@ async fn values_in_avro() {
     tagged(&server, &settings).await;
     refused(&*broker).await;
     for subscription in [subscription, other] {
-        timeout(PATIENCE, subscription.close()).await.unwrap();
+        within(subscription.close()).await;
     }
 }
 
@@ -49,7 +50,7 @@ async fn tagged(server: &Server, settings: &[(&str, &str)]) {
     let (mut inbox, subscription) = subscribe(&*broker, "people", AVRO).await;
     publish(&*broker, "people", r#"{"name":"Bo","age":{"int":8}}"#, AVRO).await;
     assert_eq!(next(&mut inbox).await.data, r#"{"name":"Bo","age":{"int":8}}"#);
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 async fn refused(broker: &dyn Broker) {

@@ -1,18 +1,17 @@
 //! Brokers that do not let everybody in, and those that encrypt.
-use super::{PATIENCE, next, publish, subscribe};
 use axum::Router;
 use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use component_api::pubsub::Broker;
-use component_api::{Kind, Properties};
+use component_api::pubsub::{Broker, Verdict};
+use component_api::{Kind, Metadata as Pairs, Properties};
 use component_kafka::pubsub::KafkaBroker;
+use conformance::certificates::Certificates;
+use conformance::patience::within;
+use conformance::pubsub::client::{inbox, next, publish, subscribe};
 use conformance::server::{KafkaSettings, Server, free_port};
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 
 /// What nobody may see.
 const SECRET: &str = "very-secret";
@@ -21,15 +20,16 @@ const SECRET: &str = "very-secret";
 #[ignore = "needs kafka: run ./test components"]
 async fn passwords_and_tokens() {
     let (plain, tls) = (free_port(), free_port());
-    let authority = Authority::new();
-    let _server = Server::kafka_with(|folder| KafkaSettings {
+    let certificates = Certificates::new(None);
+    let authority = certificates.text("authority.pem");
+    let _server = Server::kafka_with(|_| KafkaSettings {
         listeners: vec![("SASL", plain, "SASL_PLAINTEXT"), ("SASLTLS", tls, "SASL_SSL")],
-        properties: [sasl("sasl"), sasl("sasltls"), authority.server("sasltls", folder, false)].concat(),
+        properties: [sasl("sasl"), sasl("sasltls"), encrypted("sasltls", &certificates, false)].concat(),
         users: ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(|kind| format!("{kind}=[name=me,password={SECRET}]")).to_vec(),
         ..KafkaSettings::default()
     })
     .await;
-    for (port, tls) in [(plain, &[("disableTls", "true")][..]), (tls, &[("caCert", authority.pem.as_str())])] {
+    for (port, tls) in [(plain, &[("disableTls", "true")][..]), (tls, &[("caCert", authority.as_str())])] {
         for mechanism in ["SHA-256", "SHA-512", "PLAIN"] {
             works(port, &[&password(mechanism, SECRET), tls].concat()).await;
             refused(port, &[&password(mechanism, "very-secret-too"), tls].concat()).await;
@@ -43,21 +43,22 @@ async fn passwords_and_tokens() {
 #[ignore = "needs kafka: run ./test components"]
 async fn certificates() {
     let (one_way, both_ways) = (free_port(), free_port());
-    let authority = Authority::new();
-    let _server = Server::kafka_with(|folder| KafkaSettings {
+    let certificates = Certificates::new(None);
+    let _server = Server::kafka_with(|_| KafkaSettings {
         listeners: vec![("TLS", one_way, "SSL"), ("MTLS", both_ways, "SSL")],
-        properties: [authority.server("tls", folder, false), authority.server("mtls", folder, true)].concat(),
+        properties: [encrypted("tls", &certificates, false), encrypted("mtls", &certificates, true)].concat(),
         ..KafkaSettings::default()
     })
     .await;
-    let trust = ("caCert", authority.pem.as_str());
+    let [authority, stranger] = ["authority.pem", "stranger.pem"].map(|name| certificates.text(name));
+    let trust = ("caCert", authority.as_str());
     works(one_way, &[("authType", "certificate"), trust]).await;
-    let stranger = Authority::new();
-    refused(one_way, &[("authType", "certificate"), ("caCert", &stranger.pem)]).await;
-    works(one_way, &[("authType", "certificate"), ("caCert", &stranger.pem), ("skipVerify", "true")]).await;
-    let (certificate, key) = authority.issue("client");
+    refused(one_way, &[("authType", "certificate"), ("caCert", &stranger)]).await;
+    works(one_way, &[("authType", "certificate"), ("caCert", &stranger), ("skipVerify", "true")]).await;
+    let identity = |certificates: &Certificates| ["client.pem", "client.key"].map(|name| certificates.text(name));
+    let [certificate, key] = identity(&certificates);
     works(both_ways, &[("authType", "mtls"), trust, ("clientCert", &certificate), ("clientKey", &key)]).await;
-    let (certificate, key) = stranger.issue("client");
+    let [certificate, key] = identity(&Certificates::new(None));
     refused(both_ways, &[("authType", "mtls"), trust, ("clientCert", &certificate), ("clientKey", &key)]).await;
 }
 
@@ -82,18 +83,17 @@ async fn works(port: u16, more: &[(&str, &str)]) {
     let (mut inbox, subscription) = subscribe(&broker, &topic, &[]).await;
     publish(&broker, &topic, "1", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "1", "{more:?}");
-    timeout(PATIENCE, subscription.close()).await.unwrap();
-    timeout(PATIENCE, broker.close()).await.unwrap().unwrap();
+    within(subscription.close()).await;
+    within(broker.close()).await.unwrap();
 }
 
 /// Who is not let in is told so, and a subscription does not try for ever.
 async fn refused(port: u16, more: &[(&str, &str)]) {
     let broker = open(port, more);
-    let error = timeout(PATIENCE, broker.ping()).await.unwrap().unwrap_err();
+    let error = within(broker.ping()).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Denied, "{error}");
-    let (sender, _inbox) = tokio::sync::mpsc::unbounded_channel();
-    let inbox = std::sync::Arc::new(super::Inbox(sender));
-    let subscribed = timeout(PATIENCE, broker.subscribe("refused", super::Pairs::new(), inbox)).await.unwrap();
+    let (app, _inbox) = inbox(|_| Verdict::Ack);
+    let subscribed = within(broker.subscribe("refused", Pairs::new(), app)).await;
     let subscribed = subscribed.map(drop).unwrap_err();
     assert_eq!(subscribed.kind(), Kind::Denied, "{subscribed}");
     assert!(!format!("{error} {error:?} {broker:?} {subscribed:?}").contains(SECRET));
@@ -141,49 +141,15 @@ async fn issuer() -> String {
     url
 }
 
-/// Somebody who vouches for others.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut parameters = named("authority", Vec::new());
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = parameters.self_signed(&key).unwrap().pem();
-        Self { issuer: Issuer::new(parameters, key), pem }
-    }
-
-    /// A certificate and its key.
-    fn issue(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let certificate = named(name, vec![name.to_owned()]).signed_by(&key, &self.issuer).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-
-    /// Properties of a listener with a certificate, who may want one of its clients.
-    fn server(&self, listener: &str, folder: &Path, wants_one: bool) -> Vec<(String, String)> {
-        let (certificate, key) = self.issue("127.0.0.1");
-        let (own, trusted) = (folder.join(format!("{listener}.pem")), folder.join(format!("{listener}-trusted.pem")));
-        std::fs::write(&own, format!("{key}{certificate}")).unwrap();
-        std::fs::write(&trusted, &self.pem).unwrap();
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        let pairs = [
-            ("keystore.type", "PEM".to_owned()),
-            ("keystore.location", text(&own)),
-            ("truststore.type", "PEM".to_owned()),
-            ("truststore.location", text(&trusted)),
-            ("client.auth", if wants_one { "required" } else { "none" }.to_owned()),
-        ];
-        pairs.map(|(name, value)| (format!("listener.name.{listener}.ssl.{name}"), value)).to_vec()
-    }
-}
-
-fn named(name: &str, addresses: Vec<String>) -> CertificateParams {
-    let mut parameters = CertificateParams::new(addresses).unwrap();
-    parameters.distinguished_name = DistinguishedName::new();
-    parameters.distinguished_name.push(DnType::CommonName, name);
-    parameters
+/// Properties of a listener with a certificate, who may want one of its clients.
+fn encrypted(listener: &str, certificates: &Certificates, wants_one: bool) -> Vec<(String, String)> {
+    let both = certificates.text("server.key") + &certificates.text("server.pem");
+    let pairs = [
+        ("keystore.type", "PEM".to_owned()),
+        ("keystore.location", certificates.add("server-both.pem", &both)),
+        ("truststore.type", "PEM".to_owned()),
+        ("truststore.location", certificates.path("authority.pem")),
+        ("client.auth", if wants_one { "required" } else { "none" }.to_owned()),
+    ];
+    pairs.map(|(name, value)| (format!("listener.name.{listener}.ssl.{name}"), value)).to_vec()
 }

@@ -3,20 +3,16 @@
 mod admission;
 
 use bytes::Bytes;
-use component_api::state::{
-    Concurrency, Consistency, DeleteRequest, Etag, GetRequest, Operation, SetRequest, Store, Value,
-};
+use component_api::state::{Concurrency, DeleteRequest, Etag, Operation, SetRequest, Store, Value};
 use component_api::{Kind, Metadata as Pairs, Properties};
 use component_mongodb::metadata::Metadata;
 use component_mongodb::state::MongoStore;
+use conformance::patience::until_it_works;
 use conformance::server::Server;
+use conformance::state::{get, json};
 use futures_util::future::join_all;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Collection};
-use std::time::Duration;
-use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 #[ignore = "needs mongodb: run ./test components"]
@@ -112,13 +108,7 @@ async fn lost_and_found() {
         let error = store.get(get("key")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         server.start().await;
-        let found = async {
-            while let Err(error) = store.set(set("key", &number.to_string())).await {
-                assert!(error.is_temporary(), "{error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, found).await.unwrap();
+        until_it_works(|| store.set(set("key", &number.to_string()))).await;
         assert_eq!(store.get(get("key")).await.unwrap().unwrap().data, number.to_string());
     }
     store.close().await.unwrap();
@@ -142,16 +132,5 @@ async fn documents(server: &Server) -> Collection<Document> {
 }
 
 fn set(key: &str, text: &str) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        value: Value::Json(Bytes::from(text.to_owned())),
-        etag: None,
-        concurrency: Concurrency::Unspecified,
-        consistency: Consistency::Unspecified,
-        metadata: Pairs::new(),
-    }
-}
-
-fn get(key: &str) -> GetRequest {
-    GetRequest { key: key.to_owned(), ..GetRequest::default() }
+    conformance::state::set(key, json(text))
 }

@@ -2,23 +2,19 @@
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 mod tls;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use component_api::binding::{Binding, Event, Handle, Request};
-use component_api::pubsub::{Broker, Deliver, Message, PublishRequest, Verdict};
-use component_api::{Error, Kind, Metadata as Pairs, Properties, Result};
+use component_api::binding::{Binding, Request};
+use component_api::pubsub::{Broker, Message, Verdict};
+use component_api::{Kind, Metadata as Pairs, Properties, Result};
 use component_mqtt::binding::{self, MqttBinding};
 use component_mqtt::pubsub::{Metadata, MqttBroker};
+use conformance::binding::forgetful;
+use conformance::patience::{until_it_works, within};
+use conformance::pubsub::client::{self, inbox, next, publish, ready, request};
 use conformance::server::Server;
-use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use tokio::sync::mpsc::UnboundedReceiver;
 
 #[tokio::test]
 #[ignore = "needs mosquitto: run ./test components"]
@@ -60,8 +56,7 @@ async fn a_session_outlives_the_app() {
     let again = open(server.address(), "app", &[]);
     again.ping().await.unwrap();
     publish(&*publisher, "t", "3", &[]).await;
-    let (sender, mut inbox) = unbounded_channel();
-    let _subscription = again.subscribe("t", Pairs::new(), Arc::new(Inbox(sender))).await.unwrap();
+    let (mut inbox, _subscription) = client::subscribe(&*again, "t", &[]).await;
     let mut got = [next(&mut inbox).await.data, next(&mut inbox).await.data];
     got.sort();
     assert_eq!(got, ["2", "3"]);
@@ -81,8 +76,7 @@ async fn retained_and_shared() {
     publish(&*publisher, "work/a", "2", &[]).await;
     let message = next(&mut inbox).await;
     assert_eq!((message.data.as_ref(), message.topic.as_str()), (&b"2"[..], "work/a"));
-    let error =
-        publisher.publish(PublishRequest { topic: "a/#".to_owned(), ..PublishRequest::default() }).await.unwrap_err();
+    let error = publisher.publish(request("a/#", "")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid, "{error}");
     let large = vec![b'x'; 1 << 20];
     publish(&*publisher, "work/b", std::str::from_utf8(&large).unwrap(), &[]).await;
@@ -96,14 +90,14 @@ async fn inputs_and_outputs() {
     let binding = topic(server.address(), "things");
     conformance::binding::run(&conformance::binding::Subject { binding: &binding, thing: Pairs::new() }).await;
     let binding = topic(server.address(), "messages");
-    let (sender, mut inbox) = unbounded_channel();
-    let subscription = binding.read(Arc::new(App(sender, AtomicBool::new(true)))).await.unwrap();
+    let (app, mut events) = forgetful();
+    let subscription = binding.read(app).await.unwrap();
     create(&binding, "one").await.unwrap();
     for _ in 0..2 {
-        let event = timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap();
+        let event = within(events.recv()).await.unwrap();
         assert_eq!((event.data.as_ref(), event.metadata["topic"].as_str()), (&b"one"[..], "messages"));
     }
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
     binding.close().await.unwrap();
     assert!(create(&binding, "closed").await.is_err());
 }
@@ -120,13 +114,7 @@ async fn lost_and_found() {
         assert!(error.is_temporary(), "{error}");
         assert!(!format!("{error} {error:?} {binding:?}").contains("very-secret"));
         server.start().await;
-        let found = async {
-            while let Err(error) = create(&binding, "found").await {
-                assert!(error.is_temporary(), "{error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, found).await.unwrap();
+        until_it_works(|| create(&binding, "found")).await;
     }
 }
 
@@ -152,43 +140,8 @@ async fn subscribe(
     topic: &str,
     more: &[(&str, &str)],
 ) -> (Arc<dyn Broker>, UnboundedReceiver<Message>) {
-    let (broker, (sender, inbox)) = (open(at, "app", more), unbounded_channel());
-    let subscription = broker.subscribe(topic, Pairs::new(), Arc::new(Inbox(sender))).await.unwrap();
+    let (broker, (app, inbox)) = (open(at, "app", more), inbox(|_| Verdict::Ack));
+    let subscription = broker.subscribe(topic, Pairs::new(), app).await.unwrap();
     std::mem::forget(subscription);
     (broker, inbox)
-}
-
-async fn publish(broker: &dyn Broker, topic: &str, text: &str, metadata: &[(&str, &str)]) {
-    let metadata = metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let (topic, data) = (topic.to_owned(), Bytes::from(text.to_owned()));
-    broker.publish(PublishRequest { topic, data, content_type: None, metadata }).await.unwrap();
-}
-
-async fn next(inbox: &mut UnboundedReceiver<Message>) -> Message {
-    timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap()
-}
-
-fn ready(broker: Arc<dyn Broker>) -> BoxFuture<'static, Arc<dyn Broker>> {
-    Box::pin(std::future::ready(broker))
-}
-
-struct Inbox(UnboundedSender<Message>);
-
-#[async_trait]
-impl Deliver for Inbox {
-    async fn deliver(&self, message: Message) -> Verdict {
-        self.0.send(message).ok();
-        Verdict::Ack
-    }
-}
-
-/// Fails at the first event.
-struct App(UnboundedSender<Event>, AtomicBool);
-
-#[async_trait]
-impl Handle for App {
-    async fn handle(&self, event: Event) -> Result<Bytes> {
-        self.0.send(event).ok();
-        if self.1.swap(false, Ordering::Relaxed) { Err(Error::other("not now")) } else { Ok(Bytes::new()) }
-    }
 }

@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 mod tls;
 
-use component_api::binding::{Binding, Request, Response};
-use component_api::state::{GetRequest, SetRequest, Store, Value};
+use component_api::state::{Store, Value};
 use component_api::{Kind, Metadata as Pairs};
 use component_mysql::binding::{self, MysqlBinding};
 use component_mysql::state::{Metadata, MysqlStore};
+use conformance::binding::sql;
+use conformance::patience::until_it_works;
 use conformance::server::Server;
-use std::time::Duration;
+use conformance::state::{get, json, set};
 
 #[tokio::test]
 #[ignore = "needs mariadb: run ./test components"]
@@ -23,7 +24,7 @@ async fn store() {
 async fn many_at_once() {
     let server = Server::mariadb().await;
     let stores: Vec<_> = (0..8).map(|_| open(&server)).collect();
-    let read = futures_util::future::join_all(stores.iter().map(|store| store.get(request("key")))).await;
+    let read = futures_util::future::join_all(stores.iter().map(|store| store.get(get("key")))).await;
     assert!(read.iter().all(|read| matches!(read, Ok(None))), "{read:?}");
 }
 
@@ -47,7 +48,7 @@ async fn rows_of_dapr() {
     )
     .await;
     let store = open(&server);
-    let item = store.get(request("a")).await.unwrap().unwrap();
+    let item = store.get(get("a")).await.unwrap().unwrap();
     assert_eq!((&item.data[..], item.etag.unwrap().0.as_str()), (&b"\x01\x02"[..], "one"));
     for (key, value) in [("b", Value::Json(r#"{"x": 1}"#.into())), ("c", Value::Binary(vec![1, 2].into()))] {
         store.set(set(key, value)).await.unwrap();
@@ -68,17 +69,17 @@ async fn outputs() {
     exec(&binding, "CREATE TABLE d.t (a int, b varchar(20), c blob, d decimal(8,3), e timestamp(3) null, f date, g double, h boolean not null)").await;
     let insert = "INSERT INTO d.t VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     let values = r#"[7, "text", "x", -12.5, "2026-01-02 03:04:05.12", "2026-01-02", 1.5, true]"#;
-    let answer = invoke(&binding, "exec", insert, values).await.unwrap();
+    let answer = sql(&binding, "exec", insert, values).await.unwrap();
     assert_eq!(answer.metadata.get("rows-affected").map(String::as_str), Some("1"));
-    invoke(&binding, "exec", insert, "[null, null, null, null, null, null, null, false]").await.unwrap();
+    sql(&binding, "exec", insert, "[null, null, null, null, null, null, null, false]").await.unwrap();
     let rows = query(&binding, "SELECT * FROM d.t WHERE a = ? OR a IS NULL ORDER BY a DESC", "[7]").await;
     let expected = r#"[{"a":7,"b":"text","c":"eA==","d":"-12.500","e":"2026-01-02T03:04:05.12Z","f":"2026-01-02T00:00:00Z","g":1.5,"h":1},{"c":null,"h":0}]"#;
     assert_eq!(rows, expected);
     assert_eq!(query(&binding, "SELECT * FROM d.t WHERE a = 8", "").await, "null");
-    let error = invoke(&binding, "query", "SELECT nonsense", "").await.unwrap_err();
+    let error = sql(&binding, "query", "SELECT nonsense", "").await.unwrap_err();
     assert!(error.to_string().contains("nonsense"), "{error}");
-    invoke(&binding, "close", "", "").await.unwrap();
-    assert!(invoke(&binding, "query", "SELECT 1", "").await.is_err(), "it is closed");
+    sql(&binding, "close", "", "").await.unwrap();
+    assert!(sql(&binding, "query", "SELECT 1", "").await.is_err(), "it is closed");
 }
 
 /// A store does not need its server when it is made, finds it later, and again after it was away.
@@ -89,16 +90,10 @@ async fn lost_and_found() {
     let store = open(&server);
     for _ in 0..2 {
         server.kill().await;
-        let error = store.get(request("key")).await.unwrap_err();
+        let error = store.get(get("key")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         server.start().await;
-        let found = async {
-            while let Err(error) = store.set(set("key", Value::Json("1".into()))).await {
-                assert!(error.is_temporary(), "{error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), found).await.unwrap();
+        until_it_works(|| store.set(set("key", json("1")))).await;
     }
 }
 
@@ -124,37 +119,11 @@ fn output(server: &Server) -> MysqlBinding {
     MysqlBinding::new(&binding::Metadata { url: url.into(), ..binding::Metadata::default() }).unwrap()
 }
 
-fn request(key: &str) -> GetRequest {
-    GetRequest { key: key.to_owned(), ..GetRequest::default() }
+async fn exec(binding: &MysqlBinding, statement: &str) {
+    sql(binding, "exec", statement, "").await.unwrap();
 }
 
-fn set(key: &str, value: Value) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        value,
-        etag: None,
-        concurrency: Default::default(),
-        consistency: Default::default(),
-        metadata: Pairs::new(),
-    }
-}
-
-async fn exec(binding: &MysqlBinding, sql: &str) {
-    invoke(binding, "exec", sql, "").await.unwrap();
-}
-
-async fn query(binding: &MysqlBinding, sql: &str, parameters: &str) -> String {
-    let data = invoke(binding, "query", sql, parameters).await.unwrap().data.unwrap();
+async fn query(binding: &MysqlBinding, statement: &str, parameters: &str) -> String {
+    let data = sql(binding, "query", statement, parameters).await.unwrap().data.unwrap();
     String::from_utf8_lossy(&data).into_owned()
-}
-
-async fn invoke(
-    binding: &MysqlBinding,
-    operation: &str,
-    sql: &str,
-    parameters: &str,
-) -> component_api::Result<Response> {
-    let pairs = [("sql", sql), ("params", parameters)];
-    let metadata = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    binding.invoke(Request { operation: operation.to_owned(), metadata, ..Request::default() }).await
 }

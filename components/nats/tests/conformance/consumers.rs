@@ -1,9 +1,11 @@
 //! What consumers do with the settings that JetStream has.
-use super::{Inbox, PATIENCE, next, open, request, server};
+use super::{open, server};
 use async_trait::async_trait;
 use component_api::pubsub::{Broker, Deliver, Message, Subscription, Verdict};
 use component_api::{Kind, Metadata as Pairs};
 use component_nats::pubsub::JetStreamBroker;
+use conformance::patience::{PATIENCE, within};
+use conformance::pubsub::client::{self, next, publish, request, take};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -18,7 +20,7 @@ async fn where_consumers_begin() {
     let at = server.address();
     let publisher = open(at, &[]);
     for number in 1..=3 {
-        publish(&publisher, "begin", &number.to_string()).await;
+        publish(&*publisher, "begin", &number.to_string(), &[]).await;
     }
     let policies: [(&[_], &[_]); 5] = [
         (&[], &["1", "2", "3", "4"]),
@@ -32,7 +34,7 @@ async fn where_consumers_begin() {
         let (subscription, inbox) = subscribe(at, "begin", settings, Verdict::Ack).await;
         subscriptions.push((subscription, inbox, expected));
     }
-    publish(&publisher, "begin", "4").await;
+    publish(&*publisher, "begin", "4", &[]).await;
     for (_, inbox, expected) in &mut subscriptions {
         assert_eq!(take(inbox, expected.len()).await, *expected);
     }
@@ -47,10 +49,10 @@ async fn patterns_and_flow_control() {
     let (_subscription, mut inbox) = subscribe(server.address(), "deep.*.end", &settings, Verdict::Ack).await;
     let publisher = open(server.address(), &[]);
     for _ in 0..2 {
-        publish(&publisher, "deep.a.end", r#"{"id":"same"}"#).await;
+        publish(&*publisher, "deep.a.end", r#"{"id":"same"}"#, &[]).await;
     }
     for number in 0..500 {
-        publish(&publisher, "deep.b.end", &format!("{number} {}", "x".repeat(1000))).await;
+        publish(&*publisher, "deep.b.end", &format!("{number} {}", "x".repeat(1000)), &[]).await;
     }
     let message = next(&mut inbox).await;
     assert_eq!((message.topic.as_str(), message.metadata["Topic"].as_str()), ("deep.*.end", "deep.a.end"));
@@ -67,15 +69,16 @@ async fn one_consumer_for_several() {
     let durable = [("durableName", "durable"), ("ackWait", "1s")];
     let (first, mut inbox) = subscribe(at, "taken", &durable, Verdict::Ack).await;
     for (topic, settings) in [("other", &durable[..]), ("taken", &[durable[0], ("ackWait", "2s")][..])] {
-        let error = open(at, settings).subscribe(topic, Pairs::new(), Inbox::new(Verdict::Ack).0).await.unwrap_err();
+        let error =
+            open(at, settings).subscribe(topic, Pairs::new(), client::inbox(|_| Verdict::Ack).0).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid, "{error}");
     }
     let (_second, mut inbox_of_second) = subscribe(at, "taken", &durable, Verdict::Ack).await;
     let publisher = open(at, &[]);
-    publish(&publisher, "taken", "1").await;
+    publish(&*publisher, "taken", "1", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "1");
     first.0.close().await;
-    publish(&publisher, "taken", "2").await;
+    publish(&*publisher, "taken", "2", &[]).await;
     assert_eq!(next(&mut inbox_of_second).await.data, "2");
 }
 
@@ -88,7 +91,7 @@ async fn a_consumer_that_is_lost() {
         subscribe(server.address(), "lost", &[("deliverPolicy", "new")], Verdict::Ack).await;
     let publisher = open(server.address(), &[]);
     for round in 0..3 {
-        publish(&publisher, "lost", &format!("{round} before")).await;
+        publish(&*publisher, "lost", &format!("{round} before"), &[]).await;
         assert_eq!(next(&mut inbox).await.data, format!("{round} before"));
         // The answer has arrived when the server has nothing more to ask.
         publisher.ping().await.unwrap();
@@ -101,7 +104,7 @@ async fn a_consumer_that_is_lost() {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(PATIENCE, insist).await.unwrap();
+        within(insist).await;
         while next(&mut inbox).await.data != text {}
     }
 }
@@ -115,16 +118,16 @@ async fn all_before() {
     let settings = [("durableName", "all"), ("ackPolicy", "all"), ("ackWait", "500ms"), ("concurrency", "parallel")];
     let publisher = open(at, &[]);
     for number in 0..20 {
-        publish(&publisher, "all", &number.to_string()).await;
+        publish(&*publisher, "all", &number.to_string(), &[]).await;
     }
     let app = App::failing_once("7");
     let broker = open(at, &settings);
     let subscription = broker.subscribe("all", Pairs::new(), app.clone()).await.unwrap();
     app.expect(|seen| seen.len() == 20 && seen["7"] == 2).await;
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
     broker.close().await.unwrap();
     let (_subscription, mut inbox) = subscribe(at, "all", &settings, Verdict::Ack).await;
-    publish(&publisher, "all", "end").await;
+    publish(&*publisher, "all", "end", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "end", "all others were acknowledged");
 }
 
@@ -138,7 +141,7 @@ async fn slow_apps() {
     let publisher = open(at, &[]);
     for topic in ["slow", "once"] {
         for number in 0..15 {
-            publish(&publisher, topic, &number.to_string()).await;
+            publish(&*publisher, topic, &number.to_string(), &[]).await;
         }
     }
     let app = App::slow(Duration::from_millis(100));
@@ -150,7 +153,7 @@ async fn slow_apps() {
         let app = App::slow(Duration::from_millis(20));
         let subscription = open(at, &settings).subscribe("once", Pairs::new(), app.clone()).await.unwrap();
         app.expect(|seen| !seen.is_empty()).await;
-        timeout(PATIENCE, subscription.close()).await.unwrap();
+        within(subscription.close()).await;
         app.expect(|seen| seen.len() == 15).await;
     }
 }
@@ -163,9 +166,9 @@ async fn last_tries() {
     let settings = [("durableName", "tries"), ("maxDeliver", "2"), ("ackWait", "100ms")];
     let (_subscription, mut inbox) = subscribe(server.address(), "tries", &settings, Verdict::Retry).await;
     let publisher = open(server.address(), &[]);
-    publish(&publisher, "tries", "1").await;
+    publish(&*publisher, "tries", "1", &[]).await;
     assert_eq!(take(&mut inbox, 2).await, ["1", "1"]);
-    publish(&publisher, "tries", "2").await;
+    publish(&*publisher, "tries", "2", &[]).await;
     assert_eq!(take(&mut inbox, 2).await, ["2", "2"]);
 }
 
@@ -176,21 +179,9 @@ async fn subscribe(
     settings: &[(&str, &str)],
     verdict: Verdict,
 ) -> ((Subscription, Arc<JetStreamBroker>), UnboundedReceiver<Message>) {
-    let (broker, (app, inbox)) = (open(at, settings), Inbox::new(verdict));
+    let (broker, (app, inbox)) = (open(at, settings), client::inbox(move |_| verdict));
     let subscription = broker.subscribe(topic, Pairs::new(), app).await.unwrap();
     ((subscription, broker), inbox)
-}
-
-async fn publish(broker: &JetStreamBroker, topic: &str, text: &str) {
-    timeout(PATIENCE, broker.publish(request(topic, text))).await.unwrap().unwrap();
-}
-
-async fn take(inbox: &mut UnboundedReceiver<Message>, count: usize) -> Vec<String> {
-    let mut texts = Vec::new();
-    while texts.len() < count {
-        texts.push(String::from_utf8(next(inbox).await.data.to_vec()).unwrap());
-    }
-    texts
 }
 
 fn first_word(text: &str) -> String {

@@ -5,21 +5,18 @@ mod credentials;
 
 use async_nats::jetstream::{self, kv, stream};
 use async_trait::async_trait;
-use bytes::Bytes;
-use component_api::pubsub::{Broker, Deliver, Features, Message, PublishRequest, Subscription, Verdict};
-use component_api::state::{DeleteRequest, GetRequest, SetRequest, Store, Value};
+use component_api::pubsub::{Broker, Deliver, Features, PublishRequest, Subscription, Verdict};
+use component_api::state::{DeleteRequest, Store};
 use component_api::{Kind, Metadata as Pairs, Properties, Result};
 use component_nats::pubsub::{JetStreamBroker, Metadata};
 use component_nats::state::{self, JetStreamStore};
+use conformance::patience::until_it_works;
+use conformance::pubsub::client::{inbox, ready, request};
 use conformance::server::Server;
-use futures_util::future::{BoxFuture, join_all};
+use conformance::state::{get, json, set};
+use futures_util::future::join_all;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 #[ignore = "needs nats: run ./test components"]
@@ -64,7 +61,7 @@ async fn values_in_a_bucket() {
 /// Keys and values are those that other clients of the bucket have.
 async fn same_bytes(server: &Server, store: &JetStreamStore) {
     let bucket = jetstream(server).await.get_key_value("values").await.unwrap();
-    store.set(set("app||type||key", "1")).await.unwrap();
+    store.set(set("app||type||key", json("1"))).await.unwrap();
     assert_eq!(bucket.get("app.type.key").await.unwrap().unwrap(), "1");
     bucket.put("app.other", "2".into()).await.unwrap();
     assert_eq!(store.get(get("app||other")).await.unwrap().unwrap().data, "2");
@@ -80,16 +77,10 @@ async fn lost_and_found(server: &Server, store: &JetStreamStore) {
     let later = self::store(server.address());
     for store in [store, &later] {
         server.kill().await;
-        let error = store.set(set("lost", "1")).await.unwrap_err();
+        let error = store.set(set("lost", json("1"))).await.unwrap_err();
         assert!(error.is_temporary(), "{error}");
         server.start().await;
-        let found = async {
-            while let Err(error) = store.set(set("found", "1")).await {
-                assert!(error.is_temporary(), "{error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, found).await.unwrap();
+        until_it_works(|| store.set(set("found", json("1")))).await;
     }
 }
 
@@ -103,7 +94,7 @@ async fn what_does_not_exist() {
     let broker = open(server.address(), &[]);
     let error = broker.publish(request("nowhere", "1")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound, "{error}");
-    let error = broker.subscribe("nowhere", Pairs::new(), Inbox::new(Verdict::Ack).0).await.unwrap_err();
+    let error = broker.subscribe("nowhere", Pairs::new(), inbox(|_| Verdict::Ack).0).await.unwrap_err();
     assert_eq!(error.kind(), Kind::NotFound, "{error}");
     let error = broker.publish(request("no subject", "1")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid, "{error}");
@@ -145,33 +136,6 @@ fn open(at: SocketAddr, more: &[(&str, &str)]) -> Arc<JetStreamBroker> {
     Arc::new(JetStreamBroker::new(Metadata::read(&Properties::from_iter(pairs)).unwrap()).unwrap())
 }
 
-fn set(key: &str, text: &str) -> SetRequest {
-    SetRequest {
-        key: key.to_owned(),
-        value: Value::Json(Bytes::from(text.to_owned())),
-        etag: None,
-        concurrency: Default::default(),
-        consistency: Default::default(),
-        metadata: Pairs::new(),
-    }
-}
-
-fn get(key: &str) -> GetRequest {
-    GetRequest { key: key.to_owned(), ..GetRequest::default() }
-}
-
-fn request(topic: &str, text: &str) -> PublishRequest {
-    PublishRequest { topic: topic.to_owned(), data: Bytes::from(text.to_owned()), ..PublishRequest::default() }
-}
-
-fn ready<T: Broker + 'static>(broker: Arc<T>) -> BoxFuture<'static, Arc<dyn Broker>> {
-    Box::pin(std::future::ready(broker as Arc<dyn Broker>))
-}
-
-async fn next(inbox: &mut UnboundedReceiver<Message>) -> Message {
-    timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap()
-}
-
 /// A durable consumer is for one topic, so that an app has a component for each.
 struct PerTopic {
     at: SocketAddr,
@@ -208,22 +172,5 @@ impl Broker for PerTopic {
         let others = std::mem::take(&mut *self.others.lock().unwrap());
         join_all(others.iter().map(|broker| broker.close())).await;
         self.own.close().await
-    }
-}
-
-struct Inbox(UnboundedSender<Message>, Verdict);
-
-impl Inbox {
-    fn new(verdict: Verdict) -> (Arc<Self>, UnboundedReceiver<Message>) {
-        let (sender, inbox) = unbounded_channel();
-        (Arc::new(Self(sender, verdict)), inbox)
-    }
-}
-
-#[async_trait]
-impl Deliver for Inbox {
-    async fn deliver(&self, message: Message) -> Verdict {
-        self.0.send(message).ok();
-        self.1
     }
 }

@@ -2,17 +2,18 @@
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 mod tls;
 
-use component_api::binding::{Binding, Request, Response};
 use component_api::configuration::{Item, Items, Notify, Store as _};
-use component_api::state::{GetRequest, Store};
+use component_api::state::Store;
 use component_api::{Kind, Metadata as Pairs};
 use component_postgres::binding::PostgresBinding;
 use component_postgres::configuration::{self, PostgresConfiguration};
 use component_postgres::metadata::ConnectionMetadata;
 use component_postgres::state::{Dialect, MetadataV1, MetadataV2, PostgresStore};
+use conformance::binding::sql;
+use conformance::patience::{until_it_works, within};
 use conformance::server::Server;
+use conformance::state::get;
 use std::sync::Arc;
-use std::time::Duration;
 
 #[tokio::test]
 #[ignore = "needs postgresql: run ./test components"]
@@ -41,8 +42,7 @@ async fn cockroach() {
 async fn many_at_once() {
     let server = Server::postgres().await;
     let stores: Vec<_> = (0..8).map(|_| first(&server, Dialect::Xmin, "together")).collect();
-    let request = || GetRequest { key: "key".to_owned(), ..GetRequest::default() };
-    let read = futures_util::future::join_all(stores.iter().map(|store| store.get(request()))).await;
+    let read = futures_util::future::join_all(stores.iter().map(|store| store.get(get("key")))).await;
     assert!(read.iter().all(|read| matches!(read, Ok(None))), "{read:?}");
 }
 
@@ -81,18 +81,17 @@ async fn output() {
     exec(&binding, "CREATE TABLE t (a int, b text, c jsonb, d numeric(8,3), e timestamptz, f boolean, g float8)").await;
     let insert = "INSERT INTO t VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let values = r#"[7, "text", {"x": [1]}, -12.5, "2026-01-02T03:04:05Z", true, 1.5]"#;
-    let answer = invoke(&binding, "exec", insert, values).await.unwrap();
+    let answer = sql(&binding, "exec", insert, values).await.unwrap();
     assert_eq!(answer.metadata.get("rows-affected").map(String::as_str), Some("1"));
-    invoke(&binding, "exec", insert, "[null, null, null, null, null, null, null]").await.unwrap();
-    let answer =
-        invoke(&binding, "query", "SELECT * FROM t WHERE a = $1 OR a IS NULL ORDER BY a", "[7]").await.unwrap();
+    sql(&binding, "exec", insert, "[null, null, null, null, null, null, null]").await.unwrap();
+    let answer = sql(&binding, "query", "SELECT * FROM t WHERE a = $1 OR a IS NULL ORDER BY a", "[7]").await.unwrap();
     let expected =
         r#"[[7,"text",{"x":[1]},-12.500,"2026-01-02T03:04:05Z",true,1.5],[null,null,null,null,null,null,null]]"#;
     assert_eq!(answer.data.as_deref().map(String::from_utf8_lossy).as_deref(), Some(expected));
-    let error = invoke(&binding, "query", "SELECT nonsense", "").await.unwrap_err();
+    let error = sql(&binding, "query", "SELECT nonsense", "").await.unwrap_err();
     assert!(error.to_string().contains("nonsense"), "{error}");
-    invoke(&binding, "close", "", "").await.unwrap();
-    assert!(invoke(&binding, "query", "SELECT 1", "").await.is_err(), "it is closed");
+    sql(&binding, "close", "", "").await.unwrap();
+    assert!(sql(&binding, "query", "SELECT 1", "").await.is_err(), "it is closed");
 }
 
 /// A store does not need its server when it is made, finds it later, and again after it was away.
@@ -101,19 +100,12 @@ async fn output() {
 async fn lost_and_found() {
     let server = Server::postgres().await;
     let store = first(&server, Dialect::Xmin, "state");
-    let request = || GetRequest { key: "key".to_owned(), ..GetRequest::default() };
     for _ in 0..2 {
         server.kill().await;
-        let error = store.get(request()).await.unwrap_err();
+        let error = store.get(get("key")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         server.start().await;
-        let found = async {
-            while let Err(error) = store.get(request()).await {
-                assert!(error.is_temporary(), "{error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), found).await.unwrap();
+        until_it_works(|| store.get(get("key"))).await;
     }
 }
 
@@ -134,15 +126,11 @@ async fn a_subscription_outlives_the_server() {
     for value in ["1", "2"] {
         server.kill().await;
         server.start().await;
-        let writing = async {
-            while invoke(&binding(&server), "exec", "DELETE FROM settings", "").await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            write(&binding(&server), "key", Some(Item { value: value.to_owned(), ..Item::default() })).await;
-        };
-        tokio::time::timeout(Duration::from_secs(60), writing).await.unwrap();
+        let writer = binding(&server);
+        until_it_works(|| sql(&writer, "exec", "DELETE FROM settings", "")).await;
+        within(write(&writer, "key", Some(Item { value: value.to_owned(), ..Item::default() }))).await;
         let told = async { while inbox.recv().await.is_some_and(|items| items["key"].value != value) {} };
-        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap();
+        within(told).await;
     }
 }
 
@@ -164,7 +152,7 @@ async fn secrets() {
     let metadata = ConnectionMetadata { connection_string: text.into(), ..ConnectionMetadata::default() };
     let store =
         PostgresStore::new_v1(MetadataV1 { connection: metadata, ..MetadataV1::default() }, Dialect::Xmin).unwrap();
-    let error = store.get(GetRequest::default()).await.unwrap_err();
+    let error = store.get(get("key")).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Denied, "{error}");
     assert!(!format!("{error} {error:?} {store:?}").contains("very-secret"));
 }
@@ -184,19 +172,8 @@ fn binding(server: &Server) -> PostgresBinding {
     PostgresBinding::new(&connection(server)).unwrap()
 }
 
-async fn exec(binding: &PostgresBinding, sql: &str) {
-    invoke(binding, "exec", sql, "").await.unwrap();
-}
-
-async fn invoke(
-    binding: &PostgresBinding,
-    operation: &str,
-    sql: &str,
-    parameters: &str,
-) -> component_api::Result<Response> {
-    let pairs = [("sql", sql), ("params", parameters)];
-    let metadata = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    binding.invoke(Request { operation: operation.to_owned(), metadata, ..Request::default() }).await
+async fn exec(binding: &PostgresBinding, statement: &str) {
+    sql(binding, "exec", statement, "").await.unwrap();
 }
 
 /// The table, with the trigger of Dapr's documentation.
@@ -221,14 +198,14 @@ async fn make_settings(writer: &PostgresBinding) {
 async fn write(binding: &PostgresBinding, key: &str, item: Option<Item>) {
     let Some(item) = item else {
         let parameters = serde_json::json!([key]).to_string();
-        invoke(binding, "exec", "DELETE FROM settings WHERE key = $1", &parameters).await.unwrap();
+        sql(binding, "exec", "DELETE FROM settings WHERE key = $1", &parameters).await.unwrap();
         return;
     };
     let parameters = serde_json::json!([key, item.value, item.version]).to_string();
     let update = "UPDATE settings SET value = $2, version = $3 WHERE key = $1";
-    let updated = invoke(binding, "exec", update, &parameters).await.unwrap();
+    let updated = sql(binding, "exec", update, &parameters).await.unwrap();
     if updated.metadata.get("rows-affected").map(String::as_str) == Some("0") {
         let insert = "INSERT INTO settings (key, value, version) VALUES ($1, $2, $3)";
-        invoke(binding, "exec", insert, &parameters).await.unwrap();
+        sql(binding, "exec", insert, &parameters).await.unwrap();
     }
 }

@@ -2,23 +2,18 @@
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 mod tls;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use component_api::binding::{Binding, Event, Handle, Request};
-use component_api::pubsub::{Broker, Deliver, Message, PublishRequest, Verdict};
-use component_api::{Error, Kind, Metadata as Pairs, Properties, Result};
+use component_api::binding::{Binding, Request};
+use component_api::pubsub::{Broker, PublishRequest, Verdict};
+use component_api::{Kind, Metadata as Pairs, Properties, Result};
 use component_rabbitmq::binding::{self, RabbitBinding};
 use component_rabbitmq::pubsub::{Metadata, RabbitBroker};
+use conformance::binding::forgetful;
+use conformance::patience::{until_it_works, within};
+use conformance::pubsub::client::{inbox, next, pairs, publish, ready, subscribe, subscribe_with};
 use conformance::server::Server;
-use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::timeout;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 #[ignore = "needs rabbitmq: run ./test components"]
@@ -57,30 +52,24 @@ async fn crash_points() {
 /// subscription ends does not.
 async fn dead_letters(at: SocketAddr) {
     let broker = open(at, "app", &[("requeueInFailure", "false"), ("enableDeadLetter", "true")]);
-    let (sender, mut inbox) = unbounded_channel();
-    let inbox_of_app = Arc::new(Inbox(sender, Verdict::Retry));
-    let subscription = broker.subscribe("dead", Pairs::new(), inbox_of_app).await.unwrap();
+    let (mut inbox, subscription) = subscribe_with(&*broker, "dead", &[], |_| Verdict::Retry).await;
     publish(&*broker, "dead", "1", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "1");
-    let (sender, mut letters) = unbounded_channel();
-    let letter_reader = open(at, "reader", &[("enableDeadLetter", "false")]);
-    let queue = pairs(&[("queueName", "letters")]);
+    let reader = open(at, "reader", &[("enableDeadLetter", "false")]);
     // The exchange of the dead letters is a topic like any other.
-    let reader = Arc::new(Inbox(sender, Verdict::Ack));
-    let _letters = letter_reader.subscribe("dlx-app-dead", queue, reader).await.unwrap();
+    let (mut letters, _letters) = subscribe(&*reader, "dlx-app-dead", &[("queueName", "letters")]).await;
     publish(&*broker, "dead", "2", &[]).await;
     assert_eq!(next(&mut inbox).await.data, "2");
     assert_eq!(next(&mut letters).await.data, "2");
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 /// Properties of the request are those of the message, which a subscriber may ask for.
 async fn properties(at: SocketAddr) {
     let more = [("publishMessagePropertiesToMetadata", "true"), ("deliveryMode", "0")];
     let broker = open(at, "app", &more);
-    let (sender, mut inbox) = unbounded_channel();
-    let request = pairs(&[("maxPriority", "5"), ("queueType", "classic")]);
-    let _subscription = broker.subscribe("properties", request, Arc::new(Inbox(sender, Verdict::Ack))).await.unwrap();
+    let queue = [("maxPriority", "5"), ("queueType", "classic")];
+    let (mut inbox, _subscription) = subscribe(&*broker, "properties", &queue).await;
     publish(&*broker, "properties", "1", &[("messageId", "m"), ("correlationId", "c"), ("priority", "3")]).await;
     let expected =
         pairs(&[("metadata.messageid", "m"), ("metadata.correlationid", "c"), ("metadata.contenttype", "text/plain")]);
@@ -90,12 +79,11 @@ async fn properties(at: SocketAddr) {
 /// A queue that exists with other settings is an error that says so, not something to try for ever.
 async fn other_settings(at: SocketAddr) {
     let broker = open(at, "app", &[]);
-    let (sender, _inbox) = unbounded_channel();
-    let inbox = Arc::new(Inbox(sender, Verdict::Ack));
-    let subscription = broker.subscribe("settings", Pairs::new(), inbox.clone()).await.unwrap();
-    let error = open(at, "app", &[("maxLen", "3")]).subscribe("settings", Pairs::new(), inbox).await.unwrap_err();
+    let (_inbox, subscription) = subscribe(&*broker, "settings", &[]).await;
+    let (app, _inbox) = inbox(|_| Verdict::Ack);
+    let error = open(at, "app", &[("maxLen", "3")]).subscribe("settings", Pairs::new(), app).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid, "{error}");
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
     broker.close().await.unwrap();
     assert!(broker.publish(PublishRequest::default()).await.is_err(), "it is closed");
 }
@@ -114,15 +102,14 @@ async fn inputs_and_outputs() {
 
 /// Data and metadata come through; what the app failed to handle comes again.
 async fn messages(binding: &RabbitBinding) {
-    let (sender, mut inbox) = unbounded_channel();
-    let app = Arc::new(App(sender, AtomicBool::new(true)));
+    let (app, mut events) = forgetful();
     let subscription = binding.read(app).await.unwrap();
     create(binding, "one").await.unwrap();
     for _ in 0..2 {
-        let event = timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap();
+        let event = within(events.recv()).await.unwrap();
         assert_eq!((event.data, event.metadata.get("color").map(String::as_str)), ("one".into(), Some("red")));
     }
-    timeout(PATIENCE, subscription.close()).await.unwrap();
+    within(subscription.close()).await;
 }
 
 /// Neither errors nor debug output tell a password.
@@ -147,13 +134,7 @@ async fn lost_and_found(server: &Server) {
         let error = create(&binding, "lost").await.unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
         server.start().await;
-        let found = async {
-            while let Err(error) = create(&binding, "found").await {
-                assert!(error.is_temporary(), "{error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, found).await.unwrap();
+        until_it_works(|| create(&binding, "found")).await;
     }
 }
 
@@ -183,42 +164,4 @@ fn open(at: SocketAddr, app: &str, more: &[(&str, &str)]) -> Arc<dyn Broker> {
     let own = own.into_iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
     let pairs = own.chain(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     Arc::new(RabbitBroker::new(Metadata::read(&Properties::from_iter(pairs), app).unwrap()).unwrap())
-}
-
-async fn publish(broker: &dyn Broker, topic: &str, text: &str, metadata: &[(&str, &str)]) {
-    let (topic, data) = (topic.to_owned(), Bytes::from(text.to_owned()));
-    broker.publish(PublishRequest { topic, data, content_type: None, metadata: pairs(metadata) }).await.unwrap();
-}
-
-async fn next(inbox: &mut UnboundedReceiver<Message>) -> Message {
-    timeout(PATIENCE, inbox.recv()).await.unwrap().unwrap()
-}
-
-fn pairs(pairs: &[(&str, &str)]) -> Pairs {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-fn ready(broker: Arc<dyn Broker>) -> BoxFuture<'static, Arc<dyn Broker>> {
-    Box::pin(std::future::ready(broker))
-}
-
-struct Inbox(UnboundedSender<Message>, Verdict);
-
-#[async_trait]
-impl Deliver for Inbox {
-    async fn deliver(&self, message: Message) -> Verdict {
-        self.0.send(message).ok();
-        self.1
-    }
-}
-
-/// Fails at the first event.
-struct App(UnboundedSender<Event>, AtomicBool);
-
-#[async_trait]
-impl Handle for App {
-    async fn handle(&self, event: Event) -> Result<Bytes> {
-        self.0.send(event).ok();
-        if self.1.swap(false, Ordering::Relaxed) { Err(Error::other("not now")) } else { Ok(Bytes::new()) }
-    }
 }
