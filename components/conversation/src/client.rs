@@ -1,40 +1,30 @@
 //! Calls of a model's API, each with a deadline.
 use bytes::Bytes;
 use component_api::{Error, Kind, Result};
+use foundation_fetch::{Error as Failure, Limits, trust};
 use foundation_metadata::{GoDuration, Secret};
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
 use serde::Deserialize;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(15);
 /// Bytes of an answer.
 const LIMIT: usize = 64 << 20;
 
 /// One endpoint of an API.
 #[derive(Debug)]
 pub(crate) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: foundation_fetch::Client,
     url: Uri,
     headers: HeaderMap,
-    timeout: Duration,
 }
 
 impl Client {
     /// A client for that URL, which sends these headers with every call.
     ///
     /// # Errors
-    /// A text that is no URL, or a system without root certificates.
+    /// A text that is no URL.
     pub(crate) fn new(url: &str, mut headers: HeaderMap, timeout: Duration) -> Result<Self> {
         let url: Uri =
             url.parse().map_err(|_| Error::invalid("endpoint is no URL: give one such as https://host/v1"))?;
@@ -43,12 +33,10 @@ impl Client {
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static("trilby"));
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new().with_tls_config(tls(url.scheme_str() == Some("https"))?);
-        let connector = tls.https_or_http().enable_all_versions().wrap_connector(connector);
-        Ok(Self { pool: Pool::builder(TokioExecutor::new()).build(connector), url, headers, timeout })
+        // Roots of trust are needed for TLS only.
+        let roots = if url.scheme_str() == Some("https") { trust::system() } else { RootCertStore::empty() };
+        let limits = Limits { patience: timeout, largest: LIMIT };
+        Ok(Self { http: foundation_fetch::Client::new(trust::only(roots)?, limits), url, headers })
     }
 
     /// What the API answers to a JSON document.
@@ -56,34 +44,30 @@ impl Client {
     /// # Errors
     /// The API was not reached, refused, or took too long.
     pub(crate) async fn post(&self, body: Bytes) -> Result<Bytes> {
-        let late = |_| {
-            let patience = GoDuration(self.timeout);
-            Error::new(Kind::Timeout, format!("request timeout: no answer of the API within {patience}"))
-        };
-        timeout(self.timeout, self.send(body)).await.map_err(late)?
-    }
-
-    async fn send(&self, body: Bytes) -> Result<Bytes> {
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = self.headers.clone();
-        let host = self.url.host().unwrap_or_default();
-        let unreached = |error: hyper_util::client::legacy::Error| {
-            let cause = root_cause(&error);
-            Error::new(Kind::Unavailable, format!("network error: failed to reach {host}: {cause}"))
-        };
-        let (head, body) = self.pool.request(request).await.map_err(unreached)?.into_parts();
-        let broken = |error| Error::new(Kind::Unavailable, "cannot read the answer of the API").with_source(error);
-        let body = Limited::new(body, LIMIT).collect().await.map_err(broken)?.to_bytes();
-        if head.status == StatusCode::OK { Ok(body) } else { Err(refusal(head.status, &body)) }
+        let answer = self.http.send(request).await.map_err(unanswered)?;
+        if answer.status() == StatusCode::OK {
+            Ok(answer.into_body())
+        } else {
+            Err(refusal(answer.status(), answer.body()))
+        }
     }
 }
 
-/// What the layers of a client only wrap, such as that a certificate is not trusted.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
+fn unanswered(failure: Failure) -> Error {
+    match failure {
+        Failure::Late { patience, .. } => {
+            let patience = GoDuration(patience);
+            Error::new(Kind::Timeout, format!("request timeout: no answer of the API within {patience}"))
+        }
+        Failure::Unreached { host, reason } => {
+            Error::new(Kind::Unavailable, format!("network error: failed to reach {host}: {reason}"))
+        }
+        other => other.into(),
+    }
 }
 
 /// The header of a key as most APIs want it.
@@ -103,20 +87,6 @@ pub(crate) fn secret_header(name: &'static str, text: &Secret) -> Result<HeaderM
     let mut value = HeaderValue::try_from(text.expose()).map_err(refusal)?;
     value.set_sensitive(true);
     Ok(HeaderMap::from_iter([(HeaderName::from_static(name), value)]))
-}
-
-/// Roots of trust are needed for TLS only.
-fn tls(needed: bool) -> Result<ClientConfig> {
-    let failed = |error: &dyn std::fmt::Display| Error::other(format!("cannot set TLS up: {error}"));
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| failed(&error))?;
-    let builder = if needed {
-        builder.with_native_roots().map_err(|error| failed(&error))?
-    } else {
-        builder.with_root_certificates(RootCertStore::empty())
-    };
-    Ok(builder.with_no_client_auth())
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> Error {
@@ -178,7 +148,7 @@ mod tests {
     #[test]
     fn endpoints_are_checked() {
         for wrong in ["", "localhost", "ftp://host", "http://ho st"] {
-            let error = Client::new(wrong, HeaderMap::new(), CONNECT).unwrap_err();
+            let error = Client::new(wrong, HeaderMap::new(), Duration::from_secs(1)).unwrap_err();
             assert_eq!(error.kind(), Kind::Invalid, "{wrong}");
         }
     }

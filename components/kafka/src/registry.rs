@@ -1,11 +1,11 @@
 //! A schema registry, by its HTTP interface.
 use crate::avro::Schema;
-use crate::http::Client;
 use crate::metadata::SchemaMetadata;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use component_api::{Error, Kind, Result, Secret};
+use foundation_fetch::Client;
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Request, StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -126,7 +126,7 @@ impl Registry {
         }
         let request = request.body(Bytes::new());
         let request = request.map_err(|error| Error::invalid("schemaRegistryURL is no URL").with_source(error))?;
-        let http = self.http.get_or_try_init(|| async { Client::new("", false) }).await?;
+        let http = self.http.get_or_try_init(|| async { crate::http::client("", false) }).await?;
         let response = http.send(request).await?;
         if response.status() != StatusCode::OK {
             return Err(refusal(response.status(), path));

@@ -2,7 +2,6 @@
 mod assertion;
 
 use crate::SCOPE;
-use crate::http::Client;
 use crate::metadata::{AuthType, SecurityMetadata};
 use assertion::Assertion;
 use base64::Engine;
@@ -10,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use component_api::{Error, Kind, Result, Secret};
 use form_urlencoded::{Serializer, byte_serialize};
+use foundation_fetch::Client;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Uri};
 use serde::Deserialize;
@@ -138,7 +138,7 @@ impl Tokens {
         form.append_pair("scope", &self.scopes);
         let request = request.body(Bytes::from(form.finish()));
         let request = request.map_err(|error| Error::invalid("oidcTokenEndpoint is no URL").with_source(error))?;
-        let http = self.http.get_or_try_init(|| async { Client::new(&self.roots, self.is_unchecked) }).await?;
+        let http = self.http.get_or_try_init(|| async { crate::http::client(&self.roots, self.is_unchecked) }).await?;
         let response = http.send(request).await?;
         if !response.status().is_success() {
             let status = response.status().as_u16();

@@ -2,28 +2,19 @@
 use crate::{Metadata, tls};
 use bytes::Bytes;
 use component_api::{Error, Kind, Result, Secret};
+use foundation_fetch::Limits;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::time::timeout;
 
-/// How long a connection, and a whole call, may take.
-const CONNECT: Duration = Duration::from_secs(10);
-const CALL: Duration = Duration::from_secs(30);
-/// Bytes of an answer.
-const LARGEST: usize = 16 << 20;
+const LIMITS: Limits = Limits { patience: Duration::from_secs(30), largest: 16 << 20 };
 
 /// A server of Vault.
 #[derive(Debug)]
 pub(crate) struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: foundation_fetch::Client,
     address: String,
     token: Token,
 }
@@ -47,7 +38,7 @@ impl Client {
         if !address.parse::<Uri>().is_ok_and(|address| is_usable(&address)) {
             return Err(Error::invalid("vaultAddr is no address such as https://127.0.0.1:8200"));
         }
-        Ok(Self { pool: pool(metadata)?, address, token: Token::of(metadata)? })
+        Ok(Self { http: http(metadata)?, address, token: Token::of(metadata)? })
     }
 
     /// What is at a path.
@@ -72,40 +63,31 @@ impl Client {
             .map_err(|_| Error::invalid("the token of vault has characters that no header may have"))?;
         token.set_sensitive(true);
         let request = Request::builder().method(method).uri(uri).header("X-Vault-Request", "true");
-        let request = request.header("X-Vault-Token", token).body(Full::default());
+        let request = request.header("X-Vault-Token", token).body(Bytes::new());
         let request =
             request.map_err(|error| Error::invalid("the name of the secret is no path").with_source(error))?;
-        let late = |_| Error::new(Kind::Timeout, format!("vault at {} did not answer within {CALL:?}", self.address));
-        timeout(CALL, self.exchange(request)).await.map_err(late)?
+        let answer = self.http.send(request).await.map_err(|error| self.unreached(error.into()))?;
+        if answer.status() == StatusCode::OK {
+            Ok(answer.into_body())
+        } else {
+            Err(refusal(answer.status(), answer.body()))
+        }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Bytes> {
-        let away = |cause: String| {
-            let advice = "check that the server runs, and vaultAddr and the certificates";
-            Error::new(Kind::Unavailable, format!("cannot call vault at {}: {cause}; {advice}", self.address))
-        };
-        let answer = self.pool.request(request).await.map_err(|error| away(root_cause(&error)))?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, LARGEST).collect().await.map_err(|error| away(error.to_string()))?.to_bytes();
-        if head.status == StatusCode::OK { Ok(body) } else { Err(refusal(head.status, &body)) }
+    fn unreached(&self, error: Error) -> Error {
+        let advice = "check that the server runs, and vaultAddr and the certificates";
+        Error::new(error.kind(), format!("cannot call vault at {}: {error}; {advice}", self.address))
     }
 }
 
-fn pool(metadata: &Metadata) -> Result<Pool<HttpsConnector<HttpConnector>, Full<Bytes>>> {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(CONNECT));
-    connector.enforce_http(false);
-    let builder = HttpsConnectorBuilder::new().with_tls_config(tls::configuration(metadata)?).https_or_http();
-    let name = &metadata.tls_server_name;
-    let connector = if name.is_empty() {
-        builder.enable_all_versions().wrap_connector(connector)
-    } else {
-        let name = ServerName::try_from(name.clone());
-        let name = name.map_err(|error| Error::invalid("tlsServerName is no name").with_source(error))?;
-        let resolver = FixedServerNameResolver::new(name);
-        builder.with_server_name_resolver(resolver).enable_all_versions().wrap_connector(connector)
-    };
-    Ok(Pool::builder(TokioExecutor::new()).build(connector))
+fn http(metadata: &Metadata) -> Result<foundation_fetch::Client> {
+    let (tls, name) = (tls::configuration(metadata)?, &metadata.tls_server_name);
+    if name.is_empty() {
+        return Ok(foundation_fetch::Client::new(tls, LIMITS));
+    }
+    let name = ServerName::try_from(name.clone());
+    let name = name.map_err(|error| Error::invalid("tlsServerName is no name").with_source(error))?;
+    Ok(foundation_fetch::Client::named(tls, name, LIMITS))
 }
 
 impl Token {
@@ -131,12 +113,6 @@ impl Token {
 
 fn unreadable(path: &std::path::Path, error: std::io::Error) -> Error {
     Error::invalid(format!("couldn't read vault token from mount path {}", path.display())).with_source(error)
-}
-
-/// What the layers of a client only wrap, such as that a certificate is not trusted.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Why Vault refuses.

@@ -15,14 +15,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Schedules are one language for bindings and the scheduler.
     ("component-cron", &["component-api", "foundation-metadata", "foundation-schedule"]),
     // What a token is worth is decided in one place, for middleware and certificate authority.
-    ("component-middleware", &["component-api", "foundation-metadata", "foundation-jwt"]),
+    ("component-middleware", &["component-api", "foundation-metadata", "foundation-fetch", "foundation-jwt"]),
     // Redirects are followed in one way, for bindings and for calls of what is no app.
     ("component-http", &["component-api", "foundation-metadata", "foundation-tls", "foundation-redirect"]),
     // Values are kept as objects, and read as the JSON that Go makes of them.
     ("component-mongodb", &["component-api", "foundation-metadata", "foundation-json"]),
     ("component-all", &["component-"]),
-    // A certificate that is not checked is taken in one place.
-    ("component-", &["component-api", "foundation-metadata", "foundation-tls"]),
+    // A certificate that is not checked is taken, and a service over HTTP called, in one place.
+    ("component-", &["component-api", "foundation-metadata", "foundation-fetch", "foundation-tls"]),
     // The control plane of a user is its services in one process.
     ("control-local", &["control-", "foundation-"]),
     ("control-", &["foundation-", "wire"]),

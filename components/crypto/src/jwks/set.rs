@@ -1,4 +1,5 @@
 //! A set of keys, and where it comes from.
+use crate::SCOPE;
 use crate::jwk;
 use crate::key::Key;
 use crate::provider::{Source, not_found};
@@ -7,17 +8,14 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use bytes::Bytes;
-use component_api::{Error, Kind, Result};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use component_api::{Error, Result};
+use foundation_fetch::{Client, Limits, trust};
+use http::{Request, Uri};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// Most bytes of a set that is fetched.
 const LIMIT: usize = 4 << 20;
@@ -31,9 +29,8 @@ pub(crate) enum Location {
 
 /// A set behind a URL.
 pub(crate) struct Remote {
-    url: http::Uri,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    timeout: Duration,
+    url: Uri,
+    client: Client,
     interval: Duration,
 }
 
@@ -42,7 +39,7 @@ impl Location {
     pub(crate) async fn of(text: &str, timeout: Duration, interval: Duration) -> Result<Self> {
         if text.starts_with("https://") || text.starts_with("http://") {
             if text.starts_with("http://") {
-                tracing::warn!("the JWKS is fetched without TLS: use https where others are on the network");
+                tracing::warn!(target: SCOPE, "the JWKS is fetched without TLS: use https where others are on the network");
             }
             return Ok(Self::Url(Box::new(Remote::new(text, timeout, interval)?)));
         }
@@ -56,26 +53,19 @@ impl Location {
 impl Remote {
     fn new(url: &str, timeout: Duration, interval: Duration) -> Result<Self> {
         let url = url.parse().map_err(|_| Error::invalid("jwks is no valid URL"))?;
-        let connector = HttpsConnectorBuilder::new().with_native_roots();
-        let connector =
-            connector.map_err(|error| Error::other("cannot read the system's root certificates").with_source(error))?;
-        let connector = connector.https_or_http().enable_http1().build();
-        Ok(Self { url, client: Client::builder(TokioExecutor::new()).build(connector), timeout, interval })
+        let client = Client::new(trust::only(trust::system())?, Limits { patience: timeout, largest: LIMIT });
+        Ok(Self { url, client, interval })
     }
 
     async fn fetch(&self) -> Result<Bytes> {
-        let late = |_| Error::new(Kind::Timeout, "failed to fetch JWKS: no answer in time");
-        timeout(self.timeout, self.get()).await.map_err(late)?
-    }
-
-    async fn get(&self) -> Result<Bytes> {
-        let unreached = |error| Error::new(Kind::Unavailable, "failed to fetch JWKS").with_source(error);
-        let response = self.client.get(self.url.clone()).await.map_err(unreached)?;
+        let mut request = Request::new(Bytes::new());
+        request.uri_mut().clone_from(&self.url);
+        let failed = |error: Error| Error::new(error.kind(), format!("failed to fetch JWKS: {error}"));
+        let response = self.client.send(request).await.map_err(|error| failed(error.into()))?;
         if !response.status().is_success() {
             return Err(Error::other(format!("failed to fetch JWKS: status {}", response.status().as_u16())));
         }
-        let body = Limited::new(response.into_body(), LIMIT).collect().await;
-        Ok(body.map_err(|error| Error::other("failed to fetch JWKS").with_source(error))?.to_bytes())
+        Ok(response.into_body())
     }
 }
 
@@ -112,7 +102,7 @@ impl Set {
         self.content.store(Arc::new(Content { at: Instant::now(), ..Content::clone(&content) }));
         match Content::of(&self.location).await {
             Ok(fresh) => self.content.store(Arc::new(fresh)),
-            Err(error) => tracing::warn!("the JWKS stays as it was: {error}"),
+            Err(error) => tracing::warn!(target: SCOPE, "the JWKS stays as it was: {error}"),
         }
         self.content.load_full()
     }
