@@ -12,6 +12,7 @@ pub(crate) enum Backend {
     Redis,
     Postgres,
     Rabbitmq,
+    Kafka,
 }
 
 /// The components of a backend, with its server.
@@ -32,6 +33,7 @@ impl Backend {
             Self::Redis => Some(Server::redis().await),
             Self::Postgres => Some(Server::postgres().await),
             Self::Rabbitmq => Some(Server::rabbitmq().await),
+            Self::Kafka => Some(Server::kafka().await),
         };
         match (self, server.as_ref().map(Server::address)) {
             (Self::Redis, Some(at)) => {
@@ -46,6 +48,14 @@ impl Backend {
                     [("connectionString", format!("amqp://guest:guest@{at}")), ("durable", "true".to_owned())];
                 broker = component("broker", "pubsub.rabbitmq", &properties);
             }
+            (Self::Kafka, Some(at)) => {
+                let properties = [
+                    ("brokers", at.to_string()),
+                    ("authType", "none".to_owned()),
+                    ("initialOffset", "oldest".to_owned()),
+                ];
+                broker = component("broker", "pubsub.kafka", &properties);
+            }
             _ => {}
         }
         Components { store, broker, _server: server }
@@ -57,7 +67,7 @@ impl Backend {
             Self::Memory => return true,
             Self::Redis => (true, true),
             Self::Postgres => (true, false),
-            Self::Rabbitmq => (false, true),
+            Self::Rabbitmq | Self::Kafka => (false, true),
         };
         match case {
             Case::Save | Case::Get => stores,
