@@ -1,4 +1,5 @@
 //! The clock that events come from.
+use crate::SCOPE;
 use component_api::Metadata;
 use component_api::binding::{Event, Handle};
 use foundation_schedule::Schedule;
@@ -31,7 +32,7 @@ pub(crate) async fn run(schedule: Schedule, handle: Arc<dyn Handle>, stopping: C
                 if !overloaded {
                     in_work.push(handle.handle(event()));
                 } else if !was_overloaded {
-                    tracing::warn!(target: "dapr.contrib", "cron events are left out as long as {MOST_IN_WORK} are in work");
+                    tracing::warn!(target: SCOPE, "cron events are left out as long as {MOST_IN_WORK} are in work");
                 }
             }
             Some(_) = in_work.next() => {}

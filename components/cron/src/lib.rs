@@ -10,6 +10,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
+/// Scope of log lines, as Dapr names it.
+const SCOPE: &str = "dapr.contrib";
+
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
     let descriptor = Descriptor {

@@ -18,6 +18,9 @@ mod symmetric;
 
 use component_api::Registry;
 
+/// Scope of log lines, as Dapr names it.
+const SCOPE: &str = "dapr.contrib";
+
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
     local_storage::register(registry);

@@ -1,4 +1,5 @@
 //! `bindings.http`: requests to a server.
+use crate::SCOPE;
 use crate::request::Request;
 use crate::settings::Renegotiation;
 use crate::tls::{Client, client};
@@ -46,7 +47,7 @@ impl HttpBinding {
     /// A certificate or key that cannot be read.
     pub fn new(settings: Settings) -> Result<Self> {
         if settings.renegotiation != Renegotiation::Never {
-            tracing::warn!(target: "dapr.contrib", "mtlsRenegotiation is ignored: TLS is never renegotiated");
+            tracing::warn!(target: SCOPE, "mtlsRenegotiation is ignored: TLS is never renegotiated");
         }
         let client = client(&settings)?;
         Ok(Self { settings, client })

@@ -1,4 +1,5 @@
 //! A cluster, and the clients of it.
+use crate::SCOPE;
 use crate::error::{Trouble, broken_off, translate};
 use crate::metadata::{Metadata, Offset, Strategy};
 use crate::security;
@@ -191,7 +192,7 @@ impl ClientContext for Context {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        tracing::debug!("kafka: {facility}: {text}");
+        tracing::debug!(target: SCOPE, "kafka: {facility}: {text}");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -200,7 +201,7 @@ impl ClientContext for Context {
         if reason.contains(ALERT) {
             code = RDKafkaErrorCode::SSL;
         }
-        tracing::debug!("kafka: {reason}");
+        tracing::debug!(target: SCOPE, "kafka: {reason}");
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *trouble {
             // That no broker can be reached follows from what was said before, which tells why.

@@ -190,7 +190,7 @@ impl Opened {
                 let (topic, partition) = (message.topic(), message.partition());
                 let back = Offset::Offset(message.offset());
                 if let Err(error) = consumer.seek(topic, partition, back, GOING_BACK) {
-                    tracing::debug!("kafka: a message of {topic} stays with the broker: {error}");
+                    tracing::debug!(target: SCOPE, "kafka: a message of {topic} stays with the broker: {error}");
                 }
             }
             Some(Err(error)) => self.failed(&error),

@@ -1,4 +1,5 @@
 //! `secretstores.local.env`: the environment variables of the sidecar.
+use crate::SCOPE;
 use async_trait::async_trait;
 use component_api::secret::{Features, Secret, Store};
 use component_api::{Config, Descriptor, Metadata, Registry, Result, Status};
@@ -52,7 +53,7 @@ impl Store for EnvironmentStore {
     async fn get(&self, name: &str, _: &Metadata) -> Result<Secret> {
         let variable = format!("{}{name}", self.settings.prefix);
         if !is_readable(&variable) {
-            tracing::warn!(target: "dapr.contrib", "Access to env var {name} is forbidden");
+            tracing::warn!(target: SCOPE, "Access to env var {name} is forbidden");
             return Ok(single(name, String::new()));
         }
         Ok(single(name, std::env::var_os(&variable).map(lossy).unwrap_or_default()))

@@ -5,6 +5,9 @@ pub mod files;
 
 use component_api::Registry;
 
+/// Scope of log lines, as Dapr names it.
+const SCOPE: &str = "dapr.contrib";
+
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
     environment_secrets::register(registry);

@@ -1,4 +1,5 @@
 //! Which subscription a message is for.
+use crate::SCOPE;
 use crate::filter::matches;
 use crate::ledger::{Arrival, Ledger};
 use rumqttc::{AsyncClient, Publish, QoS};
@@ -127,7 +128,7 @@ impl Held {
         let Some(message) = self.message.take() else { return };
         let is_known = self.router.table().ledger.handled(&message);
         if is_known && client.ack(&message).await.is_err() {
-            tracing::debug!("mqtt: a message will come again: the connection has ended");
+            tracing::debug!(target: SCOPE, "mqtt: a message will come again: the connection has ended");
         }
     }
 }

@@ -1,4 +1,5 @@
 //! A session with the broker: one connection, made anew for as long as the session lives.
+use crate::SCOPE;
 use crate::metadata::ConnectionMetadata;
 use crate::router::{Place, Router};
 use crate::server::options;
@@ -96,7 +97,7 @@ impl Session {
         let place = self.router.add(filter, quality);
         match self.ask_to_subscribe(filter, quality).await {
             Err(error) if error.is_temporary() => {
-                tracing::warn!("mqtt: subscribing to {filter} is tried again: {error}");
+                tracing::warn!(target: SCOPE, "mqtt: subscribing to {filter} is tried again: {error}");
                 Ok(place)
             }
             subscribed => subscribed.map(|()| place),
@@ -181,11 +182,11 @@ impl Driver {
         self.router.connected(is_same_session);
         for (filter, quality) in self.router.filters() {
             if let Err(error) = self.client.try_subscribe(&filter, quality) {
-                tracing::warn!("mqtt: subscribing to {filter} again failed: {error}");
+                tracing::warn!(target: SCOPE, "mqtt: subscribing to {filter} again failed: {error}");
             }
         }
         if self.outage.worked() {
-            tracing::info!("mqtt: the broker at {} is there again", self.server);
+            tracing::info!(target: SCOPE, "mqtt: the broker at {} is there again", self.server);
         }
         self.pause = PAUSE;
         self.state.send_replace(State::Connected);
@@ -194,7 +195,7 @@ impl Driver {
     async fn lost(&mut self, error: &ConnectionError) {
         let told = self.translate(error);
         if self.outage.failed() {
-            tracing::warn!("{told}");
+            tracing::warn!(target: SCOPE, "{told}");
         }
         self.state.send_replace(State::Away(told));
         sleep(self.pause).await;

@@ -1,4 +1,5 @@
 //! One connection for everything that a component does, made when it is first needed. The library makes it anew after it broke.
+use crate::SCOPE;
 use crate::error::{Failure, translate};
 use crate::server::Server;
 use async_nats::jetstream::{Context, ContextBuilder};
@@ -145,17 +146,19 @@ fn note(presence: &watch::Sender<Presence>, server: &str, outage: &Mutex<Outage>
                 was_away
             });
             if is_back && outage.worked() {
-                tracing::info!("nats: the server at {server} is there again");
+                tracing::info!(target: SCOPE, "nats: the server at {server} is there again");
             }
         }
         Event::Disconnected | Event::Closed => {
             presence.send_modify(|presence| presence.is_there = false);
             if *event == Event::Disconnected && outage.failed() {
-                tracing::warn!("nats: the connection to {server} is lost");
+                tracing::warn!(target: SCOPE, "nats: the connection to {server} is lost");
             }
         }
-        Event::SlowConsumer(_) => tracing::warn!("nats: messages come faster than the app takes them; some come again"),
-        Event::ServerError(error) => tracing::warn!("nats: the server at {server} says: {error}"),
+        Event::SlowConsumer(_) => {
+            tracing::warn!(target: SCOPE, "nats: messages come faster than the app takes them; some come again")
+        }
+        Event::ServerError(error) => tracing::warn!(target: SCOPE, "nats: the server at {server} says: {error}"),
         _ => {}
     }
 }

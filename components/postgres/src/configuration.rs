@@ -7,6 +7,7 @@ mod metadata;
 
 pub use metadata::Metadata;
 
+use crate::SCOPE;
 use crate::database::Database;
 use crate::metadata::check_name;
 use async_trait::async_trait;
@@ -88,7 +89,7 @@ impl Store for PostgresConfiguration {
         let listening = match listener.listen().await {
             Err(error) if error.is_temporary() => {
                 outage.failed();
-                tracing::warn!("configuration.postgresql: subscribing is tried again: {error}");
+                tracing::warn!(target: SCOPE, "configuration.postgresql: subscribing is tried again: {error}");
                 None
             }
             listening => Some(listening?),

@@ -1,4 +1,5 @@
 //! The loop of a subscription: take messages of a queue, have them handled, and begin anew when the connection breaks.
+use crate::SCOPE;
 use crate::connection::Connections;
 use crate::error::short;
 use async_trait::async_trait;
@@ -87,7 +88,7 @@ pub(crate) async fn subscribe(
     let opened = match open(&connections, &*work, flow).await {
         Err(error) if error.is_temporary() => {
             outage.failed();
-            tracing::warn!("rabbitmq: subscribing to {} is tried again: {error}", work.name());
+            tracing::warn!(target: SCOPE, "rabbitmq: subscribing to {} is tried again: {error}", work.name());
             None
         }
         opened => Some(opened?),
@@ -130,7 +131,7 @@ impl Subscriber {
             match open(&self.connections, &*self.work, self.flow).await {
                 Ok(again) => {
                     if self.outage.worked() {
-                        tracing::info!("rabbitmq: messages of {} come again", self.work.name());
+                        tracing::info!(target: SCOPE, "rabbitmq: messages of {} come again", self.work.name());
                     }
                     opened = Some(again);
                 }
@@ -142,7 +143,7 @@ impl Subscriber {
 
     async fn rest(&mut self, error: &Error) {
         if self.outage.failed() {
-            tracing::warn!("rabbitmq: no messages of {} for now: {error}", self.work.name());
+            tracing::warn!(target: SCOPE, "rabbitmq: no messages of {} for now: {error}", self.work.name());
         }
         let pause = sleep(self.flow.pause);
         let mut pause = std::pin::pin!(pause);
@@ -180,7 +181,7 @@ impl Subscriber {
 
     fn lost(&mut self, error: &Error) {
         if self.outage.failed() {
-            tracing::warn!("rabbitmq: no messages of {} for now: {error}", self.work.name());
+            tracing::warn!(target: SCOPE, "rabbitmq: no messages of {} for now: {error}", self.work.name());
         }
     }
 
@@ -189,7 +190,7 @@ impl Subscriber {
         Box::pin(async move {
             let answer = work.handle(&delivery).await;
             if !automatic && let Err(error) = tell(&delivery, answer, ending.has_come()).await {
-                tracing::warn!("rabbitmq: a message of {} will come again: {error}", work.name());
+                tracing::warn!(target: SCOPE, "rabbitmq: a message of {} will come again: {error}", work.name());
             }
         })
     }

@@ -11,6 +11,9 @@ mod server;
 
 use component_api::Registry;
 
+/// Scope of log lines, as Dapr names it.
+const SCOPE: &str = "dapr.contrib";
+
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
     pubsub::register(registry);

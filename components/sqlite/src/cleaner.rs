@@ -1,4 +1,5 @@
 //! Removal of rows that have expired, by one of the processes that share a database.
+use crate::SCOPE;
 use crate::database::Database;
 use component_api::Task;
 use std::sync::Arc;
@@ -40,8 +41,8 @@ impl Cleaning {
             Ok(connection.execute(&cleaning.delete, [])?)
         });
         match removed.await {
-            Ok(removed) => tracing::debug!(target: "dapr.contrib", "Removed {removed} expired rows"),
-            Err(error) => tracing::error!(target: "dapr.contrib", "Error removing expired data: {error}"),
+            Ok(removed) => tracing::debug!(target: SCOPE, "Removed {removed} expired rows"),
+            Err(error) => tracing::error!(target: SCOPE, "Error removing expired data: {error}"),
         }
     }
 

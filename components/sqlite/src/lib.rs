@@ -15,6 +15,9 @@ pub use metadata::ConnectionMetadata;
 
 use component_api::Registry;
 
+/// Scope of log lines, as Dapr names it.
+const SCOPE: &str = "dapr.contrib";
+
 /// Makes the components of this crate known.
 pub fn register(registry: &mut Registry) {
     configuration::register(registry);

@@ -6,6 +6,7 @@ mod rows;
 
 pub use metadata::Metadata;
 
+use crate::SCOPE;
 use crate::cleaner::Cleaning;
 use crate::database::Database;
 use crate::migrations::Migrations;
@@ -99,11 +100,11 @@ async fn renew(database: &Database, rows: &Arc<Rows>, host: &Arc<Host>) -> bool 
     match database.write(move |connection| rows.renew(connection, &host)).await {
         Ok(true) => true,
         Ok(false) => {
-            tracing::error!(target: "dapr.contrib", "Host registration lost: another sidecar has the same address");
+            tracing::error!(target: SCOPE, "Host registration lost: another sidecar has the same address");
             false
         }
         Err(error) => {
-            tracing::error!(target: "dapr.contrib", "Failed to update host registration: {error}");
+            tracing::error!(target: SCOPE, "Failed to update host registration: {error}");
             true
         }
     }

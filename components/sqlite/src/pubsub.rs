@@ -15,6 +15,7 @@ mod wake;
 
 pub use metadata::{ConcurrencyMode, Metadata};
 
+use crate::SCOPE;
 use crate::source::Source;
 use async_trait::async_trait;
 use component_api::pubsub::{
@@ -183,7 +184,7 @@ fn cleaner(engine: Engine) -> Task {
                 more.into_iter().for_each(|(number, topic)| *lost.entry(topic).or_default() += number);
             }
             for (topic, number) in lost {
-                tracing::warn!(target: "dapr.contrib", "{number} messages of topic {topic} were deleted before all had handled them: they were older than retention, or more than maxMessages");
+                tracing::warn!(target: SCOPE, "{number} messages of topic {topic} were deleted before all had handled them: they were older than retention, or more than maxMessages");
             }
         }
     })

@@ -1,4 +1,5 @@
 //! How the connections to a database are opened, and whether its file is still the one at its path.
+use crate::SCOPE;
 use crate::connection::Address;
 use crate::metadata::ConnectionMetadata;
 use crate::migrations::Migrations;
@@ -56,7 +57,7 @@ impl Source {
     pub(crate) fn replace(&self, gone: &mut Opened) -> rusqlite::Result<()> {
         *gone = self.open()?;
         let path = gone.connection.path().unwrap_or_default();
-        tracing::warn!(target: "dapr.contrib", "the database file {path} was deleted or replaced while it was in use; it was opened anew, what was only in the old one is lost");
+        tracing::warn!(target: SCOPE, "the database file {path} was deleted or replaced while it was in use; it was opened anew, what was only in the old one is lost");
         Ok(())
     }
 }

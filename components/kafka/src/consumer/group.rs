@@ -160,7 +160,7 @@ impl ConsumerContext for Callbacks {
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         match result {
             Err(error) if error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) => {
-                tracing::debug!("kafka: some messages of {} may come again: {error}", self.0.topics());
+                tracing::debug!(target: SCOPE, "kafka: some messages of {} may come again: {error}", self.0.topics());
             }
             _ => {}
         }

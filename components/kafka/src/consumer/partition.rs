@@ -132,7 +132,7 @@ impl Worker {
                 Some(self.group.plan.naming.incoming(&message))
             }
             Err(error) => {
-                tracing::debug!("kafka: partition {} of {}: {error}", self.place.1, self.place.0);
+                tracing::debug!(target: SCOPE, "kafka: partition {} of {}: {error}", self.place.1, self.place.0);
                 None
             }
         }
@@ -173,7 +173,7 @@ impl Worker {
         let (topic, partition) = (&self.place.0, self.place.1);
         let Some(offset) = offset.filter(|offset| *offset >= 0) else { return };
         if let Err(error) = self.member.store_offset(topic, partition, offset) {
-            tracing::debug!("kafka: message {offset} of partition {partition} of {topic} will come again: {error}");
+            tracing::debug!(target: SCOPE, "kafka: message {offset} of partition {partition} of {topic} will come again: {error}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! What was published after a subscription began is delivered, even if the partitions are given out later. The place is
 //! committed before the first message is taken: a member that fails before it has handled anything leaves it to the next.
 use super::group::{Group, Member};
+use crate::SCOPE;
 use crate::client::contact;
 use crate::metadata::Offset as Beginning;
 use component_api::Result;
@@ -38,7 +39,7 @@ pub(super) fn settle(member: &Member, group: &Group, list: &mut TopicPartitionLi
         return;
     }
     if let Err(error) = try_to_settle(member, group, list) {
-        tracing::debug!("kafka: {} begins where its partitions end now: {error}", group.topics());
+        tracing::debug!(target: SCOPE, "kafka: {} begins where its partitions end now: {error}", group.topics());
     }
 }
 

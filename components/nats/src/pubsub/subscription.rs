@@ -2,6 +2,7 @@
 use super::consumer::{Bound, Plan};
 use super::ledger::{Acknowledging, Arrival, Ledger};
 use super::work::{Delivery, Work};
+use crate::SCOPE;
 use crate::connection::{Connections, Link, Presence};
 use async_nats::StatusCode;
 use async_nats::jetstream::consumer::AckPolicy;
@@ -67,7 +68,7 @@ pub(super) async fn subscribe(
     let bound = match bind(&connections, &plan, None).await {
         Err(error) if error.is_temporary() => {
             outage.failed();
-            tracing::warn!("nats: subscribing to {} is tried again: {error}", plan.topic);
+            tracing::warn!(target: SCOPE, "nats: subscribing to {} is tried again: {error}", plan.topic);
             None
         }
         bound => Some(bound?),
@@ -118,7 +119,7 @@ impl Subscriber {
         self.work.ledger.begins(bound.info.delivered.stream_sequence + 1);
         (self.has_begun, self.pause) = (true, PAUSE);
         if self.outage.worked() {
-            tracing::info!("nats: messages of {} come again", self.plan.topic);
+            tracing::info!(target: SCOPE, "nats: messages of {} come again", self.plan.topic);
         }
     }
 
@@ -137,7 +138,7 @@ impl Subscriber {
 
     fn lost(&mut self, error: &Error) {
         if self.outage.failed() {
-            tracing::warn!("nats: no messages of {} for now: {error}", self.plan.topic);
+            tracing::warn!(target: SCOPE, "nats: no messages of {} for now: {error}", self.plan.topic);
         }
     }
 
@@ -188,7 +189,9 @@ impl Subscriber {
                     Ok(true) => {}
                     Ok(false) => return self.lost(&Error::other("the server has lost the consumer")),
                     // It is asked again when the connection is back, or nothing comes.
-                    Err(error) => tracing::debug!("nats: is there a consumer of {}? {error}", self.plan.topic),
+                    Err(error) => {
+                        tracing::debug!(target: SCOPE, "nats: is there a consumer of {}? {error}", self.plan.topic)
+                    }
                 }
             }
         }
@@ -209,7 +212,7 @@ impl Subscriber {
         }
         let message = jetstream::Message { message, context: bound.link.context.clone() };
         let (Ok(info), Some(reply)) = (message.info(), message.reply.clone()) else {
-            return tracing::debug!("nats: what came for {} is no message of a stream", self.plan.topic);
+            return tracing::debug!(target: SCOPE, "nats: what came for {} is no message of a stream", self.plan.topic);
         };
         let (key, deliveries) = ((info.stream_sequence, info.published), info.delivered);
         match self.work.ledger.arrived(key, reply) {

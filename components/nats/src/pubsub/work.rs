@@ -1,5 +1,6 @@
 //! What a subscription does with one message.
 use super::ledger::{Key, Ledger};
+use crate::SCOPE;
 use async_nats::jetstream::AckKind;
 use async_nats::{Client, Subject};
 use bytes::Bytes;
@@ -85,8 +86,7 @@ impl Work {
             self.tell(client, reply, AckKind::Nak(self.pause(deliveries)).into()).await;
         }
         if is_last {
-            tracing::warn!(
-                "nats: a message of {} was not handled in {deliveries} tries and does not come again",
+            tracing::warn!(target: SCOPE, "nats: a message of {} was not handled in {deliveries} tries and does not come again",
                 self.topic
             );
         }
@@ -110,7 +110,7 @@ impl Work {
     pub(super) async fn tell(&self, client: &Client, reply: Subject, what: Bytes) {
         let told = timeout(TELLING, client.publish(reply, what)).await;
         if !matches!(told, Ok(Ok(()))) {
-            tracing::warn!("nats: a message of {} will come again: the server could not be told", self.topic);
+            tracing::warn!(target: SCOPE, "nats: a message of {} will come again: the server could not be told", self.topic);
         }
     }
 }

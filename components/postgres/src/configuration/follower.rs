@@ -1,6 +1,7 @@
 //! The loop of a subscription: tell what changed, and begin anew when the connection breaks.
 use super::Table;
 use super::listener::{Listener, Listening};
+use crate::SCOPE;
 use component_api::Outage;
 use component_api::configuration::{Item, Items, Notify};
 use futures_util::StreamExt;
@@ -32,13 +33,13 @@ impl Follower {
             match self.listener.listen().await {
                 Ok(listening) => {
                     if self.outage.worked() {
-                        tracing::info!("configuration.postgresql: changes are told again");
+                        tracing::info!(target: SCOPE, "configuration.postgresql: changes are told again");
                     }
                     self.tell_all().await;
                     self.tell_changes(listening).await;
                 }
                 Err(error) if self.outage.failed() => {
-                    tracing::warn!("configuration.postgresql: no changes are told for now: {error}");
+                    tracing::warn!(target: SCOPE, "configuration.postgresql: no changes are told for now: {error}");
                 }
                 Err(_) => {}
             }
@@ -52,7 +53,7 @@ impl Follower {
                 Some((key, _)) if !self.keys.is_empty() && !self.keys.contains(&key) => {}
                 Some(change) => self.notify.changed(Items::from([change])).await,
                 None => {
-                    tracing::warn!("configuration.postgresql: a notification has no row as 'data'; check the trigger")
+                    tracing::warn!(target: SCOPE, "configuration.postgresql: a notification has no row as 'data'; check the trigger")
                 }
             }
         }
@@ -63,7 +64,7 @@ impl Follower {
         match self.table.items(&self.keys).await {
             Ok(items) if !items.is_empty() => self.notify.changed(items).await,
             Ok(_) => {}
-            Err(error) => tracing::warn!("configuration.postgresql: changes may be missing: {error}"),
+            Err(error) => tracing::warn!(target: SCOPE, "configuration.postgresql: changes may be missing: {error}"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Keeps a copy of the table up to date for all subscriptions.
 use super::rows::Rows;
 use super::watcher::{Watcher, watch as watch_files};
+use crate::SCOPE;
 use crate::database::Database;
 use component_api::configuration::Items;
 use component_api::{Result, Task};
@@ -79,7 +80,7 @@ async fn look(source: &Source, known: &watch::Sender<Arc<Items>>) {
             }
             other
         })),
-        Err(error) => tracing::warn!(target: "dapr.contrib", "cannot look for changes of configuration: {error}"),
+        Err(error) => tracing::warn!(target: SCOPE, "cannot look for changes of configuration: {error}"),
     }
 }
 

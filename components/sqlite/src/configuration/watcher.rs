@@ -1,4 +1,5 @@
 //! Tells that a database may have changed: the kernel watches its files, whoever writes them.
+use crate::SCOPE;
 use component_api::{Error, Result};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::ffi::OsString;
@@ -48,6 +49,6 @@ fn is_commit(event: &Event, names: &[OsString]) -> bool {
 }
 
 fn warn(started: Result<RecommendedWatcher>) -> Option<RecommendedWatcher> {
-    let why = |error: &Error| tracing::warn!(target: "dapr.contrib", "cannot watch, changes may be late: {error}");
+    let why = |error: &Error| tracing::warn!(target: SCOPE, "cannot watch, changes may be late: {error}");
     started.inspect_err(why).ok()
 }

@@ -5,6 +5,7 @@ use super::lease::{Lease, Settlement};
 use super::metadata::Metadata;
 use super::tables::{self, Found, NewMessage, Outcome, Place};
 use super::wake::Bell;
+use crate::SCOPE;
 use crate::source::{Opened, Source};
 use component_api::{Error, Kind, Outage, Result};
 use rusqlite::{Connection, TransactionBehavior};
@@ -144,7 +145,7 @@ impl Worker {
                 waiting.into_iter().partition(|command| matches!(command, Command::Stop { .. }));
             // Whoever asked is told by the loss of the answer; those who come after find the thread at work.
             if catch_unwind(AssertUnwindSafe(|| self.carry_out(waiting))).is_err() {
-                tracing::error!(target: "dapr.contrib", "work on the database of the broker broke off: it panicked");
+                tracing::error!(target: SCOPE, "work on the database of the broker broke off: it panicked");
             }
             if !stops.is_empty() {
                 return self.stop(commands, stops);
@@ -186,7 +187,7 @@ impl Worker {
 
     fn complain(&mut self, error: &rusqlite::Error) {
         if self.outage.failed() {
-            tracing::warn!(target: "dapr.contrib", "cannot write to the database of the broker: {error}");
+            tracing::warn!(target: SCOPE, "cannot write to the database of the broker: {error}");
         }
     }
 

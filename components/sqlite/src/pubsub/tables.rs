@@ -6,6 +6,7 @@
 //! nothing is taken while such a time is still to come.
 use super::lease::{Claim, Held, Settlement};
 use super::metadata::Metadata;
+use crate::SCOPE;
 use crate::migrations::Migrations;
 use component_api::Metadata as Pairs;
 use component_api::pubsub::Message;
@@ -183,7 +184,7 @@ pub(super) fn settle(connection: &Connection, settlement: &Settlement, metadata:
         Outcome::Released => put_back(connection, place, *held, Duration::ZERO),
         Outcome::Failed if metadata.max_retries >= 0 && held.attempts > metadata.max_retries => {
             let (id, topic, attempts) = (held.id, &place.topic, held.attempts);
-            tracing::warn!(target: "dapr.contrib", "message {id} of topic {topic} is given up after {attempts} deliveries");
+            tracing::warn!(target: SCOPE, "message {id} of topic {topic} is given up after {attempts} deliveries");
             finish(connection, place, *held)
         }
         Outcome::Failed => put_back(connection, place, *held, metadata.pause_after(held.attempts)),

@@ -1,5 +1,6 @@
 //! Tells subscriptions that there may be messages: those of this process at once, those of other processes through a small
 //! file beside the database that the kernel watches.
+use crate::SCOPE;
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
@@ -72,5 +73,5 @@ fn watched(path: &Path, here: watch::Sender<u64>) -> Option<RecommendedWatcher> 
 }
 
 fn warn<T, E: std::fmt::Display>(result: Result<T, E>, what: &str) -> Option<T> {
-    result.inspect_err(|error| tracing::warn!(target: "dapr.contrib", "{what}, messages may be late: {error}")).ok()
+    result.inspect_err(|error| tracing::warn!(target: SCOPE, "{what}, messages may be late: {error}")).ok()
 }
