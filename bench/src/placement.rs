@@ -3,21 +3,65 @@ use crate::client::Call;
 use crate::extremes::Figure;
 use crate::process::{Process, free_port};
 use anyhow::Context;
+use bytes::Bytes;
 use foundation_drain::Drain;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
+use http::uri::PathAndQuery;
+use prost::Message;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Endpoint;
-use wire::placement::v1::placement_client::PlacementClient;
+use tonic::client::Grpc;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Streaming};
+use tonic_prost::ProstCodec;
 use wire::placement::v1::{Host, HostOperation};
 
 const HOSTS: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
+const REPORT: &str = "/dapr.proto.placement.v1.Placement/ReportDaprStatus";
+
+/// An order whose tables are looked at as little as possible: a thousand hosts here share one core, and reading a million entries
+/// would be all that is measured.
+#[derive(Clone, PartialEq, Message)]
+struct Order {
+    #[prost(message, optional, tag = "1")]
+    tables: Option<Tables>,
+    #[prost(string, tag = "2")]
+    operation: String,
+    #[prost(uint64, tag = "3")]
+    version: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Tables {
+    /// One for each actor type, of which there is one only.
+    #[prost(message, repeated, tag = "1")]
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Entry {
+    #[prost(message, optional, tag = "2")]
+    table: Option<Table>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Table {
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    hosts: Vec<Bytes>,
+}
+
+impl Order {
+    /// How many hosts are in the tables, if there are any.
+    fn hosts(&self) -> Option<usize> {
+        Some(self.tables.as_ref()?.entries.first()?.table.as_ref()?.hosts.len())
+    }
+}
 
 /// A running placement service.
 pub(crate) struct Placement {
@@ -93,21 +137,23 @@ async fn join(placement: &Placement, number: usize, done: mpsc::Sender<usize>, d
         ..Host::default()
     };
     reports.send(own.clone()).await?;
-    let orders = PlacementClient::new(channel).report_dapr_status(ReceiverStream::new(waiting)).await?.into_inner();
+    let orders = open(channel, waiting).await?;
     drain.spawn_until_stopped(async move { answer(orders, reports, own, done).await });
     Ok(())
 }
 
-async fn answer(
-    mut orders: tonic::Streaming<wire::placement::v1::PlacementOrder>,
-    reports: mpsc::Sender<Host>,
-    own: Host,
-    done: mpsc::Sender<usize>,
-) {
+async fn open(channel: Channel, reports: mpsc::Receiver<Host>) -> anyhow::Result<Streaming<Order>> {
+    let mut client = Grpc::new(channel);
+    client.ready().await?;
+    let request = Request::new(ReceiverStream::new(reports));
+    let codec = ProstCodec::<Host, Order>::default();
+    Ok(client.streaming(request, PathAndQuery::from_static(REPORT), codec).await?.into_inner())
+}
+
+async fn answer(mut orders: Streaming<Order>, reports: mpsc::Sender<Host>, own: Host, done: mpsc::Sender<usize>) {
     let mut hosts = 0;
     while let Some(Ok(order)) = orders.next().await {
-        let tables = order.tables.unwrap_or_default();
-        hosts = tables.entries.get("t").map_or(hosts, |table| table.load_map.len());
+        hosts = order.hosts().unwrap_or(hosts);
         let operation = HostOperation::from_str_name(&order.operation.to_uppercase()).unwrap_or_default();
         let answer = Host { operation: operation.into(), version: Some(order.version), ..own.clone() };
         if reports.send(answer).await.is_err() {

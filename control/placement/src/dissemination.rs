@@ -2,22 +2,23 @@
 use crate::election::Lease;
 use crate::metrics::Metrics;
 use crate::namespace::{Effect, Namespace, Settings, StreamId};
+use crate::order::Order;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use wire::placement::v1::{Host, PlacementOrder, StatePlacementTables};
+use wire::placement::v1::{Host, StatePlacementTables};
 
 /// Orders for one stream that it has not taken yet; a stream that lets more wait is closed.
 pub(crate) const WAITING_ORDERS: usize = 64;
 
 /// The sending half of a stream.
-pub(crate) type Orders = mpsc::Sender<Result<Arc<PlacementOrder>, Status>>;
+pub(crate) type Orders = mpsc::Sender<Result<Arc<Order>, Status>>;
 
 /// The same for those who must not keep the stream open.
-pub(crate) type WaitingOrders = mpsc::WeakSender<Result<Arc<PlacementOrder>, Status>>;
+pub(crate) type WaitingOrders = mpsc::WeakSender<Result<Arc<Order>, Status>>;
 
 /// What happens to namespaces.
 pub(crate) enum Event {
@@ -76,11 +77,12 @@ impl Dissemination {
                 () = stopping.cancelled() => break,
                 Ok(()) = self.lead.changed() => self.follow_lead(),
                 () = until(self.lease.and_then(|lease| lease.until)) => self.abdicate(),
+                // However much is reported, a round ends in time.
+                () = until(self.timers.keys().next().map(|(due, _)| *due)) => self.fire(),
                 event = events.recv() => match event {
                     Some(event) => self.handle(event),
                     None => break,
                 },
-                () = until(self.timers.keys().next().map(|(due, _)| *due)) => self.fire(),
             }
         }
         self.close_all(&Status::unavailable("placement server is shutting down"));
@@ -173,7 +175,7 @@ impl Dissemination {
         self.tidy(name);
     }
 
-    fn send(&self, stream: StreamId, order: Result<Arc<PlacementOrder>, Status>) -> bool {
+    fn send(&self, stream: StreamId, order: Result<Arc<Order>, Status>) -> bool {
         self.streams.get(&stream).is_none_or(|(_, orders)| orders.try_send(order).is_ok())
     }
 

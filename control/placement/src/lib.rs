@@ -13,8 +13,10 @@ mod leadership;
 mod metrics;
 mod namespace;
 mod options;
+mod order;
 mod service;
 mod state;
+mod transport;
 
 pub use authorization::{Refusal, check};
 pub use candidate::{Candidate, Voters};
@@ -22,6 +24,7 @@ pub use cluster::Cluster;
 pub use election::{Answer, Election, LEASE, Lease, PROMISE, Place, Question};
 pub use namespace::{Effect, Namespace, Settings, StreamId};
 pub use options::{Options, usage};
+pub use order::Order;
 pub use service::{Answers, Service, Started, start};
 
 use foundation_flags::Misuse;

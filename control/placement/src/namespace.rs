@@ -8,6 +8,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use crate::order::Order;
 use hosts::Hosts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -36,7 +37,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Send an order, which is the same for many.
-    Send(StreamId, Arc<PlacementOrder>),
+    Send(StreamId, Arc<Order>),
     /// End a stream with a status.
     Close(StreamId, Status),
     /// Call [`Namespace::timed_out`] with this version when [`Settings::timeout`] has passed.
@@ -58,7 +59,7 @@ pub struct Namespace {
     /// How many streams have not reached the phase that the others wait for.
     awaited: usize,
     /// Orders of this version, by their phase.
-    orders: BTreeMap<Phase, Arc<PlacementOrder>>,
+    orders: BTreeMap<Phase, Arc<Order>>,
     /// Streams that wait for the end of the round.
     joining: BTreeMap<StreamId, Host>,
     /// Hosts whose stream is gone, still in the tables.
@@ -319,13 +320,13 @@ impl Namespace {
         }
     }
 
-    fn order(&mut self, phase: Phase) -> Arc<PlacementOrder> {
+    fn order(&mut self, phase: Phase) -> Arc<Order> {
         let (hosts, factor, version) = (&self.hosts, self.settings.replication_factor, self.version);
         Arc::clone(self.orders.entry(phase).or_insert_with(|| Arc::new(order(phase, hosts, factor, version))))
     }
 }
 
-fn order(phase: Phase, hosts: &Hosts, factor: i64, version: u64) -> PlacementOrder {
+fn order(phase: Phase, hosts: &Hosts, factor: i64, version: u64) -> Order {
     let operation = match phase {
         Phase::Update => "update",
         Phase::Unlock => "unlock",
@@ -335,7 +336,7 @@ fn order(phase: Phase, hosts: &Hosts, factor: i64, version: u64) -> PlacementOrd
         Phase::Update => hosts.tables(factor, version),
         _ => PlacementTables { version: version.to_string(), ..PlacementTables::default() },
     };
-    PlacementOrder { tables: Some(tables), operation: operation.to_owned(), version }
+    Order::new(PlacementOrder { tables: Some(tables), operation: operation.to_owned(), version })
 }
 
 /// What an operation answers; old sidecars do not say.

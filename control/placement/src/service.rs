@@ -7,22 +7,24 @@ use crate::leadership;
 use crate::metrics::Metrics;
 use crate::namespace::{Settings, StreamId};
 use crate::options::Options;
-use crate::state;
+use crate::order::Order;
+use crate::{state, transport};
 use anyhow::Context as _;
 use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::{ClientAuth, SpiffeId};
-use foundation_process::{Context, Refused, listen, peer};
+use foundation_process::{Context, Refused, listen};
 use foundation_telemetry::{MetricsError, Registry};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
 use tonic::transport::Server;
-use tonic::{Request, Response, Status, Streaming, async_trait};
-use wire::placement::v1::placement_server::{Placement, PlacementServer};
 use wire::placement::v1::{Host, PlacementOrder, StatePlacementTables};
 
 const SCOPE: &str = "dapr.placement.server";
@@ -30,8 +32,14 @@ pub(crate) const APP_ID: &str = "dapr-placement";
 /// Reports that are not worked on yet, of all streams together.
 const WAITING_EVENTS: usize = 4096;
 
+/// How long a stream may be silent before its first report.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Orders for one stream.
 pub type Answers = BoxStream<'static, Result<PlacementOrder, Status>>;
+
+/// Orders for one stream, which others may get as well.
+pub(crate) type SharedOrders = ReceiverStream<Result<Arc<Order>, Status>>;
 
 /// Takes reports of sidecars. Clones share the same tables.
 #[derive(Clone)]
@@ -74,14 +82,23 @@ impl Service {
     ///
     /// # Errors
     /// The refusal of the first report; unavailable while the service ends, failed precondition where another replica leads.
-    pub async fn serve<S>(&self, peer: Option<SpiffeId>, mut reports: S) -> Result<Answers, Status>
+    pub async fn serve<S>(&self, peer: Option<SpiffeId>, reports: S) -> Result<Answers, Status>
+    where
+        S: Stream<Item = Result<Host, Status>> + Send + Unpin + 'static,
+    {
+        let orders = self.take(peer, reports).await?;
+        Ok(orders.map(|order| order.map(|order| order.message.clone())).boxed())
+    }
+
+    /// The same, with orders that are shared.
+    pub(crate) async fn take<S>(&self, peer: Option<SpiffeId>, mut reports: S) -> Result<SharedOrders, Status>
     where
         S: Stream<Item = Result<Host, Status>> + Send + Unpin + 'static,
     {
         if self.lead.borrow().is_none() {
             return Err(follows(&self.id));
         }
-        let first = reports.next().await.transpose()?;
+        let first = timeout(PATIENCE, reports.next()).await.map_err(|_| silent())?.transpose()?;
         let host = first.ok_or_else(|| Status::invalid_argument("received nil host report"))?;
         check(&host)?;
         authorize(peer.as_ref(), &host)?;
@@ -91,8 +108,7 @@ impl Service {
         let joined = self.events.send(Event::Join(stream, host, orders.clone())).await;
         joined.map_err(|_| ending())?;
         self.drain.spawn_until_stopped(self.clone().follow(stream, peer, reports, orders.downgrade()));
-        let orders = ReceiverStream::new(received);
-        Ok(orders.map(|order| order.map(|order| PlacementOrder::clone(&order))).boxed())
+        Ok(ReceiverStream::new(received))
     }
 
     /// Passes what a stream reports on until it ends. The orders end with those who give them, not here.
@@ -103,7 +119,8 @@ impl Service {
         while let Some(Ok(host)) = reports.next().await {
             let checked = check(&host).map_err(Status::from).and_then(|()| authorize(peer.as_ref(), &host));
             if let (Err(refusal), Some(orders)) = (&checked, orders.upgrade()) {
-                orders.send(Err(refusal.clone())).await.ok();
+                // Who takes no orders gets to know it by the end of the stream.
+                orders.try_send(Err(refusal.clone())).ok();
             }
             if checked.is_err() {
                 break;
@@ -116,14 +133,8 @@ impl Service {
     }
 }
 
-#[async_trait]
-impl Placement for Service {
-    type ReportDaprStatusStream = Answers;
-
-    async fn report_dapr_status(&self, request: Request<Streaming<Host>>) -> Result<Response<Answers>, Status> {
-        let peer = peer(&request);
-        self.serve(peer, request.into_inner()).await.map(Response::new)
-    }
+fn silent() -> Status {
+    Status::deadline_exceeded("no report came within 10 seconds of the stream's begin; the first message must be one")
 }
 
 fn ending() -> Status {
@@ -158,7 +169,7 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
     let server = Server::builder()
         .http2_keepalive_interval(Some(options.keepalive_time))
         .http2_keepalive_timeout(Some(options.keepalive_timeout))
-        .add_service(PlacementServer::new(service.clone()));
+        .add_routes(transport::routes(service.clone()));
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
     leadership::serve(server, (listener, acceptor), refused, &context.drain);
     context.ready.set(true);

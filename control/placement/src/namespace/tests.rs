@@ -22,7 +22,9 @@ fn ack(operation: HostOperation, version: u64) -> Host {
 /// Effects as texts: `1 lock 3`, `close 1`, `within 3`, `collect`.
 fn shown(effects: &[Effect]) -> Vec<String> {
     let text = |effect: &Effect| match effect {
-        Effect::Send(StreamId(stream), order) => format!("{stream} {} {}", order.operation, order.version),
+        Effect::Send(StreamId(stream), order) => {
+            format!("{stream} {} {}", order.message.operation, order.message.version)
+        }
         Effect::Close(StreamId(stream), status) => format!("close {stream}: {}", status.message()),
         Effect::ExpectWithin(version) => format!("within {version}"),
         Effect::Collect => "collect".to_owned(),
@@ -32,7 +34,7 @@ fn shown(effects: &[Effect]) -> Vec<String> {
 
 fn hosts_of(effects: &[Effect], entity: &str) -> Vec<String> {
     let tables = effects.iter().find_map(|effect| match effect {
-        Effect::Send(_, order) if order.operation == "update" => order.tables.clone(),
+        Effect::Send(_, order) if order.message.operation == "update" => order.message.tables.clone(),
         _ => None,
     });
     let mut hosts: Vec<_> = tables.unwrap().entries.remove(entity).unwrap_or_default().load_map.into_keys().collect();
