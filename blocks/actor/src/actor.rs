@@ -1,5 +1,6 @@
 //! An active actor: its turns, when it was used last, and how it ends.
 use crate::model::ActorKey;
+use crate::sizes::Sizes;
 use crate::turns::{Refused, Turn, Turns};
 use crate::watched::Watched;
 use std::sync::Arc;
@@ -22,12 +23,14 @@ pub(crate) struct Actor {
     /// Milliseconds of its host's clock.
     used: AtomicU64,
     phase: Watched<Phase>,
+    /// Of its state.
+    pub(crate) sizes: Sizes,
 }
 
 impl Actor {
     pub(crate) fn new(actor_type: Arc<str>, id: Arc<str>, now: u64) -> Self {
         let (turns, phase) = (Turns::default(), Watched::new(Phase::Active));
-        Self { actor_type, id, turns, used: AtomicU64::new(now), phase }
+        Self { actor_type, id, turns, used: AtomicU64::new(now), phase, sizes: Sizes::default() }
     }
 
     pub(crate) fn key(&self) -> ActorKey {

@@ -42,6 +42,12 @@ pub enum Error {
     NoStateStore,
     #[error("error getting actor state: {0}")]
     GetState(String),
+    /// A store that cannot tell how large the state of an actor is.
+    #[error("state store {0} cannot list its keys; leave out measure=true for what this sidecar has read and written")]
+    Unmeasurable(String),
+    /// What is to be listed.
+    #[error("{0}")]
+    Listing(String),
     #[error("error saving actor transaction state: {0}")]
     SaveState(String),
     #[error("operation type {0} not supported")]
@@ -111,6 +117,7 @@ static INVOKE: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_INVOKE_METHOD");
 static INSTANCE: Row = row(BAD, Code::Internal, "ERR_ACTOR_INSTANCE_MISSING");
 static RUNTIME: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_RUNTIME_NOT_FOUND");
 static GET: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_STATE_GET");
+static UNMEASURABLE: Row = row(StatusCode::NOT_IMPLEMENTED, Code::Unimplemented, "ERR_ACTOR_STATE_GET");
 static SAVE: Row = row(INTERNAL, Code::Internal, "ERR_ACTOR_STATE_TRANSACTION_SAVE");
 static OPERATION: Row = Row::rich(
     INTERNAL,
@@ -134,13 +141,16 @@ impl Error {
             Self::Closed => &CLOSED,
             Self::NoAddress(_) => &NO_ADDRESS,
             Self::Reserved(_) => &RESERVED,
-            Self::Name { .. } | Self::Method(_) | Self::Body(_) | Self::NoReminderName => &BAD_REQUEST,
+            Self::Name { .. } | Self::Method(_) | Self::Body(_) | Self::NoReminderName | Self::Listing(_) => {
+                &BAD_REQUEST
+            }
             Self::Malformed(_) => &MALFORMED,
             Self::StackDepth => &DEPTH,
             Self::Invoke(_) => &INVOKE,
             Self::InstanceMissing => &INSTANCE,
             Self::NoStateStore => &RUNTIME,
             Self::GetState(_) => &GET,
+            Self::Unmeasurable(_) => &UNMEASURABLE,
             Self::SaveState(_) => &SAVE,
             Self::Operation(_) => &OPERATION,
             Self::CreateTimer(_) => &TIMER,
@@ -158,7 +168,7 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let message = match &error {
             // Dapr words all bad requests alike.
-            Error::Name { .. } | Error::Method(_) | Error::Body(_) | Error::NoReminderName => {
+            Error::Name { .. } | Error::Method(_) | Error::Body(_) | Error::NoReminderName | Error::Listing(_) => {
                 format!("invalid request: {error}")
             }
             error => error.to_string(),

@@ -178,20 +178,23 @@ impl Hosts {
         self.types.load().iter().map(|(name, hosted)| (name.clone(), hosted.actors().len())).collect()
     }
 
-    /// Active actors of a type that come after an id, each with the milliseconds since it was used; and whether there are no more.
-    pub(crate) fn page(&self, actor_type: &str, after: &str, limit: usize) -> (Vec<(Arc<str>, u64)>, bool) {
+    /// Active actors of a type that come after an id; and whether there are no more.
+    pub(crate) fn page(&self, actor_type: &str, after: &str, limit: usize) -> (Vec<Arc<Actor>>, bool) {
         let Some(hosted) = self.types.load().get(actor_type).cloned() else { return (Vec::new(), true) };
-        let now = self.now();
         let actors = hosted.actors();
         let mut following = actors.range::<str, _>((Bound::Excluded(after), Bound::Unbounded));
-        let shown = |(id, actor): (&Arc<str>, &Arc<Actor>)| (Arc::clone(id), now.saturating_sub(actor.last_used()));
-        let page = following.by_ref().take(limit).map(shown).collect();
+        let page = following.by_ref().take(limit).map(|(_, actor)| Arc::clone(actor)).collect();
         (page, following.next().is_none())
     }
 
-    pub(crate) fn is_active(&self, actor: &ActorKey) -> bool {
-        let types = self.types.load();
-        types.get(&actor.actor_type).is_some_and(|hosted| hosted.actors().contains_key(actor.id.as_str()))
+    /// How long an actor has not been used.
+    pub(crate) fn unused(&self, actor: &Actor) -> Duration {
+        Duration::from_millis(self.now().saturating_sub(actor.last_used()))
+    }
+
+    /// An actor, if it is active.
+    pub(crate) fn active(&self, actor: &ActorKey) -> Option<Arc<Actor>> {
+        self.types.load().get(&actor.actor_type)?.actors().get(actor.id.as_str()).cloned()
     }
 
     /// Hands an errand to the app when it is its turn; the actor is activated if need be.
@@ -228,10 +231,22 @@ impl Hosts {
         }
         let id: Arc<str> = key.id.as_str().into();
         let actor = Arc::new(Actor::new(Arc::clone(&hosted.name), Arc::clone(&id), self.now()));
-        actors.insert(id, Arc::clone(&actor));
+        actors.insert(Arc::clone(&id), Arc::clone(&actor));
         drop(actors);
+        if !self.still_hosts(&hosted) {
+            // Who gave up the type meanwhile may not have seen this actor, and nobody would ever end it.
+            hosted.actors().remove(&id);
+            return Err(Unserved::NotHosted(key.actor_type.clone()));
+        }
         self.look_at_in(&actor, hosted.settings.idle_timeout);
         Ok((hosted, actor))
+    }
+
+    /// Whether a type is registered and has not been given up since.
+    fn still_hosts(&self, hosted: &HostedType) -> bool {
+        let types = self.types.load();
+        let known = types.get(&*hosted.name).filter(|known| Arc::ptr_eq(&known.actors, &hosted.actors));
+        known.is_some() && !self.is_suspended()
     }
 
     /// A time too far away to be told never comes.
@@ -247,7 +262,7 @@ impl Hosts {
             let actor = self.idle.next().await;
             let Some(hosted) = self.types.load().get(&*actor.actor_type).cloned() else { continue };
             let idle_timeout = hosted.settings.idle_timeout;
-            let unused = Duration::from_millis(self.now().saturating_sub(actor.last_used()));
+            let unused = self.unused(&actor);
             if let Some(left) = idle_timeout.checked_sub(unused).filter(|left| !left.is_zero()) {
                 self.look_at_in(&actor, left);
             } else if actor.close_if_idle() {

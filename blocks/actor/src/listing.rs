@@ -1,6 +1,7 @@
 //! Which actors are active here, page by page. Dapr has no such thing.
 use crate::error::Error;
 use crate::service::Service;
+use crate::sizes::StateSize;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +22,8 @@ pub struct Active {
     /// When it had its last turn.
     #[serde(serialize_with = "as_text")]
     pub last_used: Timestamp,
+    /// The size of its state, as [`Page::measured`] says.
+    pub state: StateSize,
 }
 
 /// Some active actors of one type, in the order of their ids.
@@ -34,6 +37,9 @@ pub struct Page {
     /// All sidecars that host the type, this one included, by the newest tables.
     pub hosts: Vec<String>,
     pub actors: Vec<Active>,
+    /// Whether the store has been asked for the sizes of states. Else they are those of the keys that this sidecar has read or
+    /// written since the actor became active.
+    pub measured: bool,
     /// What the next page comes after; none is the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -44,7 +50,23 @@ pub struct Page {
 pub(crate) struct Wanted {
     #[serde(default)]
     after: String,
-    limit: Option<usize>,
+    /// A number.
+    limit: Option<String>,
+    /// `true` asks the store for sizes.
+    measure: Option<String>,
+}
+
+impl Wanted {
+    fn limit(&self) -> Result<usize, Error> {
+        let Some(limit) = &self.limit else { return Ok(PAGE) };
+        let wrong = |_| Error::Listing(format!("limit={limit}: it must be a number from 1 to {LONGEST_PAGE}"));
+        Ok(limit.parse::<usize>().map_err(wrong)?.clamp(1, LONGEST_PAGE))
+    }
+
+    fn measures(&self) -> Result<bool, Error> {
+        let Some(measure) = &self.measure else { return Ok(false) };
+        measure.parse().map_err(|_| Error::Listing(format!("measure={measure}: it must be true or false")))
+    }
 }
 
 /// Lists active actors of a type.
@@ -53,13 +75,14 @@ pub(crate) async fn list(
     Path(actor_type): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Error> {
-    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, LONGEST_PAGE);
-    Ok(Json(service.active(&actor_type, &wanted.after, limit)?).into_response())
+    let (limit, measures) = (wanted.limit()?, wanted.measures()?);
+    let page = service.active(&actor_type, &wanted.after, limit)?;
+    Ok(Json(if measures { service.measure(page).await? } else { page }).into_response())
 }
 
 /// A moment that was so long ago.
-pub(crate) fn ago(now: Timestamp, milliseconds: u64) -> Timestamp {
-    now.checked_sub(Duration::from_millis(milliseconds)).unwrap_or(now)
+pub(crate) fn ago(now: Timestamp, time: Duration) -> Timestamp {
+    now.checked_sub(time).unwrap_or(now)
 }
 
 /// As RFC 3339 has it.

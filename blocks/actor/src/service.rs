@@ -1,4 +1,5 @@
 //! Everything that the API offers about actors, free of any transport.
+use crate::actor::Actor;
 use crate::app::stream::{Connection, Outbox, Streams};
 use crate::app::{App, OverHttp};
 use crate::error::{Error, Failure};
@@ -215,8 +216,12 @@ impl Service {
         allowed(actor_type)?;
         let (found, is_last) = runtime.hosts.page(actor_type, after, limit);
         let now = Timestamp::now();
-        let actors = found.into_iter().map(|(id, idle)| Active { id: id.to_string(), last_used: ago(now, idle) });
-        let actors: Vec<_> = actors.collect();
+        let shown = |actor: Arc<Actor>| Active {
+            id: actor.id.to_string(),
+            last_used: ago(now, runtime.hosts.unused(&actor)),
+            state: actor.sizes.sum(),
+        };
+        let actors: Vec<_> = found.into_iter().map(shown).collect();
         let next = actors.last().filter(|_| !is_last).map(|last| last.id.clone());
         Ok(Page {
             actor_type: actor_type.to_owned(),
@@ -224,8 +229,23 @@ impl Service {
             app_id: runtime.app_id.clone(),
             hosts: runtime.placement.hosts_of(actor_type),
             actors,
+            measured: false,
             next,
         })
+    }
+
+    /// Asks the store for the sizes of all states on a page, and reads all of them for that.
+    ///
+    /// # Errors
+    /// [`Error::NoPlacement`], [`Error::NoStateStore`], [`Error::Unmeasurable`] and [`Error::GetState`].
+    pub async fn measure(&self, mut page: Page) -> Result<Page, Error> {
+        let known = page.actors.iter().map(|actor| (actor.id.clone(), actor.state)).collect();
+        let sizes = self.runtime()?.state.measure(&page.actor_type, known).await?;
+        for actor in &mut page.actors {
+            actor.state = sizes.get(&actor.id).copied().unwrap_or_default();
+        }
+        page.measured = true;
+        Ok(page)
     }
 
     /// Calls a method of an actor, for a client of this sidecar. `trace` are headers of the call to another sidecar.

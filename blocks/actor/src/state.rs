@@ -4,7 +4,7 @@ use crate::hosts::Hosts;
 use crate::model::ActorKey;
 use component_api::state::{Concurrency, Consistency, DeleteRequest, Etag, GetRequest, Item, SetRequest, Store, Value};
 use component_api::{Instance, Live, Metadata, state};
-use foundation_resiliency::{ComponentKind, Resiliency};
+use foundation_resiliency::{ComponentKind, Policy, Resiliency};
 use foundation_telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,10 +63,13 @@ impl ActorState {
             metadata: Metadata::from([(PARTITION.to_owned(), prefix)]),
             ..GetRequest::default()
         };
-        let policy = self.resiliency.outbound(&store.name, ComponentKind::StateStore);
+        let policy = self.policy(&store);
         let start = Instant::now();
         let got = policy.run(|| store.component.get(request.clone())).await;
         self.metrics.state(&store.name, "get", got.is_ok(), start.elapsed());
+        if let (Ok(item), Some(actor)) = (&got, self.hosts.active(actor)) {
+            actor.sizes.note(key, item.as_ref().map(|item| item.data.len()));
+        }
         got.map_err(|error| Error::GetState(error.to_string()))
     }
 
@@ -75,9 +78,8 @@ impl ActorState {
     /// # Errors
     /// [`Error::InstanceMissing`], [`Error::NoStateStore`] and [`Error::SaveState`].
     pub(crate) async fn transact(&self, actor: &ActorKey, operations: Vec<Operation>) -> Result<(), Error> {
-        if !self.hosts.is_active(actor) {
-            return Err(Error::InstanceMissing);
-        }
+        let active = self.hosts.active(actor).ok_or(Error::InstanceMissing)?;
+        let sizes: Vec<_> = operations.iter().filter_map(size).collect();
         let prefix = self.prefix(actor);
         let step = |operation| self.step(&prefix, operation);
         let steps = operations.into_iter().map(step).collect::<Result<Vec<_>, Error>>()?;
@@ -87,11 +89,13 @@ impl ActorState {
             return Err(Error::SaveState(text.to_owned()));
         }
         let metadata = Metadata::from([(PARTITION.to_owned(), prefix)]);
-        let policy = self.resiliency.outbound(&store.name, ComponentKind::StateStore);
+        let policy = self.policy(&store);
         let start = Instant::now();
         let done = policy.run(|| store.component.transact(steps.clone(), metadata.clone())).await;
         self.metrics.state(&store.name, "transaction", done.is_ok(), start.elapsed());
-        done.map_err(|error| Error::SaveState(error.to_string()))
+        done.map_err(|error| Error::SaveState(error.to_string()))?;
+        sizes.into_iter().for_each(|(key, bytes)| active.sizes.note(&key, bytes));
+        Ok(())
     }
 
     fn step(&self, prefix: &str, operation: Operation) -> Result<state::Operation, Error> {
@@ -119,15 +123,34 @@ impl ActorState {
         }
     }
 
-    fn store(&self, unfit: fn(String) -> Error) -> Result<Arc<StateStore>, Error> {
+    /// How calls of the store are made.
+    pub(crate) fn policy(&self, store: &StateStore) -> Policy {
+        self.resiliency.outbound(&store.name, ComponentKind::StateStore)
+    }
+
+    pub(crate) fn store(&self, unfit: fn(String) -> Error) -> Result<Arc<StateStore>, Error> {
         let store = self.marked().ok_or(Error::NoStateStore)?;
         let features = store.component.features();
         if features.etag && features.transactional { Ok(store) } else { Err(unfit(UNFIT.to_owned())) }
     }
 
+    /// Tells the store that all keys of an actor belong together.
+    pub(crate) fn partition(&self, actor_type: &str, id: &str) -> (String, String) {
+        (PARTITION.to_owned(), self.prefix(&ActorKey::new(actor_type, id)))
+    }
+
     /// What the keys of an actor begin with; also its partition.
     fn prefix(&self, actor: &ActorKey) -> String {
         format!("{}||{actor}", self.app_id)
+    }
+}
+
+/// The key that an operation changes, with the bytes of its new value.
+fn size(operation: &Operation) -> Option<(String, Option<usize>)> {
+    match operation {
+        Operation::Upsert { key, value, .. } => Some((key.clone(), Some(value.bytes().len()))),
+        Operation::Delete { key, .. } => Some((key.clone(), None)),
+        Operation::Invalid(_) => None,
     }
 }
 

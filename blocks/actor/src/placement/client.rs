@@ -7,7 +7,7 @@ use foundation_telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use wire::placement::v1::{Host, HostOperation};
 
 const SCOPE: &str = "dapr.runtime.actors.placement";
@@ -67,7 +67,9 @@ impl Client {
             tracing::info!(target: SCOPE, "Reporting initial host to placement service with initial types {entities:?}");
         }
         reports.send(self.report.of(entities)).await.ok();
-        let (address, orders) = match self.service.open(attempt, waiting).await {
+        // A service that takes connections and does nothing more must not keep others from being tried.
+        let opened = timeout(self.timeout, self.service.open(attempt, waiting)).await;
+        let (address, orders) = match opened.unwrap_or_else(|_| Err(self.hangs())) {
             Ok(opened) => opened,
             Err(reason) => return self.pause(&reason).await,
         };
@@ -84,6 +86,11 @@ impl Client {
         }
         tracing::info!(target: SCOPE, "Placement stream closed: {end}. Reconnecting...");
         false
+    }
+
+    fn hangs(&self) -> String {
+        let time = foundation_metadata::duration::format(self.timeout);
+        format!("the service took the connection and gave no answer within {time}")
     }
 
     /// Without the service nobody knows where actors live.

@@ -1,6 +1,6 @@
 //! Calls of actors here and elsewhere, their turns, and what is answered.
 use crate::placement::Placement;
-use crate::world::{Sidecar, fault, hosting};
+use crate::world::{Sidecar, fault, hosting, in_step};
 use block_actor::{Options, invoke_actor};
 use futures_util::FutureExt;
 use serde_json::json;
@@ -15,9 +15,7 @@ fn call(actor_type: &str, id: &str, method: &str) -> Request<InvokeActorRequest>
 }
 
 async fn alone() -> (Placement, Sidecar) {
-    let placement = Placement::start(0).await;
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (placement, sidecar) = in_step(json!({})).await;
     (placement, sidecar)
 }
 
@@ -161,21 +159,4 @@ async fn calls_wait_until_it_is_known_where_actors_live() {
     assert!((&mut early).now_or_never().is_none());
     let ((status, _, body), ()) = tokio::join!(early, placement.round(1));
     assert_eq!((status, body.as_str()), (200, "x"));
-}
-
-#[tokio::test]
-async fn active_actors_are_listed_page_by_page() {
-    let placement = Placement::start(0).await;
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
-    for id in ["b", "a", "c"] {
-        sidecar.check(&format!("PUT t/{id}/method/m"), "", (200, "")).await;
-    }
-    let first = sidecar.service.active("t", "", 2).unwrap();
-    let ids: Vec<_> = first.actors.iter().map(|actor| actor.id.as_str()).collect();
-    assert_eq!((ids, first.next.as_deref()), (vec!["a", "b"], Some("b")));
-    assert_eq!(first.hosts, [first.host]);
-    let last = sidecar.service.active("t", "b", 2).unwrap();
-    assert_eq!((last.actors.len(), last.next), (1, None));
-    assert!(sidecar.service.active("other", "", 2).unwrap().actors.is_empty());
 }

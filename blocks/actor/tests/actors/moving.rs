@@ -1,6 +1,6 @@
 //! What becomes of actors when they are not used, when hosts come and go, and without the placement service.
 use crate::placement::Placement;
-use crate::world::{Sidecar, hosting};
+use crate::world::{Sidecar, hosting, in_step};
 use block_actor::RuntimeStatus;
 use futures_util::FutureExt;
 use serde_json::json;
@@ -10,9 +10,7 @@ use tokio::time::timeout;
 
 #[tokio::test]
 async fn an_actor_that_is_not_used_is_deactivated() {
-    let placement = Placement::start(0).await;
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({"actorIdleTimeout": "20ms"}))).await;
-    placement.round(1).await;
+    let (_placement, sidecar) = in_step(json!({"actorIdleTimeout": "20ms"})).await;
     let mut busy = Box::pin(sidecar.send("PUT t/busy/method/wait", &[], ""));
     tokio::select! {
         () = sidecar.app.until("PUT", 1) => {}
@@ -29,9 +27,7 @@ async fn an_actor_that_is_not_used_is_deactivated() {
 
 #[tokio::test]
 async fn actors_move_when_a_host_comes() {
-    let placement = Placement::start(0).await;
-    let one = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (placement, one) = in_step(json!({})).await;
     for id in 0..20 {
         one.check(&format!("PUT t/{id}/method/m"), "", (200, "")).await;
     }
@@ -49,9 +45,7 @@ async fn actors_move_when_a_host_comes() {
 
 #[tokio::test]
 async fn calls_get_time_to_end_before_their_actor_moves() {
-    let placement = Placement::start(0).await;
-    let one = Sidecar::start(Some(&placement), hosting("t", json!({"drainOngoingCallTimeout": "20s"}))).await;
-    placement.round(1).await;
+    let (placement, one) = in_step(json!({"drainOngoingCallTimeout": "20s"})).await;
     let mut calls: Vec<_> = (0..20)
         .map(|id| format!("PUT t/{id}/method/wait"))
         .map(|line| {
@@ -103,10 +97,8 @@ async fn calls_that_take_too_long_are_made_again_elsewhere_or_here() {
 
 #[tokio::test]
 async fn without_the_placement_service_actors_end_and_calls_wait_for_it() {
-    let placement = Placement::start(0).await;
-    let port = placement.address.rsplit(':').next().unwrap().parse().unwrap();
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (placement, sidecar) = in_step(json!({})).await;
+    let port = placement.port();
     sidecar.check("PUT t/1/method/m", "", (200, "")).await;
     placement.stop().await;
     sidecar.app.until("DELETE /actors/t/1", 1).await;
@@ -133,9 +125,7 @@ async fn the_runtime_waits_for_the_app_and_follows_its_health() {
 
 #[tokio::test]
 async fn at_the_end_others_take_over_before_the_connection_is_closed() {
-    let placement = Placement::start(0).await;
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (placement, sidecar) = in_step(json!({})).await;
     sidecar.check("PUT t/1/method/m", "", (200, "")).await;
     let service = async {
         placement.until_hosted("t", false).await;
@@ -150,9 +140,7 @@ async fn at_the_end_others_take_over_before_the_connection_is_closed() {
 
 #[tokio::test]
 async fn an_app_that_never_ends_its_answer_holds_up_no_end() {
-    let placement = Placement::start(0).await;
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (_placement, sidecar) = in_step(json!({})).await;
     sidecar.check("PUT t/endless/method/m", "", (200, "")).await;
     // Less than the time that an app has for an answer.
     timeout(Duration::from_secs(4), sidecar.service.unhost()).await.unwrap();
@@ -162,9 +150,7 @@ async fn an_app_that_never_ends_its_answer_holds_up_no_end() {
 /// Others wait for the end that somebody began who does not wait any more.
 #[tokio::test]
 async fn the_end_of_an_actor_goes_on_whoever_gives_up_waiting_for_it() {
-    let placement = Placement::start(0).await;
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (_placement, sidecar) = in_step(json!({})).await;
     sidecar.check("PUT t/endless/method/m", "", (200, "")).await;
     sidecar.stores.remove("store");
     tokio::select! {
@@ -177,10 +163,8 @@ async fn the_end_of_an_actor_goes_on_whoever_gives_up_waiting_for_it() {
 /// Others may have had the actors meanwhile.
 #[tokio::test]
 async fn tables_that_look_the_same_after_a_lost_connection_are_new_ones() {
-    let placement = Placement::start(0).await;
-    let port = placement.address.rsplit(':').next().unwrap().parse().unwrap();
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (placement, sidecar) = in_step(json!({})).await;
+    let port = placement.port();
     sidecar.check("PUT t/1/method/m", "", (200, "")).await;
     placement.stop().await;
     sidecar.app.until("DELETE /actors/t/1", 1).await;

@@ -45,6 +45,11 @@ impl Placement {
         placement
     }
 
+    /// Where it serves, for another one in its place.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
     /// Ends the service and all streams.
     pub(crate) async fn stop(&self) {
         self.state.lock().unwrap().streams.clear();

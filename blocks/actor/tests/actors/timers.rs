@@ -1,14 +1,12 @@
 //! Timers of actors.
 use crate::placement::Placement;
-use crate::world::{Sidecar, fault, hosting};
+use crate::world::{Sidecar, fault, hosting, in_step};
 use block_actor::{register_actor_timer, unregister_actor_timer};
 use serde_json::json;
 use wire::runtime::v1::{RegisterActorTimerRequest, UnregisterActorTimerRequest};
 
 async fn sidecar() -> (Placement, Sidecar) {
-    let placement = Placement::start(0).await;
-    let sidecar = Sidecar::start(Some(&placement), hosting("t", json!({}))).await;
-    placement.round(1).await;
+    let (placement, sidecar) = in_step(json!({})).await;
     (placement, sidecar)
 }
 

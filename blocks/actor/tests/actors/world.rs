@@ -169,6 +169,14 @@ impl Sidecar {
     }
 }
 
+/// A sidecar that hosts `t` with these settings, in step with a placement service.
+pub(crate) async fn in_step(settings: Value) -> (Placement, Sidecar) {
+    let placement = Placement::start(0).await;
+    let sidecar = Sidecar::start(Some(&placement), hosting("t", settings)).await;
+    placement.round(1).await;
+    (placement, sidecar)
+}
+
 /// One type with common settings.
 pub(crate) fn hosting(actor_type: &str, settings: Value) -> Option<Value> {
     let mut document = json!({"entities": [actor_type]});
