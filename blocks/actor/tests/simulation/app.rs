@@ -54,8 +54,9 @@ impl Channel for App {
         if request.method() == Method::DELETE {
             self.let_go().await;
         } else {
-            let _running = self.checks.begin(self.number, self.process.clone(), actor);
+            let running = self.checks.begin(self.number, self.process.clone(), actor);
             self.work().await;
+            running.complete();
         }
         Ok(Response::new(Body::empty()))
     }

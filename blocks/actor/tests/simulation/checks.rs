@@ -3,13 +3,18 @@
 //! The promise of the protocol: of two hosts that are in step with one and the same leader, never both serve an actor at once. In
 //! step is who has a stream that neither end has given up. Who lost its stream may not know yet, and goes on with its actors
 //! until it notices and has let go of them: that is bounded by [`STALE`].
+//!
+//! A host that gives up actors lets their calls end first: nothing but its [`PATIENCE`] cuts a call short. And who was told that
+//! tables are coming does not wait for them longer than it was set to.
 use crate::connection::{Connection, SIDECAR_NOTICES};
 use crate::network::Node;
 use crate::random::Random;
 use foundation_drain::Drain;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +22,10 @@ use wire::placement::v1::PlacementOrder;
 
 /// The longest time that a host serves without being in step: until it notices, and until its calls are cancelled.
 const STALE: Duration = Duration::from_millis(SIDECAR_NOTICES.as_millis() as u64 + 2_000 + 500);
+/// For so long a call goes on whose actor moves.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How late a clock may be.
+const LATE: Duration = Duration::from_millis(100);
 /// Bits of a version below the term of its leader.
 const TERM: u32 = 32;
 
@@ -34,6 +43,10 @@ struct State {
     /// The newest connection of each sidecar, since when it is not whole, and the version of its last lock.
     connections: BTreeMap<Node, Followed>,
     term: u64,
+    /// Callers that are giving up at this moment.
+    givers_up: usize,
+    /// Sidecars whose app is gone, or that end, and how often at once: they cut what runs.
+    leaving: BTreeMap<Node, usize>,
     /// Replicas that forgot the terms that they knew.
     forgotten: u64,
     wrong: Vec<String>,
@@ -46,12 +59,19 @@ struct Followed {
     connection: Connection,
     lost: Option<Instant>,
     version: u64,
+    /// The order that it has taken last, and when.
+    taken: Option<(String, Instant)>,
+    /// When it took the last tables.
+    updated: Option<Instant>,
+    /// How long it may wait for tables.
+    timeout: Duration,
 }
 
 struct Running {
     actor: String,
     sidecar: Node,
     process: Option<CancellationToken>,
+    complete: bool,
 }
 
 impl Running {
@@ -100,18 +120,45 @@ impl Checks {
         state.note(&format!("{sidecar:?} begins {actor}"));
         state.runs += 1;
         let number = state.runs;
-        state.running.insert(number, Running { actor, sidecar, process });
+        state.running.insert(number, Running { actor, sidecar, process, complete: false });
         state.check();
         Run { checks: self.clone(), number }
+    }
+
+    /// Runs what a caller may give up before it is done; the call that it then leaves behind is cut short by nobody else.
+    pub(crate) fn caller<F: Future>(&self, work: F) -> Caller<F> {
+        Caller { checks: self.clone(), work: Some(Box::pin(work)) }
+    }
+
+    /// The app of a sidecar is gone, or the sidecar is about to end.
+    pub(crate) fn leaves(&self, sidecar: usize) {
+        *self.state.lock().unwrap().leaving.entry(Node::Sidecar(sidecar)).or_default() += 1;
+    }
+
+    /// It is gone, or there again.
+    pub(crate) fn has_left(&self, sidecar: usize) {
+        *self.state.lock().unwrap().leaving.entry(Node::Sidecar(sidecar)).or_default() -= 1;
     }
 
     /// A sidecar has opened a stream that is served.
     pub(crate) fn joined(&self, connection: &Connection) {
         let mut state = self.state.lock().unwrap();
         state.note(&format!("{:?} joins {:?}", connection.sidecar, connection.replica));
-        let followed = Followed { connection: connection.clone(), lost: None, version: 0 };
-        state.connections.insert(connection.sidecar, followed);
+        let (connection, timeout) = (connection.clone(), connection.timeout);
+        let followed = Followed { connection, lost: None, version: 0, taken: None, updated: None, timeout };
+        state.connections.insert(followed.connection.sidecar, followed);
         state.check();
+    }
+
+    /// A sidecar takes an order.
+    pub(crate) fn taken(&self, connection: &Connection, order: &PlacementOrder) {
+        let mut state = self.state.lock().unwrap();
+        let Some(followed) = state.connections.get_mut(&connection.sidecar) else { return };
+        let now = Instant::now();
+        followed.taken = Some((order.operation.clone(), now));
+        if order.operation == "update" {
+            followed.updated = Some(now);
+        }
     }
 
     /// An order is sent.
@@ -144,7 +191,10 @@ impl Checks {
     pub(crate) fn jumped(&self, by: Duration) {
         let mut state = self.state.lock().unwrap();
         state.note("the clock jumps");
-        state.connections.values_mut().filter_map(|followed| followed.lost.as_mut()).for_each(|lost| *lost += by);
+        for followed in state.connections.values_mut() {
+            followed.lost.iter_mut().for_each(|lost| *lost += by);
+            followed.taken.iter_mut().for_each(|(_, at)| *at += by);
+        }
     }
 
     /// Looks at all that runs.
@@ -195,7 +245,7 @@ impl State {
             let since = followed.lost.unwrap_or(now);
             followed.lost = (!followed.connection.is_whole()).then_some(since);
         }
-        let mut wrong = Vec::new();
+        let mut wrong: Vec<_> = self.connections.values().filter_map(|followed| followed.waits_too_long(now)).collect();
         let alive: Vec<_> = self.running.values().filter(|running| running.is_alive()).collect();
         for (index, one) in alive.iter().enumerate() {
             let lost = self.connections.get(&one.sidecar).and_then(|followed| followed.lost);
@@ -212,9 +262,63 @@ impl State {
         wrong.into_iter().for_each(|wrong| self.fail(wrong));
     }
 
+    /// Why a call should not have been cut short, if it should not.
+    fn complaint(&self, cut: &Running) -> Option<String> {
+        let leaves = self.leaving.get(&cut.sidecar).is_some_and(|times| *times > 0);
+        let is_excused = cut.complete || !cut.is_alive() || self.givers_up > 0 || leaves;
+        if is_excused || self.leader(cut.sidecar).is_none() {
+            return None;
+        }
+        let updated = self.connections.get(&cut.sidecar).and_then(|followed| followed.updated);
+        let since = updated.map(|updated| updated.elapsed());
+        let is_patient = since.is_some_and(|since| since >= PATIENCE);
+        (!is_patient).then(|| format!("{:?} cuts {} short, {since:?} after it got tables", cut.sidecar, cut.actor))
+    }
+
     fn leader(&self, sidecar: Node) -> Option<Node> {
         let connection = &self.connections.get(&sidecar)?.connection;
         connection.is_whole().then_some(connection.replica)
+    }
+}
+
+impl Followed {
+    fn waits_too_long(&self, now: Instant) -> Option<String> {
+        let (operation, since) = self.taken.as_ref()?;
+        let is_wrong = operation == "lock" && self.connection.is_whole() && now > *since + self.timeout + LATE;
+        is_wrong.then(|| format!("{:?} still waits for tables", self.connection.sidecar))
+    }
+}
+
+/// What a caller waits for.
+pub(crate) struct Caller<F> {
+    checks: Checks,
+    work: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> Future for Caller<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let done = ready!(self.work.as_mut().unwrap().as_mut().poll(context));
+        self.work = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<F> Drop for Caller<F> {
+    fn drop(&mut self) {
+        self.checks.state.lock().unwrap().givers_up += 1;
+        self.work = None;
+        self.checks.state.lock().unwrap().givers_up -= 1;
+    }
+}
+
+impl Run {
+    /// The app is done with the call.
+    pub(crate) fn complete(self) {
+        if let Some(running) = self.checks.state.lock().unwrap().running.get_mut(&self.number) {
+            running.complete = true;
+        }
     }
 }
 
@@ -223,6 +327,8 @@ impl Drop for Run {
         let mut state = self.checks.state.lock().unwrap();
         state.check();
         if let Some(running) = state.running.remove(&self.number) {
+            let complaint = state.complaint(&running);
+            complaint.into_iter().for_each(|complaint| state.fail(complaint));
             state.note(&format!("{:?} ends {}", running.sidecar, running.actor));
         }
     }

@@ -26,12 +26,19 @@ pub(crate) struct Connection {
     /// The processes at its ends.
     processes: [CancellationToken; 2],
     network: Network,
+    /// How long the sidecar waits for tables that were announced.
+    pub(crate) timeout: Duration,
 }
 
 impl Connection {
-    pub(crate) fn new([sidecar, replica]: [Node; 2], processes: [CancellationToken; 2], network: &Network) -> Self {
+    pub(crate) fn new(
+        [sidecar, replica]: [Node; 2],
+        processes: [CancellationToken; 2],
+        network: &Network,
+        timeout: Duration,
+    ) -> Self {
         let [near, far, lost] = std::array::from_fn(|_| CancellationToken::new());
-        Self { sidecar, replica, near, far, lost, processes, network: network.clone() }
+        Self { sidecar, replica, near, far, lost, processes, network: network.clone(), timeout }
     }
 
     /// Whether both ends have it, and rightly so.

@@ -23,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use wire::internals::v1::{InternalInvokeRequest, InternalInvokeResponse, Reminder};
-use wire::placement::v1::Host as Report;
+use wire::placement::v1::{Host as Report, PlacementOrder};
 
 const PORT: u16 = 50002;
 const QUEUE: usize = 64;
@@ -48,6 +48,8 @@ pub(crate) struct Surroundings {
     pub(crate) cluster: Cluster,
     pub(crate) replicas: usize,
     pub(crate) sidecars: Sidecars,
+    /// How long sidecars wait for tables that were announced.
+    pub(crate) timeout: Duration,
 }
 
 impl Sidecar {
@@ -64,7 +66,7 @@ impl Sidecar {
         };
         let network = Arc::new(Surface { number, around: around.clone(), drain: drain.clone() });
         let placement = Some(Arc::clone(&network) as Arc<dyn Replicas>);
-        let options = Options { placement, dissemination_timeout: Duration::from_secs(30), ..Options::default() };
+        let options = Options { placement, dissemination_timeout: around.timeout, ..Options::default() };
         let stores = Live::default();
         stores.insert(store());
         let service = Arc::new(Service::with_neighbours(options, (&own, network), stores, &drain));
@@ -112,7 +114,7 @@ impl Replicas for Surface {
         let process = network.connect(own, other).await?;
         let replica = self.around.cluster.lock().unwrap().get(&place).cloned().ok_or("connection refused")?;
         let own_process = network.process(own).ok_or("gone")?;
-        let connection = Connection::new([own, other], [own_process, process], network);
+        let connection = Connection::new([own, other], [own_process, process], network, self.around.timeout);
         let (reported, arrived) = mpsc::channel(QUEUE);
         let (orders, ordered) = mpsc::channel(QUEUE);
         let (sent, received) = mpsc::channel(QUEUE);
@@ -140,8 +142,10 @@ impl Replicas for Surface {
         };
         network.bring(other, own).await;
         begins.map_err(|status| status.message().to_owned())?;
-        let orders = ReceiverStream::new(received).map(move |order| {
+        let checks = self.around.checks.clone();
+        let orders = ReceiverStream::new(received).map(move |order: Result<PlacementOrder, Status>| {
             let _end = &end;
+            order.iter().for_each(|order| checks.taken(&connection, order));
             order
         });
         Ok((place.to_string(), orders.boxed()))
@@ -178,7 +182,7 @@ impl Surface {
             biased;
             () = there.process.cancelled() => return Err(Status::unavailable("connection reset")),
             () = self.drain.stopped() => return Err(Status::unavailable("gone")),
-            answer = work => answer,
+            answer = self.around.checks.caller(work) => answer,
         };
         let back = tokio::time::timeout(SIDECAR_NOTICES, self.around.network.bring(other, own)).await;
         back.map_err(|_| Status::unavailable("connection timed out"))?;

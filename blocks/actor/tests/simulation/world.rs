@@ -20,6 +20,10 @@ const IDS: u64 = 5;
 const TROUBLE: Duration = Duration::from_secs(10);
 /// How long all may take to come right again: elections, and rounds that end by their timeout.
 const RECOVERY: Duration = Duration::from_secs(25);
+/// How long sidecars wait for tables by default.
+const USUAL: Duration = Duration::from_secs(30);
+/// How long those do who give up sooner than the service.
+const IMPATIENCE: Duration = Duration::from_secs(5);
 /// When a caller gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -58,7 +62,9 @@ impl World {
         let (network, checks) = (Network::new(random.clone()), Checks::new(shows));
         let (cluster, sidecars) = (Cluster::default(), Sidecars::default());
         let replicas = if seed.is_multiple_of(3) { 1 } else { 3 };
-        let around = Surroundings { network, random, checks, cluster, replicas, sidecars };
+        // Some wait for less time than the service does, and give it up first.
+        let timeout = if seed.is_multiple_of(4) { IMPATIENCE } else { USUAL };
+        let around = Surroundings { network, random, checks, cluster, replicas, sidecars, timeout };
         let world = Self { around, tasks: Drain::new(), quiet: CancellationToken::new(), calls: Arc::default() };
         for place in 0..replicas {
             world.start_replica(place);
@@ -92,12 +98,13 @@ impl World {
         let sidecar = self.around.sidecars.lock().unwrap().get(&number).cloned().unwrap();
         let process = self.around.network.process(Node::Sidecar(number)).unwrap();
         let quiet = self.quiet.clone();
-        let (random, calls) = (self.around.random.clone(), Arc::clone(&self.calls));
+        let (random, checks) = (self.around.random.clone(), self.around.checks.clone());
+        let calls = Arc::clone(&self.calls);
         self.tasks.spawn_until_stopped(async move {
             let calling = async {
                 loop {
                     sleep(random.millis(20, if quiet.is_cancelled() { 5_000 } else { 600 })).await;
-                    let answered = call(&sidecar, &random, DEADLINE).await.is_ok();
+                    let answered = call(&sidecar, (&random, &checks), DEADLINE).await.is_ok();
                     let mut calls = calls.lock().unwrap();
                     calls.0 += u64::from(answered);
                     calls.1 += u64::from(!answered);
@@ -199,10 +206,12 @@ impl World {
         let orderly = self.around.random.one_in(3);
         self.tasks.spawn_until_stopped(async move {
             world.around.checks.note(&format!("sidecar {number} ends, orderly: {orderly}"));
+            world.around.checks.leaves(number);
             if orderly {
                 sidecar.service.end().await;
             }
             Sidecar::kill(number, &world.around);
+            world.around.checks.has_left(number);
             sleep(down).await;
             world.revive_sidecar(number).await;
         });
@@ -238,9 +247,11 @@ impl World {
         let Some(sidecar) = self.around.sidecars.lock().unwrap().get(&number).cloned() else { return };
         let types = self.types(number);
         self.around.checks.note(&format!("the app of sidecar {number} is another one, with {types:?}"));
-        let pause = self.around.random.millis(0, 1_000);
+        let (pause, checks) = (self.around.random.millis(0, 1_000), self.around.checks.clone());
         self.tasks.spawn_until_stopped(async move {
+            checks.leaves(number);
             sidecar.service.unhost().await;
+            checks.has_left(number);
             sleep(pause).await;
             sidecar.host(types);
         });
@@ -271,7 +282,7 @@ impl World {
             if !matches!(status, RuntimeStatus::Running { ready: true, .. }) {
                 self.around.checks.fail(format!("sidecar {number} is not in step: {status:?}"));
             }
-            let called = call(sidecar, &self.around.random, Duration::from_secs(10)).await;
+            let called = call(sidecar, (&self.around.random, &self.around.checks), Duration::from_secs(10)).await;
             called.unwrap_or_else(|error| self.around.checks.fail(format!("a call from sidecar {number}: {error}")));
         }
         if self.around.checks.running() > 0 {
@@ -298,11 +309,12 @@ impl Clone for World {
 }
 
 /// Calls any actor.
-async fn call(sidecar: &Sidecar, random: &Random, deadline: Duration) -> Result<(), String> {
+async fn call(sidecar: &Sidecar, (random, checks): (&Random, &Checks), deadline: Duration) -> Result<(), String> {
     let actor_type = if random.one_in(2) { "a" } else { "b" };
     let actor = ActorKey::new(actor_type, random.below(IDS).to_string());
     let call = Call { actor, method: "m".to_owned(), ..Call::default() };
-    let called = timeout(deadline, sidecar.service.invoke(call, &HeaderMap::new())).await;
+    let headers = HeaderMap::new();
+    let called = timeout(deadline, checks.caller(sidecar.service.invoke(call, &headers))).await;
     match called {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
