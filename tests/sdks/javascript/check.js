@@ -1,51 +1,12 @@
 // Tests with the JavaScript SDK, over HTTP and gRPC. Prints a line for each.
 const { strict: assert } = require("assert");
 const { randomBytes } = require("crypto");
-const { CommunicationProtocolEnum, DaprClient, DaprServer, HttpMethod } = require("@dapr/dapr");
+const { HttpMethod } = require("@dapr/dapr");
+const common = require("./common.js");
 
-const { APP_PORT, DAPR_HTTP_PORT, DAPR_GRPC_PORT } = process.env;
-const PATIENCE = 60_000;
-const log = { level: 1 };
-
-const client = (communicationProtocol, daprPort) =>
-  new DaprClient({ daprHost: "127.0.0.1", daprPort, communicationProtocol, logger: log });
-const http = client(CommunicationProtocolEnum.HTTP, DAPR_HTTP_PORT);
-const grpc = client(CommunicationProtocolEnum.GRPC, DAPR_GRPC_PORT);
-const server = new DaprServer({
-  serverHost: "127.0.0.1",
-  serverPort: APP_PORT,
-  clientOptions: { daprHost: "127.0.0.1", daprPort: DAPR_HTTP_PORT },
-  logger: log,
-});
-
-// What comes, for whoever waits for it.
-class Queue {
-  items = [];
-  waiting = [];
-
-  put(item) {
-    const taker = this.waiting.shift();
-    taker ? taker(item) : this.items.push(item);
-  }
-
-  take() {
-    if (this.items.length > 0) return Promise.resolve(this.items.shift());
-    return new Promise((resolve, reject) => {
-      const alarm = setTimeout(() => reject(new Error("nothing came")), PATIENCE);
-      this.waiting.push((item) => (clearTimeout(alarm), resolve(item)));
-    });
-  }
-
-  async until(wanted) {
-    for (;;) {
-      const item = await this.take();
-      if (wanted(item)) return item;
-    }
-  }
-}
-
+const { Queue, http, run, say, server } = common;
+const grpc = common.grpc();
 const [events, bulks, boxed, ticks] = [new Queue(), new Queue(), new Queue(), new Queue()];
-const say = (line) => console.log(line);
 
 async function serve() {
   await server.pubsub.subscribe("pubsub", "events", async (event) => events.put(event));
@@ -171,19 +132,4 @@ const cases = {
   },
 };
 
-async function main() {
-  await serve();
-  for (const [name, check] of Object.entries(cases)) {
-    try {
-      await check();
-      say(`passed ${name}`);
-    } catch (error) {
-      console.error(error);
-      say(`failed ${name}: ${String(error).split("\n")[0]}`);
-    }
-  }
-  say("finished");
-  process.exit(0);
-}
-
-main();
+serve().then(() => run(cases));
