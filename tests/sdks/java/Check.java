@@ -40,6 +40,9 @@ public class Check {
         @ActorMethod(name = "beat_now")
         void beat(String name);
 
+        // The SDK looks for the callback of a timer among the methods of the interface.
+        void beaten(String data);
+
         void quiet(String name);
 
         void remind(String name);
@@ -75,6 +78,7 @@ public class Check {
             unregisterTimer(name).block();
         }
 
+        @Override
         public void beaten(String data) {
             TOLD.get("timer").add(getId() + " " + data);
         }
