@@ -75,6 +75,8 @@ impl Placement {
         let mut command = Command::new(path);
         let cluster = format!("--initial-cluster=p=127.0.0.1:{}", free_port()?);
         command.args(["--id=p", "--listen-address=127.0.0.1", "--log-level=error", &cluster]);
+        // A thousand hosts of one client are slow to answer pings while they come.
+        command.args(["--keepalive-time=10s", "--keepalive-timeout=10s"]);
         for (name, port) in [("port", port), ("healthz-port", health), ("metrics-port", free_port()?)] {
             command.arg(format!("--{name}={port}"));
         }

@@ -33,7 +33,7 @@ pub(crate) const APP_ID: &str = "dapr-placement";
 const WAITING_EVENTS: usize = 4096;
 
 /// How long a stream may be silent before its first report.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Orders for one stream.
 pub type Answers = BoxStream<'static, Result<PlacementOrder, Status>>;
@@ -134,7 +134,7 @@ impl Service {
 }
 
 fn silent() -> Status {
-    Status::deadline_exceeded("no report came within 10 seconds of the stream's begin; the first message must be one")
+    Status::deadline_exceeded("no report came within 30 seconds of the stream's begin; the first message must be one")
 }
 
 fn ending() -> Status {
