@@ -20,6 +20,8 @@ pub enum Error {
     Id(#[from] foundation_identity::InvalidSpiffeId),
     #[error(transparent)]
     Identity(#[from] foundation_identity::Error),
+    #[error(transparent)]
+    Https(#[from] foundation_https::Error),
 }
 
 /// Why an identity is not given. The texts are Dapr's (suite.md 4.4).

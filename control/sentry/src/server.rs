@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::{Acceptor, ClientAuth, Identity, SpiffeId, TrustDomain};
+use foundation_kubernetes::{Kubernetes as Api, Settings as Access};
 use foundation_process::listen::{self, Listener};
 use foundation_process::{Context, Refused, serve, serve_grpc, serve_tls};
 use std::collections::BTreeMap;
@@ -40,9 +41,9 @@ pub(crate) async fn start(
     environment: &BTreeMap<String, String>,
     context: &Context,
 ) -> anyhow::Result<Router> {
-    let kubernetes =
-        options.kubernetes.then(|| Kubernetes::new(options.kubeconfig.as_deref(), environment)).transpose()?;
-    let kubernetes = kubernetes.map(Arc::new);
+    let access = Access::new(options.kubeconfig.clone(), environment);
+    let api = options.kubernetes.then(|| Api::new(&access)).transpose()?;
+    let kubernetes = api.map(|api| Arc::new(Kubernetes::new(api)));
     let settings = settings(options, kubernetes.as_deref(), environment).await?;
     let own = SpiffeId::new(TrustDomain::new(&options.trust_domain)?, &options.namespace, APP_ID)?;
     let metrics = Arc::new(Metrics::new(&context.metrics)?);

@@ -5,6 +5,7 @@ use foundation_credentials::Lifetimes;
 use foundation_metadata::duration;
 use foundation_resources::{Configuration, Mtls};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -45,7 +46,7 @@ impl Settings {
     ) -> Result<Self, Error> {
         let path = format!("/apis/dapr.io/v1alpha1/namespaces/{namespace}/configurations/{name}");
         let unusable = |reason: String| Error::Configuration(format!("couldn't find config name {name:?}: {reason}"));
-        let resource = kubernetes.get(&path).await.map_err(unusable)?;
+        let resource = kubernetes.api().get::<Value>(&path).await.map_err(|error| unusable(error.to_string()))?;
         let mtls = Option::<Mtls>::deserialize(&resource["spec"]["mtls"]);
         Self::new(&mtls.map_err(|error| unusable(error.to_string()))?.unwrap_or_default(), root)
     }
@@ -88,8 +89,8 @@ fn length(name: &str, text: &str, default: Duration) -> Result<Duration, Error> 
     duration::parse(text).ok_or_else(|| Error::Configuration(format!("{name} is {text:?}; use a duration such as 24h")))
 }
 
-fn options(value: &serde_json::Value) -> BTreeMap<String, String> {
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+fn options(value: &Value) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let members = value.as_object().into_iter().flatten();
     members.map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect()
 }

@@ -115,14 +115,15 @@ impl TrustBundle {
 
     async fn get(&self, what: &'static str) -> Result<Value, Error> {
         let failed = |reason| Error::Cluster { verb: "get", what, reason };
-        let got = self.kubernetes.get(&self.path(what)).await.map_err(failed)?;
+        let got = self.kubernetes.api().get::<Value>(&self.path(what)).await;
+        let got = got.map_err(|error| failed(error.to_string()))?;
         let has_entries = got.is_object() && (got["data"].is_null() || got["data"].is_object());
         if has_entries { Ok(got) } else { Err(failed("the answer of Kubernetes is none".to_owned())) }
     }
 
     async fn replace(&self, what: &'static str, object: &Value) -> Result<(), Error> {
-        let replaced = self.kubernetes.replace(&self.path(what), object).await;
-        replaced.map_err(|reason| Error::Cluster { verb: "update", what, reason })
+        let replaced = self.kubernetes.api().replace(&self.path(what), object).await;
+        replaced.map_err(|error| Error::Cluster { verb: "update", what, reason: error.to_string() })
     }
 
     fn path(&self, what: &str) -> String {

@@ -1,9 +1,10 @@
 //! Tokens that are signed by a key of a set: inline, in a file or behind a URL (protocols.md 5.2).
-use crate::client::Client;
+use crate::client::client;
 use crate::error::{Error, Refusal};
 use arc_swap::ArcSwapOption;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use foundation_https::Client;
 use foundation_identity::SpiffeId;
 use foundation_jwt::{Error as TokenError, Expected, KeySet};
 use foundation_metadata::duration;
@@ -105,7 +106,7 @@ impl Source {
         let json = match self {
             Self::Inline(json) => json.clone(),
             Self::File(path) => tokio::fs::read(path).await.map_err(|error| format!("{}: {error}", path.display()))?,
-            Self::Url(client, url) => client.get(url).await?.to_vec(),
+            Self::Url(client, url) => client.get(url).await.map_err(|error| error.to_string())?.to_vec(),
         };
         KeySet::parse(&json).map_err(|error| error.to_string())
     }
@@ -117,7 +118,7 @@ fn source(text: &str, ca: &str, deadline: Duration) -> Result<Source, Error> {
         return Err(Error::Configuration("the jwks validator needs the option source".to_owned()));
     }
     if text.starts_with("https://") || text.starts_with("http://") {
-        return Ok(Source::Url(Box::new(Client::new(ca, deadline)?), text.to_owned()));
+        return Ok(Source::Url(Box::new(client(ca, deadline)?), text.to_owned()));
     }
     if text.starts_with('{') {
         return Ok(Source::Inline(text.as_bytes().to_vec()));

@@ -123,7 +123,7 @@ fn denied(what: &str) -> Refusal {
 }
 
 /// The reason is the operator's to know.
-fn unanswered(what: &str, reason: &str) -> Refusal {
+fn unanswered(what: &str, reason: &dyn std::fmt::Display) -> Refusal {
     tracing::error!(target: SCOPE, "{what}: {reason}");
     denied(what)
 }

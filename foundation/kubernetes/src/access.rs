@@ -1,6 +1,5 @@
 //! How the API of Kubernetes is reached: by a kubeconfig file, or as a pod reaches its own cluster.
-use crate::client::tls_builder;
-use crate::error::Error;
+use crate::Error;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls::{ClientConfig, RootCertStore};
@@ -12,6 +11,24 @@ use std::path::{Path, PathBuf};
 
 /// Where a pod finds what it needs.
 const OF_POD: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Where the API is.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// A file that says it, if there is one.
+    pub kubeconfig: Option<PathBuf>,
+    /// What Kubernetes tells a pod in its environment; empty outside of one.
+    pub host: String,
+    pub port: String,
+}
+
+impl Settings {
+    /// With what the environment of the process tells.
+    pub fn new(kubeconfig: Option<PathBuf>, environment: &BTreeMap<String, String>) -> Self {
+        let variable = |name: &str| environment.get(name).cloned().unwrap_or_default();
+        Self { kubeconfig, host: variable("KUBERNETES_SERVICE_HOST"), port: variable("KUBERNETES_SERVICE_PORT") }
+    }
+}
 
 /// How the API is reached.
 pub(crate) struct Access {
@@ -78,11 +95,22 @@ struct User {
 }
 
 impl Access {
+    /// By the kubeconfig file, else as a pod reaches its own cluster.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or says nothing that can be used; and a process that is in no pod.
+    pub(crate) fn of(settings: &Settings) -> Result<Self, Error> {
+        match &settings.kubeconfig {
+            Some(path) => Self::of_file(path),
+            None => Self::of_pod(settings),
+        }
+    }
+
     /// As the current context of a kubeconfig file says.
     ///
     /// # Errors
     /// A file that cannot be read, and names in it that lead nowhere.
-    pub(crate) fn of_file(path: &Path) -> Result<Self, Error> {
+    fn of_file(path: &Path) -> Result<Self, Error> {
         let shown = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot read {shown}: {error}")))?;
         let file: File =
@@ -115,12 +143,12 @@ impl Access {
     ///
     /// # Errors
     /// This is no pod.
-    pub(crate) fn of_pod(environment: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-        let Some(host) = variable("KUBERNETES_SERVICE_HOST") else {
+    fn of_pod(settings: &Settings) -> Result<Self, Error> {
+        let Settings { host, port, .. } = settings;
+        if host.is_empty() {
             return Err(wrong("set --kubeconfig, or run in a pod".to_owned()));
-        };
-        let port = variable("KUBERNETES_SERVICE_PORT").map_or("443", String::as_str);
+        }
+        let port = if port.is_empty() { "443" } else { port };
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let ca = Path::new(OF_POD).join("ca.crt");
         Ok(Self {
@@ -135,15 +163,14 @@ impl Access {
     /// What is shown to the API, as it is now.
     ///
     /// # Errors
-    /// A file that cannot be read, as text.
-    pub(crate) fn token(&self) -> Result<Option<String>, String> {
+    /// A file that cannot be read.
+    pub(crate) fn token(&self) -> Result<Option<String>, Error> {
         match &self.token {
             None => Ok(None),
             Some(Token::Text(text)) => Ok(Some(text.clone())),
             Some(Token::File(path)) => {
-                let text = std::fs::read_to_string(path);
-                let text = text.map_err(|error| format!("cannot read the token in {}: {error}", path.display()))?;
-                Ok(Some(text.trim().to_owned()))
+                let unreadable = |reason| Error::NoToken { file: path.display().to_string(), reason };
+                Ok(Some(std::fs::read_to_string(path).map_err(unreadable)?.trim().to_owned()))
             }
         }
     }
@@ -158,7 +185,7 @@ impl Access {
         for root in certificates(&self.ca).map_err(|error| unreadable("the CA of Kubernetes", &error))? {
             roots.add(root).map_err(|error| unreadable("the CA of Kubernetes", &error))?;
         }
-        let builder = tls_builder()?.with_root_certificates(roots);
+        let builder = foundation_https::tls()?.with_root_certificates(roots);
         let Some((certificate, key)) = &self.certificate else { return Ok(builder.with_no_client_auth()) };
         let chain = certificates(certificate).map_err(|error| unreadable("the certificate for Kubernetes", &error))?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unreadable("the key for Kubernetes", &error))?;
@@ -191,5 +218,5 @@ fn content(data: Option<&str>, file: Option<&Path>, beside: &Path) -> Result<Opt
 }
 
 fn wrong(what: String) -> Error {
-    Error::Configuration(format!("cannot reach Kubernetes: {what}"))
+    Error::Configuration(what)
 }
