@@ -1,5 +1,6 @@
 //! Sentry asks Kubernetes who has a token. The API server here is one of HTTPS that knows some pods.
 mod api;
+mod namespaces;
 mod trust_bundle;
 
 use crate::attacker::connect;

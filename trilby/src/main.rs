@@ -1,4 +1,5 @@
 //! The only binary: what it is, is told by the name it was called by, or by its first argument.
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -55,7 +56,7 @@ fn control_plane(arguments: &[String]) -> ExitCode {
 }
 
 fn scheduler(arguments: &[String]) -> ExitCode {
-    control_scheduler::main(arguments, &namespace())
+    control_scheduler::main(arguments, &namespace(), &environment())
 }
 
 /// Of the control plane.
@@ -65,11 +66,14 @@ fn namespace() -> String {
     given.unwrap_or_else(|| "default".to_owned())
 }
 
-#[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
 fn sentry(arguments: &[String]) -> ExitCode {
+    control_sentry::main(arguments, &environment())
+}
+
+#[allow(clippy::disallowed_methods)] // Here the environment of this process is read.
+fn environment() -> BTreeMap<String, String> {
     let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
-    let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    control_sentry::main(arguments, &environment)
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
 /// Links may be symbolic or hard: only the name counts, without its folder and ending.

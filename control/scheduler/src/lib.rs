@@ -14,6 +14,7 @@ mod keyspace;
 mod leadership;
 mod metrics;
 mod names;
+mod namespaces;
 mod options;
 mod plan;
 mod pool;
@@ -30,11 +31,13 @@ pub use process::{Started, start};
 use axum::Router;
 use foundation_flags::Misuse;
 use foundation_process::Common;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-/// Runs `scheduler` with a command line (without the name of the program). `namespace` is that of the control plane.
-pub fn main(arguments: &[String], namespace: &str) -> ExitCode {
-    match Options::read(arguments, namespace) {
+/// Runs `scheduler` with a command line (without the name of the program). `namespace` is that of the control plane, `environment`
+/// that of the process.
+pub fn main(arguments: &[String], namespace: &str, environment: &BTreeMap<String, String>) -> ExitCode {
+    match Options::read(arguments, namespace).map(|options| options.in_environment(environment)) {
         Ok(options) => foundation_process::main(&options.common, async |context| {
             start(&options, context).await?;
             Ok(Router::new())

@@ -51,6 +51,11 @@ pub(crate) fn group(metadata: &JobMetadata, is_start: bool) -> Result<String, Ba
     Ok(start.unwrap_or(group))
 }
 
+/// What the names of all jobs and reminders of a namespace start with.
+pub(crate) fn of_namespace(namespace: &str) -> [String; 2] {
+    [JOBS, REMINDERS].map(|kind| [kind, namespace, ""].join(BETWEEN))
+}
+
 pub(crate) fn of_app(namespace: &str, app_id: &str) -> String {
     [JOBS, namespace, app_id, ""].join(BETWEEN)
 }
@@ -102,6 +107,14 @@ mod tests {
         assert_eq!(of_job(&metadata(Type::Job(TargetJob {})), "a||b").unwrap(), "app||ns||app||a||b");
         assert_eq!(of_job(&actor("x||y"), "name").unwrap(), "actorreminder||ns||type||x||y||name");
         assert_eq!(of_job(&JobMetadata::default(), "name"), Err(BadName::NoTarget));
+    }
+
+    #[test]
+    fn a_namespace_has_jobs_and_reminders() {
+        let [jobs, reminders] = of_namespace("ns");
+        assert!(of_job(&metadata(Type::Job(TargetJob {})), "a").unwrap().starts_with(&jobs));
+        assert!(of_job(&actor("x"), "a").unwrap().starts_with(&reminders));
+        assert!(!of_app("ns2", "app").starts_with(&jobs));
     }
 
     #[test]

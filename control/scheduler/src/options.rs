@@ -2,12 +2,15 @@
 mod table;
 
 use foundation_flags::{Flags, Misuse};
+use foundation_kubernetes::Settings as Kubernetes;
 use foundation_process::{COMMON, Common, Mtls};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use table::FLAGS;
 
 const STANDALONE: &str = "standalone";
 const KUBERNETES: &str = "kubernetes";
+const TOKEN: &str = "DAPR_SENTRY_TOKEN_FILE";
 /// Decimal and binary units of a quota, and what they stand for.
 const UNITS: [(&str, f64); 13] = [
     ("", 1.0),
@@ -39,6 +42,8 @@ pub struct Options {
     pub store: Store,
     /// None lets every sidecar in.
     pub mtls: Option<Mtls>,
+    /// The cluster whose namespaces take their jobs with them.
+    pub kubernetes: Option<Kubernetes>,
 }
 
 /// Where jobs are kept.
@@ -114,7 +119,18 @@ impl Options {
             workers: workers.ok_or_else(|| value("workers", "it must be at least 1"))?,
             store: store(&flags, namespace, is_kubernetes)?,
             mtls: (flags.bool("tls-enabled") || is_kubernetes).then(|| mtls(&flags, namespace)),
+            kubernetes: is_kubernetes.then(|| kubernetes(&flags)),
         })
+    }
+
+    /// With what the environment of the process tells: the file of the token for sentry, and where Kubernetes is for a pod.
+    #[must_use]
+    pub fn in_environment(mut self, environment: &BTreeMap<String, String>) -> Self {
+        if let Some(mtls) = &mut self.mtls {
+            mtls.token = environment.get(TOKEN).filter(|path| !path.is_empty()).map(PathBuf::from);
+        }
+        self.kubernetes = self.kubernetes.map(|kubernetes| Kubernetes::new(kubernetes.kubeconfig, environment));
+        self
     }
 }
 
@@ -168,6 +184,11 @@ fn mtls(flags: &Flags, namespace: &str) -> Mtls {
     mtls
 }
 
+fn kubernetes(flags: &Flags) -> Kubernetes {
+    let kubeconfig = Some(flags.text("kubeconfig")).filter(|path| !path.is_empty()).map(PathBuf::from);
+    Kubernetes { kubeconfig, ..Kubernetes::default() }
+}
+
 fn port(flags: &Flags, name: &'static str) -> Result<u16, Invalid> {
     u16::try_from(flags.int(name)).map_err(|_| value(name, "it must be 0 to 65535"))
 }
@@ -209,6 +230,18 @@ mod tests {
         assert_eq!((embedded.folder, embedded.quota, embedded.port), ("/tmp/a/default-x".into(), 16 << 20, 2379));
         assert_eq!(options.mtls.unwrap().sentry_address, "dapr-sentry.default.svc:443");
         assert_eq!((options.port, options.workers, options.broadcast), (50006, 2048, None));
+    }
+
+    #[test]
+    fn the_environment_tells_of_token_and_cluster() {
+        let environment = [(TOKEN, "/token"), ("KUBERNETES_SERVICE_HOST", "10.0.0.1")];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let options = |arguments| read(arguments).unwrap().in_environment(&environment);
+        let (in_cluster, alone) = (options(&["--mode=kubernetes", "--kubeconfig=x"]), options(&["--tls-enabled"]));
+        assert_eq!(alone.mtls.unwrap().token, Some("/token".into()));
+        assert!(alone.kubernetes.is_none() && options(&[]).mtls.is_none());
+        let kubernetes = in_cluster.kubernetes.unwrap();
+        assert_eq!((kubernetes.kubeconfig, kubernetes.host.as_str()), (Some("x".into()), "10.0.0.1"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::identity::Authorization;
 use crate::keyspace::Keyspace;
 use crate::leadership;
 use crate::metrics::Metrics;
+use crate::namespaces::Namespaces;
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::service::Service;
@@ -12,6 +13,7 @@ use crate::{broadcast, storage};
 use anyhow::Context as _;
 use foundation_drain::Drain;
 use foundation_identity::{Acceptor, ClientAuth};
+use foundation_kubernetes::Kubernetes;
 use foundation_process::{Context, Refused, listen, serve_grpc};
 use std::io::Write;
 use std::sync::Arc;
@@ -48,10 +50,12 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
     let metrics = Metrics::new(&context.metrics)?;
     // The store ends after all that writes to it, but before the process.
     let (client, etcd_port) = storage::open(options, &metrics, &context.drain).await?;
+    let keyspace = Keyspace::new(client);
+    follow_namespaces(options, &keyspace, &context.drain)?;
     let listener = listen::tcp(&options.address, options.port).await;
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
     let port = listener.local_addr()?.port();
-    let service = serve_jobs(options, port, Keyspace::new(client), metrics, context)?;
+    let service = serve_jobs(options, port, keyspace, metrics, context)?;
     tracing::info!(target: SCOPE, "Dapr Scheduler listening on: {}", listener.local_addr()?);
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
     serve(service, (listener, acceptor), Refused::new(&context.metrics, "scheduler")?, &context.drain);
@@ -83,6 +87,14 @@ fn serve_jobs(
     let is_running = engine::start(parts, agreed.clone(), drain);
     let authorization = Authorization { is_enabled: options.mtls.is_some(), metrics: metrics.clone() };
     Ok(Service { keyspace, pool, metrics, clock, authorization, agreed, is_running, drain: drain.clone() })
+}
+
+fn follow_namespaces(options: &Options, keyspace: &Keyspace, drain: &Drain) -> anyhow::Result<()> {
+    let Some(settings) = &options.kubernetes else { return Ok(()) };
+    let kubernetes = Kubernetes::new(settings).context("cannot follow namespaces")?;
+    let namespaces = Namespaces::new(kubernetes, keyspace.clone());
+    drain.spawn_until_stopped(async move { match namespaces.follow().await {} });
+    Ok(())
 }
 
 /// Tells the pool its part of what may run at once, in the order of addresses.

@@ -1,21 +1,27 @@
-//! A server of Kubernetes' API over HTTPS: reviews of tokens, some pods, and objects that can be read and replaced.
+//! A server of Kubernetes' API over HTTPS: reviews of tokens, some pods, namespaces that go, and objects that can be read and replaced.
 use crate::authority::{Sentry, Wish};
 use crate::sidecar::binary;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use foundation_identity::{Acceptor, Secured};
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 /// What sentry shows to the API.
 pub(super) const BEARER: &str = "the-right-of-sentry";
@@ -43,6 +49,10 @@ pub(super) struct World {
     pub(super) writes: usize,
     reviews: Vec<Value>,
     is_over: bool,
+    namespaces: BTreeSet<String>,
+    /// Those who watch namespaces, and what they get next instead: the news that they have missed some.
+    watchers: Vec<UnboundedSender<String>>,
+    is_forgotten: bool,
 }
 
 type Shared = State<Arc<Mutex<World>>>;
@@ -86,6 +96,7 @@ impl ApiServer {
         let router = Router::new()
             .route("/apis/authentication.k8s.io/v1/tokenreviews", post(review))
             .route("/api/v1/pods", get(pods))
+            .route("/api/v1/namespaces", get(namespaces))
             .route("/apis/dapr.io/v1alpha1/configurations", get(configurations))
             .fallback(object)
             .with_state(Arc::clone(&world));
@@ -117,8 +128,33 @@ impl ApiServer {
         self.world().reviews.clone()
     }
 
+    pub(super) fn make_namespaces(&self, names: &[&str]) {
+        self.world().namespaces.extend(names.iter().map(|name| (*name).to_owned()));
+    }
+
+    /// Deletes a namespace, and tells those who watch.
+    pub(super) fn delete_namespace(&self, name: &str) {
+        let mut world = self.world();
+        world.namespaces.remove(name);
+        let object = json!({"metadata": {"name": name, "resourceVersion": "2"}});
+        let change = format!("{}\n", json!({"type": "DELETED", "object": object}));
+        world.watchers.retain(|watcher| watcher.send(change.clone()).is_ok());
+    }
+
+    /// Deletes a namespace while nobody watches, and has forgotten that when somebody does again.
+    pub(super) fn delete_namespace_unseen(&self, name: &str) {
+        let mut world = self.world();
+        world.namespaces.remove(name);
+        world.watchers.clear();
+        world.is_forgotten = true;
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        self.world().watchers.iter().any(|watcher| !watcher.is_closed())
+    }
+
     /// A kubeconfig with a token, and the file of the roots.
-    fn kubeconfig(&self, token: &str, roots: &Path) -> String {
+    pub(super) fn kubeconfig(&self, token: &str, roots: &Path) -> String {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "here",
             "contexts": [{"name": "here", "context": {"cluster": "one", "user": "sentry"}}],
@@ -264,6 +300,34 @@ async fn pods(headers: HeaderMap, uri: Uri) -> (StatusCode, Json<Value>) {
         pod("dapr-system", "odd-0", "odd", json!({"dapr.io/control-plane": "kitchen"})),
     ]);
     (StatusCode::OK, Json(json!({"items": items})))
+}
+
+/// A list of one namespace a page, or a watch.
+async fn namespaces(State(world): Shared, headers: HeaderMap, uri: Uri) -> Response {
+    if !is_allowed(&headers) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let (mut world, query) = (world.lock().unwrap(), uri.query().unwrap_or_default());
+    if query.contains("watch=true") {
+        return watch(&mut world);
+    }
+    let page: usize = query.rsplit_once("continue=").and_then(|(_, page)| page.parse().ok()).unwrap_or_default();
+    let items: Vec<_> =
+        world.namespaces.iter().skip(page).take(1).map(|name| json!({"metadata": {"name": name}})).collect();
+    let next = if page + 1 < world.namespaces.len() { (page + 1).to_string() } else { String::new() };
+    Json(json!({"metadata": {"resourceVersion": "1", "continue": next}, "items": items})).into_response()
+}
+
+fn watch(world: &mut World) -> Response {
+    let (watcher, changes) = unbounded_channel();
+    if std::mem::take(&mut world.is_forgotten) {
+        let error = json!({"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}});
+        watcher.send(format!("{error}\n")).unwrap();
+    } else {
+        world.watchers.push(watcher);
+    }
+    let lines = UnboundedReceiverStream::new(changes).map(Ok::<_, Infallible>);
+    Body::from_stream(lines).into_response()
 }
 
 async fn configurations() -> Json<Value> {

@@ -13,7 +13,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("id", Text, "dapr-scheduler-server-0", Current, "Name of this scheduler"),
     flag("workers", Int, "2048", Current, "Jobs that are started at once"),
     flag("mode", Text, "standalone", Current, "standalone or kubernetes"),
-    flag("kubeconfig", Text, "", Absent("namespaces of Kubernetes are not watched"), "Has no effect"),
+    flag("kubeconfig", Text, "", Current, "How to reach Kubernetes; as a pod when empty"),
     flag("tls-enabled", Bool, "false", Current, "Only let sidecars in that have an identity"),
     flag("trust-domain", Text, "localhost", Current, "Trust domain of the control plane"),
     flag("trust-anchors-file", Text, "/var/run/secrets/dapr.io/tls/ca.crt", Current, "Certificates to trust"),
