@@ -11,7 +11,7 @@ use tempfile::TempDir;
 const ENOUGH: usize = 60;
 
 /// Running servers; they are killed when dropped.
-struct Cluster {
+pub(crate) struct Cluster {
     servers: Vec<Child>,
     /// Of clients.
     ports: [u16; 3],
@@ -19,7 +19,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (folder, ports, peers) =
             (tempfile::tempdir().unwrap(), [0; 3].map(|_| free_port()), [0; 3].map(|_| free_port()));
         let url = |port: u16| format!("http://127.0.0.1:{port}");
@@ -44,9 +44,14 @@ impl Cluster {
         self.servers[number].wait().ok();
     }
 
-    async fn scheduler(&self) -> Scheduler {
+    /// What makes a scheduler use it.
+    pub(crate) fn flags(&self) -> Vec<String> {
         let endpoints = self.ports.map(|port| format!("127.0.0.1:{port}")).join(",");
-        Scheduler::with(vec!["--etcd-embed=false".to_owned(), format!("--etcd-client-endpoints={endpoints}")]).await
+        vec!["--etcd-embed=false".to_owned(), format!("--etcd-client-endpoints={endpoints}")]
+    }
+
+    async fn scheduler(&self) -> Scheduler {
+        Scheduler::with(self.flags()).await
     }
 }
 
