@@ -6,7 +6,7 @@ const common = require("./common.js");
 
 const { Queue, http, run, say, server } = common;
 const grpc = common.grpc();
-const [events, bulks, boxed, ticks] = [new Queue(), new Queue(), new Queue(), new Queue()];
+const [events, bulks, boxed, ticks, jobs] = Array.from({ length: 5 }, () => new Queue());
 
 async function serve() {
   await server.pubsub.subscribe("pubsub", "events", async (event) => events.put(event));
@@ -16,7 +16,21 @@ async function serve() {
   await server.invoker.listen("shout", async (data) => ({ said: JSON.parse(data.body).text.toUpperCase() }), {
     method: HttpMethod.POST,
   });
+  await server.invoker.listen("job/report", async ({ body }) => jobs.put(JSON.parse(body)), { method: HttpMethod.POST });
+  // The SDK has no word for failure here, but its server is one of Express.
+  let tries = 0;
+  server.daprServer.getServer().post("/job/hard", (request, response) => {
+    jobs.put(request.body);
+    response.status(++tries < 2 ? 500 : 200).end();
+  });
   await server.start();
+}
+
+// The SDK has no client of jobs. Over HTTP they are scheduled without it, over gRPC by the messages that it brings.
+async function job(method, name, body) {
+  const options = { method, body: body && JSON.stringify(body), headers: { "content-type": "application/json" } };
+  const answer = await fetch(`http://127.0.0.1:${DAPR_HTTP_PORT}/v1.0/jobs/${name}`, options);
+  return { status: answer.status, text: await answer.text() };
 }
 
 const cases = {
@@ -113,6 +127,34 @@ const cases = {
     await http.pubsub.publishBulk("pubsub", "bulk", [{ n: 1 }, { n: 2 }]);
     const came = [await bulks.take(), await bulks.take()];
     assert.deepEqual(came.map((event) => event.n).sort(), [1, 2]);
+  },
+
+  async jobs_over_http() {
+    const report = { schedule: "@every 1h", dueTime: "0s", repeats: 2, data: { n: 1 } };
+    assert.equal((await job("POST", "report", report)).status, 204);
+    assert.deepEqual(await jobs.take(), { n: 1 });
+    assert.equal((await job("POST", "report", report)).status, 409);
+    const kept = JSON.parse((await job("GET", "report")).text);
+    assert.deepEqual([kept.name, kept.schedule, kept.repeats, kept.data.value], ["report", "@every 1h", 2, { n: 1 }]);
+    assert.equal((await job("DELETE", "report")).status, 204);
+    assert.match((await job("GET", "report")).text, /DAPR_SCHEDULER_GET_JOB/);
+  },
+
+  async jobs_over_grpc() {
+    const sidecar = await grpc.daprClient.getClient();
+    const data = { typeUrl: "", value: Buffer.from('{"n":2}') };
+    await sidecar.scheduleJobAlpha1({ job: { name: "report", schedule: "@every 1h", dueTime: "0s", data } });
+    assert.deepEqual(await jobs.take(), { n: 2 });
+    const { job: kept } = await sidecar.getJobAlpha1({ name: "report" });
+    assert.deepEqual([kept.schedule, Buffer.from(kept.data.value).toString()], ["@every 1h", '{"n":2}']);
+    await sidecar.deleteJobAlpha1({ name: "report" });
+    await assert.rejects(sidecar.getJobAlpha1({ name: "report" }), /not found/);
+  },
+
+  async jobs_that_fail() {
+    const failurePolicy = { constant: { interval: "0.05s", maxRetries: 3 } };
+    assert.equal((await job("POST", "hard", { dueTime: "0s", data: { n: 3 }, failurePolicy })).status, 204);
+    assert.deepEqual([await jobs.take(), await jobs.take()], [{ n: 3 }, { n: 3 }]);
   },
 
   async outbox() {
