@@ -83,15 +83,16 @@ impl Keyspace {
 
     /// Deletes a job that is done, if it is still the one of that revision, and its counter unless that is another job's.
     pub(crate) async fn finish_job(&self, name: &str, revision: i64) -> Result<(), Error> {
-        let counter = || delete(counter_key(name), Bytes::new());
+        let (job, counter) = (job_key(name), counter_key(name));
+        let delete = |key: &Bytes| delete(key.clone(), Bytes::new());
         let orphan = TxnRequest {
-            compare: vec![is_created_at(job_key(name), 0)],
-            success: vec![counter()],
+            compare: vec![is_created_at(job.clone(), 0)],
+            success: vec![delete(&counter)],
             failure: Vec::new(),
         };
         let transaction = TxnRequest {
-            compare: vec![is_modified_at(job_key(name), revision)],
-            success: vec![counter(), delete(job_key(name), Bytes::new())],
+            compare: vec![is_modified_at(job.clone(), revision)],
+            success: vec![delete(&counter), delete(&job)],
             failure: vec![RequestOp { request: Some(Request::RequestTxn(orphan)) }],
         };
         self.client.txn(transaction).await.map(drop)
