@@ -122,10 +122,7 @@ impl Process {
 
     /// Seconds of processor time so far.
     pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        let fields = stat.rsplit_once(") ").context("reading /proc")?.1;
-        let fields: Vec<f64> = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
-        Ok(fields.iter().sum::<f64>() / TICKS)
+        cpu(&self.0.id().to_string())
     }
 
     /// Resident memory in bytes.
@@ -150,6 +147,18 @@ impl Drop for Process {
         self.0.kill().ok();
         self.0.wait().ok();
     }
+}
+
+/// Seconds of processor time of this process so far.
+pub(crate) fn own_cpu() -> anyhow::Result<f64> {
+    cpu("self")
+}
+
+fn cpu(process: &str) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields = stat.rsplit_once(") ").context("reading /proc")?.1;
+    let fields: Vec<f64> = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    Ok(fields.iter().sum::<f64>() / TICKS)
 }
 
 /// A port of loopback that nobody uses.

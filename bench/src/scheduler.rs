@@ -4,7 +4,7 @@ mod triggers;
 
 use crate::client::Call;
 use crate::extremes::Figure;
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, own_cpu};
 use foundation_drain::Drain;
 use jobs::{Registrations, register};
 use std::path::Path;
@@ -17,6 +17,8 @@ use wire::scheduler::v1::scheduler_client::SchedulerClient;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 /// From the end of the registrations to the moment when all are due.
 const PAUSE: Duration = Duration::from_secs(2);
+/// In which memory that is not needed any more is given back.
+const REST: Duration = Duration::from_secs(10);
 /// Jobs a second of which each is due at a time of its own.
 const STEADY: usize = 1_000;
 /// Until a job is due that is only to be kept.
@@ -79,20 +81,27 @@ pub(crate) async fn measure(
     Ok(figures)
 }
 
-/// As many jobs as can be registered, all of them due at once.
+/// As many jobs as can be registered, all of them due at once; and what they leave behind.
 async fn burst(scheduler: &Scheduler, seconds: Duration, drain: &Drain) -> anyhow::Result<Vec<Figure>> {
     let mut triggers = watch(scheduler.client()?, drain).await?;
     let before = scheduler.process.cpu()?;
     let registered = register(scheduler, Registrations::during(seconds, "burst", seconds + PAUSE)).await?;
     let between = scheduler.process.cpu()?;
+    let own_before = own_cpu()?;
     let seen = Seen::all(&mut triggers, registered.count).await?;
-    let after = scheduler.process.cpu()?;
+    let (after, own_after) = (scheduler.process.cpu()?, own_cpu()?);
     let each = |cpu: f64| cpu * 1e6 / registered.count as f64;
+    let highest = scheduler.process.peak_memory()?;
+    tokio::time::sleep(REST).await;
     Ok(vec![
+        ("jobs that are due at once", registered.count as f64),
         ("registrations/s", registered.per_second()),
         ("registration: CPU each (us)", each(between - before)),
         ("triggers/s, all due at once", seen.per_second()),
         ("trigger: CPU each (us)", each(after - between)),
+        ("trigger: CPU of the client each (us)", each(own_after - own_before)),
+        ("memory at its highest until then (MiB)", highest / MEBIBYTE),
+        ("memory ten seconds later (MiB)", scheduler.process.memory()? / MEBIBYTE),
     ])
 }
 

@@ -11,6 +11,10 @@ use wire::scheduler::v1::{GetJobRequest, Job, JobMetadata, JobTargetMetadata, Sc
 /// Connections, and callers on each.
 const CONNECTIONS: usize = 4;
 const CALLERS: usize = 64;
+/// Jobs that are due at once, at most: memory compares only where they are as many.
+const BURST: usize = 100_000;
+/// Registrations after which it is told how many there were.
+const TOLD: usize = 100_000;
 /// The one app of all jobs.
 pub(super) const APP: &str = "bench";
 pub(super) const NAMESPACE: &str = "default";
@@ -44,9 +48,9 @@ pub(super) struct Registered {
 impl Registrations {
     const ENDLESS: Duration = Duration::from_secs(3_600);
 
-    /// As many as fit into a time, all due at once.
+    /// As many as fit into a time, and not more than [`BURST`], all due at once.
     pub(super) fn during(during: Duration, prefix: &'static str, due: Duration) -> Self {
-        Self { prefix, due, spread: Duration::ZERO, most: usize::MAX, during }
+        Self { prefix, due, spread: Duration::ZERO, most: BURST, during }
     }
 
     /// A number of them, all due at once.
@@ -80,6 +84,13 @@ impl Registered {
     }
 }
 
+/// Many take a while.
+fn tell(wanted: &Registrations, number: usize) {
+    if number > 0 && wanted.most > TOLD && number.is_multiple_of(TOLD) {
+        eprintln!("{number} of {} jobs are registered", wanted.most);
+    }
+}
+
 /// Registers jobs.
 pub(super) async fn register(scheduler: &Scheduler, wanted: Registrations) -> anyhow::Result<Registered> {
     let (started, start, next) = (Instant::now(), Timestamp::now(), Cell::new(0));
@@ -92,6 +103,7 @@ pub(super) async fn register(scheduler: &Scheduler, wanted: Registrations) -> an
                 while next.get() < wanted.most && started.elapsed() < wanted.during {
                     let number = next.replace(next.get() + 1);
                     client.schedule_job(wanted.request(start, number)).await?;
+                    tell(wanted, number);
                 }
                 anyhow::Ok(())
             });

@@ -5,6 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
+/// A table with room for so many times as many jobs as it has is made smaller.
+const SPARSE: usize = 8;
+
 /// The jobs of this scheduler by the time of their next attempt.
 #[derive(Default)]
 pub(crate) struct Agenda {
@@ -53,8 +56,11 @@ impl Agenda {
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        if let Some((name, entry)) = self.entries.remove_entry(name) {
-            self.leave(name, &entry);
+        let Some((name, entry)) = self.entries.remove_entry(name) else { return };
+        self.leave(name, &entry);
+        // Room for many that were there at once is not kept for good.
+        if self.entries.len() < self.entries.capacity() / SPARSE {
+            self.entries.shrink_to(SPARSE + self.entries.len() * 2);
         }
     }
 

@@ -15,6 +15,8 @@ const FOLDER: &str = "trilby-1";
 const DAPRS: &str = "dapr-0.1";
 /// Events of the past that can be watched, in bytes.
 const HISTORY: u64 = 16 << 20;
+/// After how many looks an event is old.
+const AGE: usize = 2;
 /// How often sizes are looked at, and after how many looks the file may be made smaller.
 const LOOK: Duration = Duration::from_secs(5);
 const LOOKS: u64 = 120;
@@ -74,9 +76,12 @@ fn warn_of_other(folder: &Path) {
 async fn look_after(store: Store, metrics: Metrics, threshold: u64) {
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = 0_u64;
+    let (mut count, mut past) = (0_u64, [0; AGE]);
     loop {
         looks.tick().await;
+        store.age(past[0]);
+        past.rotate_left(1);
+        past[AGE - 1] = store.now().revision;
         let sizes = store.sizes();
         metrics.store(sizes);
         count += 1;

@@ -15,6 +15,11 @@ use wire::etcd::mvccpb::{Event, KeyValue};
 const MOST_EVENTS: usize = 1024;
 /// How many times the bound is kept for watches that are behind.
 const UNSEEN: u64 = 16;
+/// Of which part of the bound is kept when nothing happens any more.
+const LATEST: u64 = 16;
+
+/// A queue with room for so many times as many events as it has is made smaller.
+const SPARSE: usize = 8;
 
 /// Events in the order of their revisions.
 pub(crate) struct History {
@@ -91,7 +96,20 @@ impl History {
         while let Some(event) = self.events.pop_front_if(|event| revision_of(event) < revision) {
             self.bytes -= size(&event);
         }
+        // Room for many events that came at once is not kept for good.
+        if self.events.len() < self.events.capacity() / SPARSE {
+            self.events.shrink_to(SPARSE + self.events.len() * 2);
+        }
         self.forgotten = self.forgotten.max((revision - 1).min(self.revision));
+    }
+
+    /// Forgets what came before a revision and all watches have seen, but for the latest part.
+    pub(crate) fn age(&mut self, revision: i64) {
+        let revision = revision.min(self.first_unseen());
+        while self.bytes > self.limits.bytes / LATEST {
+            let Some(oldest) = self.events.front().map(revision_of).filter(|oldest| *oldest < revision) else { return };
+            self.forget_before(oldest + 1);
+        }
     }
 
     /// Begins anew at a revision: what led to it is unknown.
@@ -199,6 +217,22 @@ mod tests {
         assert_eq!(history.since(2, &keys("a")).err(), Some(Error::Compacted));
         (11..=200).for_each(|revision| history.add(vec![event("a", revision)], revision));
         assert_eq!(history.since(10, &keys("a")).err(), Some(Error::Compacted));
+    }
+
+    #[test]
+    fn what_is_old_and_seen_is_forgotten_but_for_the_latest() {
+        let limits = Limits { bytes: 8 * LATEST * size(&event("a", 9)), ..WIDE };
+        let mut history = History::new(1, limits);
+        (2..=99).for_each(|revision| history.add(vec![event("a", revision)], revision));
+        let position = history.register(50);
+        history.age(90);
+        assert_eq!(history.first(), 50);
+        drop(position);
+        history.age(90);
+        assert_eq!(history.first(), 90);
+        history.age(100);
+        assert_eq!(history.first(), 92);
+        assert!(history.events.capacity() < 64, "{}", history.events.capacity());
     }
 
     #[test]

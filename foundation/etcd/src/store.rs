@@ -218,6 +218,11 @@ impl Store {
         Ok(self.header(now))
     }
 
+    /// Forgets most of what was before a revision, but for what watches have not seen: it was kept for those who come back soon.
+    pub fn age(&self, revision: i64) {
+        history(&self.shared).age(revision);
+    }
+
     /// Watches keys from a revision on; 0 is from now on.
     ///
     /// # Errors

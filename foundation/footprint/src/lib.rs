@@ -1,8 +1,13 @@
 //! Keeps the resident memory of a process to what it works with.
 //!
+//! What many things at once have needed stays with the allocator when they are gone, and resident: [`Freed`] gives it back.
+//!
 //! A start runs through much of the program once: command line, YAML, tables of metrics and routes. The kernel maps those pages of
 //! the file, and sixteen around each, and counts them as resident for the life of the process.
+mod freed;
 mod mappings;
+
+pub use freed::Freed;
 
 use mappings::Mapping;
 
