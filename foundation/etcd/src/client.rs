@@ -22,7 +22,8 @@ impl Client {
     pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         match self {
             Self::Embedded(store) => store.page(request).await,
-            Self::Remote(remote) => remote.range(request).await,
+            // Boxed, for it is large and there are many of the others.
+            Self::Remote(remote) => Box::pin(remote.range(request)).await,
         }
     }
 
@@ -33,7 +34,7 @@ impl Client {
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
         match self {
             Self::Embedded(store) => store.txn(request).await,
-            Self::Remote(remote) => remote.txn(request).await,
+            Self::Remote(remote) => Box::pin(remote.txn(request)).await,
         }
     }
 

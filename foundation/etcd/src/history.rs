@@ -3,10 +3,10 @@
 //! It is kept in memory up to a bound, and a little longer for watches that have not seen it. One that falls behind further begins
 //! anew, as after a compaction.
 use crate::Error;
+use crate::journal::Journal;
 use crate::keys::Keys;
-use crate::record::space;
 use bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use wire::etcd::mvccpb::{Event, KeyValue};
@@ -18,13 +18,9 @@ const UNSEEN: u64 = 16;
 /// Of which part of the bound is kept when nothing happens any more.
 const LATEST: u64 = 16;
 
-/// A queue with room for so many times as many events as it has is made smaller.
-const SPARSE: usize = 8;
-
 /// Events in the order of their revisions.
 pub(crate) struct History {
-    events: VecDeque<Event>,
-    bytes: u64,
+    events: Journal,
     /// The last revision.
     revision: i64,
     /// The last revision of which events are gone.
@@ -50,7 +46,7 @@ pub(crate) struct Look {
 
 impl History {
     pub(crate) fn new(revision: i64, limits: Limits) -> Self {
-        Self { events: VecDeque::new(), bytes: 0, revision, forgotten: revision, limits, unseen: Vec::new() }
+        Self { events: Journal::default(), revision, forgotten: revision, limits, unseen: Vec::new() }
     }
 
     pub(crate) fn revision(&self) -> i64 {
@@ -63,15 +59,14 @@ impl History {
     }
 
     pub(crate) fn add(&mut self, events: Vec<Event>, revision: i64) {
-        self.bytes += events.iter().map(size).sum::<u64>();
-        self.events.extend(events);
+        events.into_iter().for_each(|event| self.events.push(event));
         self.revision = revision;
         self.forget_before(revision - self.limits.revisions);
         let unseen = self.first_unseen();
         while self.forgotten < self.revision {
-            let oldest = self.events.front().map_or(self.revision, revision_of);
+            let oldest = self.events.oldest().unwrap_or(self.revision);
             let bound = if oldest < unseen { self.limits.bytes } else { self.limits.bytes.saturating_mul(UNSEEN) };
-            if self.bytes <= bound {
+            if self.events.bytes() <= bound {
                 break;
             }
             self.forget_before(oldest + 1);
@@ -93,21 +88,15 @@ impl History {
 
     /// Keeps nothing from before a revision.
     pub(crate) fn forget_before(&mut self, revision: i64) {
-        while let Some(event) = self.events.pop_front_if(|event| revision_of(event) < revision) {
-            self.bytes -= size(&event);
-        }
-        // Room for many events that came at once is not kept for good.
-        if self.events.len() < self.events.capacity() / SPARSE {
-            self.events.shrink_to(SPARSE + self.events.len() * 2);
-        }
+        self.events.forget_before(revision);
         self.forgotten = self.forgotten.max((revision - 1).min(self.revision));
     }
 
     /// Forgets what came before a revision and all watches have seen, but for the latest part.
     pub(crate) fn age(&mut self, revision: i64) {
         let revision = revision.min(self.first_unseen());
-        while self.bytes > self.limits.bytes / LATEST {
-            let Some(oldest) = self.events.front().map(revision_of).filter(|oldest| *oldest < revision) else { return };
+        while self.events.bytes() > self.limits.bytes / LATEST {
+            let Some(oldest) = self.events.oldest().filter(|oldest| *oldest < revision) else { return };
             self.forget_before(oldest + 1);
         }
     }
@@ -124,15 +113,16 @@ impl History {
             return Err(Error::Compacted);
         }
         let (mut events, mut next) = (Vec::new(), self.revision + 1);
-        let start = self.events.partition_point(|event| revision_of(event) < first);
-        for event in self.events.range(start..) {
+        let mut last = first;
+        for packed in self.events.since(first) {
             // Those of one revision stay together.
-            if events.len() >= MOST_EVENTS && events.last().is_some_and(|last| revision_of(last) < revision_of(event)) {
-                next = revision_of(event);
+            if events.len() >= MOST_EVENTS && last < packed.revision {
+                next = packed.revision;
                 break;
             }
-            if keys.has(key_of(event)) {
-                events.push(event.clone());
+            if keys.has(packed.key) {
+                last = packed.revision;
+                events.push(packed.event());
             }
         }
         Ok(Look { events, next: next.max(first) })
@@ -144,27 +134,12 @@ impl History {
             return Err(Error::Compacted);
         }
         let mut before = BTreeMap::new();
-        let start = self.events.partition_point(|event| revision_of(event) <= at);
-        for event in self.events.range(start..).take_while(|event| revision_of(event) <= up_to) {
-            if let Some(kv) = event.kv.as_ref().filter(|kv| keys.has(&kv.key)) {
-                before.entry(kv.key.clone()).or_insert_with(|| event.prev_kv.clone());
-            }
+        let meant = self.events.since(at + 1).take_while(|packed| packed.revision <= up_to);
+        for packed in meant.filter(|packed| keys.has(packed.key)) {
+            before.entry(Bytes::copy_from_slice(packed.key)).or_insert_with(|| packed.event().prev_kv);
         }
         Ok(before)
     }
-}
-
-pub(crate) fn revision_of(event: &Event) -> i64 {
-    event.kv.as_ref().map_or(0, |kv| kv.mod_revision)
-}
-
-fn key_of(event: &Event) -> &[u8] {
-    event.kv.as_ref().map_or(&[][..], |kv| &kv.key)
-}
-
-fn size(event: &Event) -> u64 {
-    let of = |kv: &Option<KeyValue>| kv.as_ref().map_or(0, |kv| space(&kv.key, &kv.value));
-    of(&event.kv) + of(&event.prev_kv)
 }
 
 #[cfg(test)]
@@ -196,9 +171,16 @@ mod tests {
         assert_eq!(history(WIDE).since(9, &keys("b")).unwrap().next, 9);
     }
 
+    /// Bytes of so many events.
+    fn bytes_of(count: u64) -> u64 {
+        let mut journal = Journal::default();
+        journal.push(event("a", 9));
+        count * journal.bytes()
+    }
+
     #[test]
     fn what_is_forgotten_is_said_to_be() {
-        for limits in [Limits { bytes: 600, ..WIDE }, Limits { revisions: 1, ..WIDE }] {
+        for limits in [Limits { bytes: bytes_of(4), ..WIDE }, Limits { revisions: 1, ..WIDE }] {
             let history = history(limits);
             assert!(history.first() > 2 && history.first() <= 6, "{}", history.first());
             assert_eq!(history.since(2, &keys("a")).err(), Some(Error::Compacted));
@@ -208,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_a_watch_has_not_seen_is_kept_longer() {
-        let mut history = History::new(1, Limits { bytes: 600, ..WIDE });
+        let mut history = History::new(1, Limits { bytes: bytes_of(4), ..WIDE });
         let position = history.register(2);
         (2..=9).for_each(|revision| history.add(vec![event("a", revision)], revision));
         assert_eq!(history.since(2, &keys("a")).unwrap().events.len(), 8);
@@ -221,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_is_old_and_seen_is_forgotten_but_for_the_latest() {
-        let limits = Limits { bytes: 8 * LATEST * size(&event("a", 9)), ..WIDE };
+        let limits = Limits { bytes: LATEST * bytes_of(8), ..WIDE };
         let mut history = History::new(1, limits);
         (2..=99).for_each(|revision| history.add(vec![event("a", revision)], revision));
         let position = history.register(50);
@@ -232,7 +214,6 @@ mod tests {
         assert_eq!(history.first(), 90);
         history.age(100);
         assert_eq!(history.first(), 92);
-        assert!(history.events.capacity() < 64, "{}", history.events.capacity());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod database;
 mod error;
 mod execution;
 mod history;
+mod journal;
 mod keys;
 mod leases;
 mod pages;
