@@ -37,6 +37,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 /// Jobs that are started, and outcomes that are taken, before anything else is looked at.
 const AT_ONCE: usize = 256;
+/// Outcomes that wait to be written before more jobs are started: sidecars may be quicker than the disk.
+const UNWRITTEN: usize = 4096;
 /// How long outcomes may take to be written when the scheduler ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -165,14 +167,15 @@ impl Engine {
     /// Waits for something to happen, and takes note of it.
     async fn turn(&mut self, watching: &mut Watching) -> Result<(), Error> {
         let look = self.agenda.staged_since().and_then(|_| self.parts.clock.now().checked_add(LOOK).ok());
-        // Many jobs that are due at once are begun as others have been read.
-        let is_full = self.reading.available_permits() == 0;
+        // Many jobs that are due at once are begun as others have been read, and as outcomes are written.
+        let no_reader = self.reading.available_permits() == 0;
+        let is_full = no_reader || self.writing >= UNWRITTEN;
         let due = self.agenda.next_at().filter(|_| !is_full);
         let next = [due, self.congestion.next().filter(|_| !is_full), look].into_iter().flatten().min();
         let sleep = self.parts.clock.until(next);
         let reading = Arc::clone(&self.reading);
         tokio::select! {
-            room = reading.acquire(), if is_full => drop(room),
+            room = reading.acquire(), if no_reader => drop(room),
             changes = watching.next() => self.take_changes(changes?),
             Some(done) = self.work.next() => self.take_all(done),
             prefixes = self.parts.pool.connected() => prefixes.iter().for_each(|prefix| self.agenda.deliverable(prefix)),
@@ -235,6 +238,9 @@ impl Engine {
     fn start_due(&mut self) {
         let now = self.parts.clock.now();
         for _ in 0..AT_ONCE {
+            if self.writing >= UNWRITTEN {
+                return;
+            }
             let Ok(permit) = Arc::clone(&self.reading).try_acquire_owned() else { return };
             if let Some(due) = self.congestion.due(&mut self.agenda, now) {
                 self.work.push(work::trigger(self.parts.clone(), permit, due));
