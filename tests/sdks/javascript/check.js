@@ -5,6 +5,7 @@ const { HttpMethod } = require("@dapr/dapr");
 const common = require("./common.js");
 
 const { Queue, http, run, say, server } = common;
+const { DAPR_HTTP_PORT } = process.env;
 const grpc = common.grpc();
 const [events, bulks, boxed, ticks, jobs] = Array.from({ length: 5 }, () => new Queue());
 
