@@ -26,6 +26,7 @@ mod pressure;
 mod reload;
 mod replicas;
 mod scheduler;
+mod schedulers;
 mod sentry;
 mod sidecar;
 mod sockets;

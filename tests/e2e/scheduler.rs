@@ -104,6 +104,18 @@ impl Scheduler {
         until("the scheduler is ready", is_ready).await;
     }
 
+    /// Where etcd's API is.
+    pub(crate) fn etcd_port(&self) -> u16 {
+        self.ports[3]
+    }
+
+    /// Its disk is empty from now on.
+    pub(crate) fn forget(&self) {
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+        }
+    }
+
     /// Where sidecars find it.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0])
@@ -117,13 +129,13 @@ impl Scheduler {
 
     /// Its store.
     fn etcd(&self) -> KvClient<Channel> {
-        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.ports[3])).unwrap();
+        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.etcd_port())).unwrap();
         KvClient::new(endpoint.timeout(PATIENCE).connect_lazy())
     }
 
     /// What changes in its store.
     pub(crate) fn changes(&self) -> WatchClient<Channel> {
-        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.ports[3])).unwrap();
+        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.etcd_port())).unwrap();
         WatchClient::new(endpoint.connect_lazy())
     }
 

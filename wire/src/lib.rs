@@ -68,9 +68,17 @@ pub mod etcd {
     package!(mvccpb, "mvccpb");
 }
 
+// Where generated code looks for a package of one word.
+use etcd::etcdserverpb;
+
 /// What Trilby's own processes say to each other.
 pub mod trilby {
     package!(placement, "trilby.placement.v1");
+
+    /// Among the members of a replicated store.
+    pub mod replication {
+        package!(v1, "trilby.replication.v1");
+    }
 }
 
 /// Google's error model for gRPC.

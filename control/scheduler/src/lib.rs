@@ -1,7 +1,7 @@
 //! The scheduler: keeps jobs and reminders, and triggers sidecars when they are due.
 //!
 //! Sidecars schedule jobs and wait for triggers on streams. Jobs lie in etcd ([`foundation_etcd`]): one elsewhere, or a file of this
-//! process that serves the same API. Several schedulers on one etcd share the jobs between them. `plan.rs` says what follows
+//! process that serves the same API, alone or as one of several that have the same records. Several schedulers share the jobs between them. `plan.rs` says what follows
 //! from an attempt, `agenda.rs` what is due next, both without any input or output; `engine.rs` runs them, `pool.rs` hands
 //! triggers to sidecars. Contract: protocols.md 3, suite.md 1.3.
 mod agenda;

@@ -77,7 +77,10 @@ impl Metrics {
             overdue: gauge("jobs_overdue", "Jobs that are due and nobody takes.", none)?,
             overdue_age: gauge("jobs_overdue_age_seconds", "Since when the first of them is due.", none)?,
             store: Store {
-                has_leader: registry.foreign_gauge("etcd_server_has_leader", "1 when the store can be used.")?,
+                has_leader: registry.foreign_gauge(
+                    "etcd_server_has_leader",
+                    "1 when the store can be used, 0 while no scheduler of several leads it.",
+                )?,
                 file: registry.foreign_gauge("etcd_mvcc_db_total_size_in_bytes", "Bytes of the store's file.")?,
                 in_use: registry.foreign_gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes of records.")?,
             },
@@ -141,9 +144,9 @@ impl Metrics {
         self.0.overdue_age.set(&[], age.as_secs().max(0));
     }
 
-    pub(crate) fn store(&self, sizes: foundation_etcd::Sizes) {
+    pub(crate) fn store(&self, sizes: foundation_etcd::Sizes, has_leader: bool) {
         let store = &self.0.store;
-        store.has_leader.set(&[], 1);
+        store.has_leader.set(&[], has_leader.into());
         store.file.set(&[], i64::try_from(sizes.file).unwrap_or(i64::MAX));
         store.in_use.set(&[], i64::try_from(sizes.in_use).unwrap_or(i64::MAX));
     }

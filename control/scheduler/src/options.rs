@@ -1,6 +1,7 @@
 //! The command line of the scheduler (surface.md 4.2).
 mod table;
 
+use foundation_etcd::Members;
 use foundation_flags::{Flags, Misuse};
 use foundation_kubernetes::Settings as Kubernetes;
 use foundation_process::{COMMON, Common, Mtls};
@@ -59,6 +60,8 @@ pub enum Store {
 #[derive(Clone, Debug)]
 pub struct Embedded {
     pub folder: PathBuf,
+    /// All schedulers that keep the jobs together; none for a single one.
+    pub members: Option<Members>,
     pub address: String,
     pub port: u16,
     /// In bytes.
@@ -84,10 +87,9 @@ pub enum Invalid {
     #[error("scheduler ID: {0} is not found in initial cluster")]
     NotInCluster(String),
     #[error(
-        "--etcd-initial-cluster names {0} schedulers: the embedded store is one of a single scheduler; let several share an etcd \
-         with --etcd-embed=false --etcd-client-endpoints"
+        "--etcd-initial-cluster must name each scheduler once, as name=http://host:port, or name=https://host:port"
     )]
-    Several(usize),
+    Cluster,
     #[error("kubeconfig flag is only valid in --mode=kubernetes")]
     Kubeconfig,
 }
@@ -160,12 +162,12 @@ fn embedded(flags: &Flags, namespace: &str, is_kubernetes: bool) -> Result<Embed
     if !cluster.is_empty() && !cluster.iter().any(is_own) {
         return Err(Invalid::NotInCluster(id.to_owned()));
     }
-    if cluster.len() > 1 {
-        return Err(Invalid::Several(cluster.len()));
-    }
+    let members = (cluster.len() > 1).then(|| Members::parse(cluster.iter().map(String::as_str), id));
+    let members = members.map(|members| members.ok_or(Invalid::Cluster)).transpose()?;
     let folder = PathBuf::from(flags.text("etcd-data-dir"));
     Ok(Embedded {
         folder: if is_kubernetes { folder } else { folder.join(format!("{namespace}-{id}")) },
+        members,
         address: flags.text("etcd-client-listen-address").to_owned(),
         port: port(flags, "etcd-client-port")?,
         quota: quota(flags.text("etcd-space-quota"))?,
@@ -265,8 +267,21 @@ mod tests {
             assert_eq!(read(arguments).unwrap_err(), reason);
         }
         assert!(read(&["--etcd-embed=false", endpoints]).is_ok());
-        assert!(
-            read(&["--id=a", "--etcd-initial-cluster=a=http://x:1,b=http://y:1"]).unwrap_err().contains("2 schedulers")
-        );
+        for cluster in ["a=http://x:1,b=y:1", "a=http://x:1,b=http://y", "a=http://x:1,a=http://y:1"] {
+            let refused = read(&["--id=a", "--etcd-initial-cluster", cluster]).unwrap_err();
+            assert!(refused.contains("must name each scheduler once"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn several_schedulers_keep_jobs_together() {
+        let members = |cluster: &str| {
+            let options = read(&["--id=b", "--etcd-initial-cluster", cluster]).unwrap();
+            let Store::Embedded(embedded) = options.store else { panic!("an embedded store") };
+            embedded.members
+        };
+        let three = members("a=http://10.0.0.1:2380,b=http://10.0.0.2:2381,c=http://10.0.0.3:2380").unwrap();
+        assert_eq!((three.all().len(), three.listens_on()), (3, ("10.0.0.2", 2381)));
+        assert_eq!(members("b=http://localhost:2380"), None);
     }
 }

@@ -54,7 +54,7 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
     };
     let metrics = Metrics::new(&context.metrics)?;
     // The store ends after all that writes to it, but before the process.
-    let (client, etcd_port) = storage::open(options, &metrics, &context.drain).await?;
+    let (client, etcd_port) = storage::open(options, identity.as_ref(), &metrics, &context.drain).await?;
     let keyspace = Keyspace::new(client);
     follow_namespaces(options, &keyspace, &context.drain)?;
     let listener = listen::tcp(&options.address, options.port).await;

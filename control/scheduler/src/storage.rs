@@ -1,9 +1,12 @@
-//! Where jobs are kept: a file of this process behind etcd's API, or an etcd elsewhere.
+//! Where jobs are kept: a file of this process behind etcd's API, perhaps one of several with the same records, or an etcd elsewhere.
+mod peers;
+
 use crate::metrics::Metrics;
 use crate::options::{Embedded, Options, Store as Choice};
 use anyhow::Context as _;
 use foundation_drain::Drain;
 use foundation_etcd::{Client, Remote, RemoteSettings, Settings, Store, serve};
+use foundation_identity::Identity;
 use foundation_process::listen;
 use std::path::Path;
 use std::time::Duration;
@@ -25,10 +28,15 @@ const LOOKS: u64 = 120;
 ///
 /// # Errors
 /// A file that cannot be used, a port that is taken, endpoints that are none.
-pub(crate) async fn open(options: &Options, metrics: &Metrics, drain: &Drain) -> anyhow::Result<(Client, Option<u16>)> {
+pub(crate) async fn open(
+    options: &Options,
+    identity: Option<&Identity>,
+    metrics: &Metrics,
+    drain: &Drain,
+) -> anyhow::Result<(Client, Option<u16>)> {
     match &options.store {
         Choice::Embedded(embedded) => {
-            let store = open_embedded(embedded, drain).await?;
+            let store = open_embedded(embedded, identity, drain).await?;
             let listener = listen::tcp(&embedded.address, embedded.port).await;
             let listener = listener.with_context(|| {
                 format!("cannot listen on {}:{}; check --etcd-client-port", embedded.address, embedded.port)
@@ -46,7 +54,7 @@ pub(crate) async fn open(options: &Options, metrics: &Metrics, drain: &Drain) ->
     }
 }
 
-async fn open_embedded(embedded: &Embedded, drain: &Drain) -> anyhow::Result<Store> {
+async fn open_embedded(embedded: &Embedded, identity: Option<&Identity>, drain: &Drain) -> anyhow::Result<Store> {
     warn_of_other(&embedded.folder);
     let folder = embedded.folder.join(FOLDER);
     let settings = Settings {
@@ -56,7 +64,10 @@ async fn open_embedded(embedded: &Embedded, drain: &Drain) -> anyhow::Result<Sto
         history_bytes: HISTORY,
         history_revisions: embedded.revisions,
     };
-    let opened = Store::open(settings, drain).await;
+    let opened = match &embedded.members {
+        None => Store::open(settings, drain).await,
+        Some(members) => return peers::join(settings, members, identity, drain).await,
+    };
     opened.with_context(|| format!("cannot open the store in {}; check --etcd-data-dir", folder.display()))
 }
 
@@ -83,7 +94,7 @@ async fn look_after(store: Store, metrics: Metrics, threshold: u64) {
         past.rotate_left(1);
         past[AGE - 1] = store.now().revision;
         let sizes = store.sizes();
-        metrics.store(sizes);
+        metrics.store(sizes, store.has_leader());
         count += 1;
         let unused = sizes.file.saturating_sub(sizes.in_use);
         if count.is_multiple_of(LOOKS) && sizes.file >= 2 * sizes.in_use && unused >= threshold {

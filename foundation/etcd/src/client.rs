@@ -65,7 +65,7 @@ impl Client {
     /// What cannot be reached.
     pub async fn lease_grant(&self, seconds: i64) -> Result<i64, Error> {
         match self {
-            Self::Embedded(store) => store.lease_grant(0, seconds).map(|(id, _)| id),
+            Self::Embedded(store) => store.lease_grant(0, seconds).await.map(|(id, _)| id),
             Self::Remote(remote) => remote.lease_grant(seconds).await,
         }
     }
@@ -76,7 +76,7 @@ impl Client {
     /// What cannot be reached.
     pub async fn lease_renew(&self, id: i64) -> Result<Option<i64>, Error> {
         match self {
-            Self::Embedded(store) => Ok(store.lease_renew(id)),
+            Self::Embedded(store) => store.lease_renew(id).await,
             Self::Remote(remote) => remote.lease_renew(id).await,
         }
     }

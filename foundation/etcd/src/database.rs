@@ -1,4 +1,6 @@
 //! The file: records by key, the keys that go with a lease, and a few numbers.
+mod replica;
+
 use crate::Error;
 use redb::{Builder, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
 use std::fs::File;
@@ -6,15 +8,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+pub(crate) use replica::Received;
+
 pub(crate) type Bytestring = &'static [u8];
 
 pub(crate) const RECORDS: TableDefinition<'_, Bytestring, Bytestring> = TableDefinition::new("records");
 /// Leases by key.
 pub(crate) const LEASED: TableDefinition<'_, Bytestring, i64> = TableDefinition::new("leased");
 const NUMBERS: TableDefinition<'_, &str, i64> = TableDefinition::new("numbers");
+/// Seconds by lease, of a replicated store: a single one forgets its leases with its process.
+pub(crate) const LEASES: TableDefinition<'_, i64, i64> = TableDefinition::new("leases");
+/// How far a replicated store is.
+pub(crate) const REPLICA: TableDefinition<'_, &str, Bytestring> = TableDefinition::new("replica");
 
 const NAME: &str = "store.redb";
 const COPY: &str = "store.redb.copy";
+const INCOMING: &str = "store.redb.incoming";
 /// Of how the tables are written.
 const FORMAT: i64 = 1;
 /// The library's own default is a gigabyte; the system caches the file as well.
@@ -124,21 +133,20 @@ impl Database {
 
     /// Writes the records to a new file that takes the place of the old one. Nothing may be written meanwhile.
     pub(crate) fn defragment(&self) -> Result<(), Error> {
-        let (file, copy) = (self.folder.join(NAME), self.folder.join(COPY));
-        let written = self.copy_to(&copy);
+        let copy = self.folder.join(COPY);
+        let replaced = self.copy_to(&copy).and_then(|copied| self.replace_by(&copy, copied));
+        replaced.inspect_err(|_| drop(std::fs::remove_file(&copy)))
+    }
+
+    /// Another file takes the place of this one; who reads the old one goes on with it.
+    fn replace_by(&self, path: &Path, other: redb::Database) -> Result<(), Error> {
+        let file = self.folder.join(NAME);
         let failed = |error: std::io::Error| Error::Storage(format!("cannot write {}: {error}", file.display()));
-        match written.and_then(|copied| std::fs::rename(&copy, &file).map_err(failed).map(|()| copied)) {
-            Ok(copied) => {
-                sync(&self.folder).map_err(failed)?;
-                *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(copied));
-                self.committed();
-                Ok(())
-            }
-            Err(error) => {
-                std::fs::remove_file(&copy).ok();
-                Err(error)
-            }
-        }
+        std::fs::rename(path, &file).map_err(failed)?;
+        sync(&self.folder).map_err(failed)?;
+        *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(other));
+        self.committed();
+        Ok(())
     }
 
     fn copy_to(&self, path: &Path) -> Result<redb::Database, Error> {
@@ -160,6 +168,7 @@ impl Database {
                 leased.insert(key.value(), lease.value()).map_err(Error::storage)?;
             }
         }
+        replica::copy(&*self.current()?, &writing)?;
         numbers.write(&writing)?;
         writing.commit().map_err(Error::storage)?;
         Ok(copied)
@@ -206,19 +215,22 @@ fn begin(database: &redb::Database) -> Result<Numbers, Error> {
 }
 
 fn numbers(database: &redb::Database) -> Result<Numbers, Error> {
-    let reading = database.begin_read().map_err(Error::storage)?;
-    let format = number(&reading, "format")?;
+    numbers_of(&database.begin_read().map_err(Error::storage)?)
+}
+
+fn numbers_of(reading: &ReadTransaction) -> Result<Numbers, Error> {
+    let format = number(reading, "format")?;
     if format != FORMAT {
         let reason =
             format!("the database file has format {format}, this program reads {FORMAT}: use the one that wrote it");
         return Err(Error::Storage(reason));
     }
     Ok(Numbers {
-        revision: number(&reading, "revision")?,
-        size: number(&reading, "size")?.cast_unsigned(),
-        no_space: number(&reading, "no space")? != 0,
-        cluster: number(&reading, "cluster")?.cast_unsigned(),
-        member: number(&reading, "member")?.cast_unsigned(),
+        revision: number(reading, "revision")?,
+        size: number(reading, "size")?.cast_unsigned(),
+        no_space: number(reading, "no space")? != 0,
+        cluster: number(reading, "cluster")?.cast_unsigned(),
+        member: number(reading, "member")?.cast_unsigned(),
     })
 }
 
@@ -227,7 +239,7 @@ fn number(reading: &ReadTransaction, name: &str) -> Result<i64, Error> {
     Ok(table.get(name).map_err(Error::storage)?.map_or(0, |number| number.value()))
 }
 
-fn builder() -> Builder {
+pub(crate) fn builder() -> Builder {
     let mut builder = redb::Database::builder();
     builder.set_cache_size(CACHE);
     builder

@@ -1,5 +1,6 @@
 //! What can go wrong, in etcd's words.
 use tonic::{Code, Status};
+use wire::trilby::replication::v1::Failure;
 
 /// Why a request is refused or cannot be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +31,18 @@ pub enum Error {
     LongLease,
     #[error("etcdserver: server stopped")]
     Stopped,
+    /// Nothing was done: no member of the cluster leads.
+    #[error("etcdserver: no leader")]
+    NoLeader,
+    /// Nothing was done: another member of the cluster leads.
+    #[error("etcdserver: not leader")]
+    NotLeader,
+    /// What was to be written may be written later, once most members of the cluster can be reached.
+    #[error("etcdserver: request timed out")]
+    TimedOut,
+    /// The same, and the leader is the one that cannot be reached.
+    #[error("etcdserver: request timed out, possibly due to connection lost")]
+    ConnectionLost,
     /// The file cannot be read or written.
     #[error("etcdserver: {0}")]
     Storage(String),
@@ -47,7 +60,10 @@ impl Error {
             Self::NoSpace => Code::ResourceExhausted,
             Self::LeaseNotFound => Code::NotFound,
             Self::LeaseExists => Code::FailedPrecondition,
-            Self::Stopped | Self::Storage(_) => Code::Unavailable,
+            Self::Stopped | Self::Storage(_) | Self::NoLeader | Self::TimedOut | Self::ConnectionLost => {
+                Code::Unavailable
+            }
+            Self::NotLeader => Code::FailedPrecondition,
             Self::Remote { code, .. } => *code,
         }
     }
@@ -60,6 +76,32 @@ impl Error {
     /// A file that cannot be used, and why.
     pub(crate) fn storage(error: impl Into<redb::Error>) -> Self {
         Self::Storage(format!("the database file cannot be used: {}", error.into()))
+    }
+}
+
+/// What another member of a cluster may have refused.
+const REFUSALS: [Error; 9] = [
+    Error::KeyNotFound,
+    Error::Compacted,
+    Error::FutureRevision,
+    Error::NoSpace,
+    Error::LeaseNotFound,
+    Error::LeaseExists,
+    Error::LongLease,
+    Error::NoLeader,
+    Error::TimedOut,
+];
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { code: error.code().into(), message: error.to_string() }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let known = REFUSALS.into_iter().find(|error| error.to_string() == failure.message);
+        known.unwrap_or_else(|| Self::Remote { code: failure.code.into(), message: failure.message })
     }
 }
 

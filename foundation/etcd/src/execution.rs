@@ -25,7 +25,7 @@ pub(crate) struct Execution<'w> {
     leased: Table<'w, Bytestring, i64>,
     pub(crate) numbers: Numbers,
     pub(crate) events: Vec<Event>,
-    quota: Quota,
+    pub(crate) quota: Quota,
 }
 
 /// The branch of a transaction that its comparisons have chosen.

@@ -26,6 +26,7 @@ struct Lease {
 }
 
 /// What is left of a lease, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Left {
     pub(crate) granted: i64,
     pub(crate) remaining: i64,
@@ -38,7 +39,7 @@ impl Leases {
             return Err(Error::LongLease);
         }
         let mut granted = self.granted();
-        let id = if id == 0 { rand::random::<i64>().saturating_abs().max(1) } else { id };
+        let id = chosen(id);
         if granted.contains_key(&id) {
             return Err(Error::LeaseExists);
         }
@@ -58,6 +59,19 @@ impl Leases {
 
     pub(crate) fn end(&self, id: i64) -> bool {
         self.granted().remove(&id).is_some()
+    }
+
+    /// The leases that a file has, in place of those that are known.
+    pub(crate) fn restore(&self, leases: Vec<(i64, i64)>) {
+        let lease = |seconds| Lease { seconds, deadline: deadline(seconds) };
+        *self.granted() = leases.into_iter().map(|(id, seconds)| (id, lease(seconds))).collect();
+        self.changed.notify_one();
+    }
+
+    /// All begin anew: how long ago their holders were there is not known here.
+    pub(crate) fn extend(&self) {
+        self.granted().values_mut().for_each(|lease| lease.deadline = deadline(lease.seconds));
+        self.changed.notify_one();
     }
 
     pub(crate) fn has(&self, id: i64) -> bool {
@@ -94,6 +108,11 @@ impl Leases {
     fn granted(&self) -> MutexGuard<'_, BTreeMap<i64, Lease>> {
         self.granted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An id that nobody else has, unless one is wanted.
+pub(crate) fn chosen(id: i64) -> i64 {
+    if id == 0 { rand::random::<i64>().saturating_abs().max(1) } else { id }
 }
 
 fn deadline(seconds: i64) -> Instant {

@@ -1,8 +1,8 @@
 //! The API of etcd, version 3: a client, and a store that serves it out of one file.
 //!
 //! The scheduler is a client of this API. Where no etcd is at hand, [`Store`] is one of a single node: records in a crash-safe file,
-//! writes of many callers committed together, watches, leases, a quota. [`Client`] is either of the two. Contract: suite.md 1.3,
-//! protocols.md 3.4.
+//! writes of many callers committed together, watches, leases, a quota. Several of them keep the same records by Raft
+//! ([`Store::join`]). [`Client`] is a store or an etcd elsewhere. Contract: suite.md 1.3, protocols.md 3.4.
 mod authentication;
 mod client;
 mod database;
@@ -17,6 +17,7 @@ mod quota;
 mod read;
 mod record;
 mod remote;
+mod replica;
 mod request;
 mod serve;
 mod status;
@@ -29,6 +30,7 @@ pub use error::Error;
 pub use keys::prefix_end;
 pub use pages::Pages;
 pub use remote::{Remote, RemoteSettings};
+pub use replica::{Member, Members, Peers, Transport, Unreached};
 pub use serve::serve;
 pub use status::Sizes;
 pub use store::{Settings, Store};

@@ -1,4 +1,7 @@
-//! The store of a single node, behind the messages of etcd's API.
+//! The store, behind the messages of etcd's API: of a single node, or one of several that keep the same records.
+mod leases;
+mod replicated;
+
 use crate::database::{Database, Numbers};
 use crate::execution::Execution;
 use crate::history::{History, Limits};
@@ -12,7 +15,7 @@ use crate::writer::{Command, Reply, Shared, start};
 use crate::{Error, Sizes};
 use bytes::Bytes;
 use foundation_drain::Drain;
-use redb::ReadableTable;
+use replicated::Membership;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,9 +24,11 @@ use tokio::task::spawn_blocking;
 use wire::etcd::etcdserverpb::request_op::Request;
 use wire::etcd::etcdserverpb::response_op::Response;
 use wire::etcd::etcdserverpb::{
-    DeleteRangeRequest, DeleteRangeResponse, LeaseTimeToLiveResponse, PutRequest, PutResponse, RangeRequest,
-    RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse,
+    DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
+    ResponseHeader, TxnRequest, TxnResponse,
 };
+use wire::trilby::replication::v1::Empty;
+use wire::trilby::replication::v1::change::Change as Kind;
 
 /// Records that are read at once; more are read on a thread of their own.
 const FEW: i64 = 64;
@@ -50,8 +55,15 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
-    commands: mpsc::Sender<Command>,
+    way: Way,
     most_operations: usize,
+}
+
+/// How changes come to the records.
+#[derive(Clone)]
+enum Way {
+    Alone(mpsc::Sender<Command>),
+    Replicated(Membership),
 }
 
 impl Store {
@@ -62,17 +74,15 @@ impl Store {
     pub async fn open(settings: Settings, drain: &Drain) -> Result<Self, Error> {
         let folder = settings.folder.clone();
         let opened = spawn_blocking(move || {
+            replicated::refuse_member(&folder)?;
             let (database, numbers) = Database::open(&folder)?;
             let numbers = without_leases(&database, numbers)?;
             Ok::<_, Error>((database, numbers))
         });
         let (database, numbers) = opened.await.map_err(|_| Error::Stopped)??;
-        let limits = Limits { bytes: settings.history_bytes, revisions: settings.history_revisions };
-        let history = Mutex::new(History::new(numbers.revision, limits));
-        let numbers = watch::Sender::new(numbers);
-        let shared = Arc::new(Shared { database, history, leases: Leases::default(), numbers });
+        let shared = Arc::new(shared(&settings, database, numbers));
         let commands = start(Arc::clone(&shared), Quota(settings.quota), drain);
-        let store = Self { shared, commands, most_operations: settings.most_operations };
+        let store = Self { shared, way: Way::Alone(commands), most_operations: settings.most_operations };
         store.clone().watch_over(drain);
         Ok(store)
     }
@@ -82,19 +92,29 @@ impl Store {
         drain.spawn(async move {
             loop {
                 tokio::select! {
-                    id = self.shared.leases.expired() => drop(self.lease_revoke(id).await),
+                    id = self.shared.leases.expired(), if !self.is_replicated() => drop(self.lease_revoke(id).await),
                     () = stopping.stopped() => break,
                 }
             }
             // Others may have to write what they have begun. A file that is closed need not be checked when it is opened.
             tokio::time::timeout(FAREWELL, self.alone_left()).await.ok();
-            tokio::time::timeout(FAREWELL, self.ask(Command::Stop)).await.ok();
+            let stopped = async {
+                match &self.way {
+                    Way::Alone(commands) => drop(ask(commands, Command::Stop).await),
+                    Way::Replicated(member) => member.replica.stop().await,
+                }
+            };
+            tokio::time::timeout(FAREWELL, stopped).await.ok();
         });
     }
 
     /// Waits until nobody else can write.
     async fn alone_left(&self) {
-        while self.commands.strong_count() > 1 {
+        let others = || match &self.way {
+            Way::Alone(commands) => commands.strong_count(),
+            Way::Replicated(member) => member.proposals.strong_count(),
+        };
+        while others() > 1 {
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -116,6 +136,7 @@ impl Store {
     }
 
     async fn read(&self, request: RangeRequest, counts: bool) -> Result<RangeResponse, Error> {
+        self.wait_for(&request).await?;
         let is_small = request.range_end.is_empty() || (!counts && (1..=FEW).contains(&request.limit));
         if is_small && request.revision <= 0 {
             return self.read_now(&request, counts);
@@ -157,7 +178,10 @@ impl Store {
     /// What etcd refuses, and a file that cannot be written.
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
         check(&request, self.most_operations)?;
-        let (mut response, revision) = self.ask(|reply| Command::Transact(request, reply)).await?;
+        let (mut response, revision) = match &self.way {
+            Way::Alone(commands) => ask(commands, |reply| Command::Transact(request, reply)).await?,
+            Way::Replicated(member) => member.transact(request).await?,
+        };
         let header = self.header(revision);
         response.responses.iter_mut().filter_map(|response| response.response.as_mut()).for_each(|response| {
             match response {
@@ -204,7 +228,15 @@ impl Store {
     ///
     /// # Errors
     /// A revision that is forgotten already, or not there yet.
-    pub fn compact(&self, revision: i64) -> Result<ResponseHeader, Error> {
+    pub async fn compact(&self, revision: i64) -> Result<ResponseHeader, Error> {
+        let now = match &self.way {
+            Way::Alone(_) => self.compact_alone(revision)?,
+            Way::Replicated(member) => member.change(Kind::Compaction(revision)).await?,
+        };
+        Ok(self.header(now))
+    }
+
+    fn compact_alone(&self, revision: i64) -> Result<i64, Error> {
         let mut history = history(&self.shared);
         if revision > history.revision() {
             return Err(Error::FutureRevision);
@@ -213,9 +245,7 @@ impl Store {
             return Err(Error::Compacted);
         }
         history.forget_before(revision + 1);
-        let now = history.revision();
-        drop(history);
-        Ok(self.header(now))
+        Ok(history.revision())
     }
 
     /// Forgets most of what was before a revision, but for what watches have not seen: it was kept for those who come back soon.
@@ -231,57 +261,6 @@ impl Store {
         Ok(Watcher::new(&self.shared, Keys::of(key, range_end)?, first))
     }
 
-    /// Grants a lease; id 0 takes any. Returns the id and the seconds.
-    ///
-    /// # Errors
-    /// An id that is taken, and a time that is too long.
-    pub fn lease_grant(&self, id: i64, seconds: i64) -> Result<(i64, i64), Error> {
-        self.shared.leases.grant(id, seconds)
-    }
-
-    /// Renews a lease; returns its seconds, none when it is gone.
-    pub fn lease_renew(&self, id: i64) -> Option<i64> {
-        self.shared.leases.renew(id)
-    }
-
-    /// Ends a lease, and deletes what goes with it.
-    ///
-    /// # Errors
-    /// No such lease, and a file that cannot be written.
-    pub async fn lease_revoke(&self, id: i64) -> Result<ResponseHeader, Error> {
-        let ((), revision) = self.ask(|reply| Command::EndLease(id, reply)).await?;
-        Ok(self.header(revision))
-    }
-
-    /// The leases there are.
-    pub fn leases(&self) -> Vec<i64> {
-        self.shared.leases.ids()
-    }
-
-    /// What is left of a lease, and its keys if they are wanted.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn lease_left(&self, id: i64, keys: bool) -> Result<LeaseTimeToLiveResponse, Error> {
-        let header = Some(self.now());
-        let Some(left) = self.shared.leases.left(id) else {
-            return Ok(LeaseTimeToLiveResponse { header, id, ttl: -1, ..LeaseTimeToLiveResponse::default() });
-        };
-        let keys = if keys { self.leased(id)? } else { Vec::new() };
-        Ok(LeaseTimeToLiveResponse { header, id, ttl: left.remaining, granted_ttl: left.granted, keys })
-    }
-
-    fn leased(&self, id: i64) -> Result<Vec<Bytes>, Error> {
-        let (snapshot, mut keys) = (self.shared.database.snapshot()?, Vec::new());
-        for row in snapshot.leased.iter().map_err(Error::storage)? {
-            let (key, lease) = row.map_err(Error::storage)?;
-            if lease.value() == id {
-                keys.push(Bytes::copy_from_slice(key.value()));
-            }
-        }
-        Ok(keys)
-    }
-
     /// Whether the quota has been reached, and nobody has put the alarm out since.
     pub fn has_alarm(&self) -> bool {
         self.shared.numbers.borrow().no_space
@@ -292,8 +271,7 @@ impl Store {
     /// # Errors
     /// A file that cannot be written.
     pub async fn end_alarm(&self) -> Result<ResponseHeader, Error> {
-        let ((), revision) = self.ask(Command::EndAlarm).await?;
-        Ok(self.header(revision))
+        self.done(Command::EndAlarm, Kind::EndAlarm(Empty {})).await
     }
 
     /// Makes the file as small as it can be. Writes wait meanwhile.
@@ -301,8 +279,11 @@ impl Store {
     /// # Errors
     /// No space for the new file, which exists beside the old one for a while.
     pub async fn defragment(&self) -> Result<ResponseHeader, Error> {
-        let ((), revision) = self.ask(Command::Defragment).await?;
-        Ok(self.header(revision))
+        match &self.way {
+            Way::Alone(commands) => drop(ask(commands, Command::Defragment).await?),
+            Way::Replicated(member) => member.replica.defragment().await?,
+        }
+        Ok(self.now())
     }
 
     pub fn sizes(&self) -> Sizes {
@@ -316,14 +297,33 @@ impl Store {
 
     fn header(&self, revision: i64) -> ResponseHeader {
         let Numbers { cluster, member, .. } = *self.shared.numbers.borrow();
-        ResponseHeader { cluster_id: cluster, member_id: member, revision, raft_term: TERM }
+        let raft_term = self.member().map_or(TERM, |member| member.replica.situation().term);
+        ResponseHeader { cluster_id: cluster, member_id: member, revision, raft_term }
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<(T, i64), Error> {
-        let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| Error::Stopped)?;
-        answer.await.map_err(|_| Error::Stopped)?
+    /// Does something that has no answer but a revision.
+    async fn done(&self, alone: impl FnOnce(Reply<()>) -> Command, change: Kind) -> Result<ResponseHeader, Error> {
+        let revision = match &self.way {
+            Way::Alone(commands) => ask(commands, alone).await?.1,
+            Way::Replicated(member) => member.change(change).await?,
+        };
+        Ok(self.header(revision))
     }
+}
+
+async fn ask<T>(
+    commands: &mpsc::Sender<Command>,
+    command: impl FnOnce(Reply<T>) -> Command,
+) -> Result<(T, i64), Error> {
+    let (reply, answer) = oneshot::channel();
+    commands.send(command(reply)).await.map_err(|_| Error::Stopped)?;
+    answer.await.map_err(|_| Error::Stopped)?
+}
+
+fn shared(settings: &Settings, database: Database, numbers: Numbers) -> Shared {
+    let limits = Limits { bytes: settings.history_bytes, revisions: settings.history_revisions };
+    let history = Mutex::new(History::new(numbers.revision, limits));
+    Shared { database, history, leases: Leases::default(), numbers: watch::Sender::new(numbers) }
 }
 
 /// Deletes what went with leases: their holders have lost their connection.

@@ -144,7 +144,7 @@ async fn pages_follow_each_other_at_one_revision() {
     let expected = ["c", "d"].map(|key| (key.to_owned(), "old".to_owned()));
     assert_eq!(second.kvs.iter().map(shown).collect::<Vec<_>>(), expected);
     assert_eq!(world.store.range(RangeRequest { revision: 99, ..next.clone() }).await, Err(Error::FutureRevision));
-    world.store.compact(world.store.now().revision).unwrap();
+    world.store.compact(world.store.now().revision).await.unwrap();
     assert_eq!(world.store.range(next).await, Err(Error::Compacted));
 }
 
@@ -159,7 +159,7 @@ async fn a_watch_sees_all_from_its_start_on() {
     let Changes { events, revision } = watcher.next().await.unwrap();
     assert_eq!((events.len(), revision), (1, 4));
     assert_eq!(events[0].prev_kv.as_ref().unwrap().mod_revision, 2);
-    world.store.compact(4).unwrap();
+    world.store.compact(4).await.unwrap();
     let mut late = world.store.watch(&"jobs/".into(), &prefix_end(b"jobs/"), 2).unwrap();
     assert_eq!(late.next().await, Err(Error::Compacted));
 }
@@ -168,7 +168,7 @@ async fn a_watch_sees_all_from_its_start_on() {
 async fn what_is_acknowledged_is_there_after_a_restart() {
     let world = World::new().await;
     world.put("a", "1").await;
-    let lease = world.store.lease_grant(0, 20).unwrap().0;
+    let lease = world.store.lease_grant(0, 20).await.unwrap().0;
     world.store.put(PutRequest { lease, ..put("leader", "me") }).await.unwrap();
     let world = world.again().await;
     assert_eq!(world.all().await, [("a".to_owned(), "1".to_owned())]);
@@ -179,9 +179,9 @@ async fn what_is_acknowledged_is_there_after_a_restart() {
 #[tokio::test]
 async fn keys_go_with_their_lease() {
     let world = World::new().await;
-    let (id, _) = world.store.lease_grant(7, 20).unwrap();
+    let (id, _) = world.store.lease_grant(7, 20).await.unwrap();
     world.store.put(PutRequest { lease: id, ..put("leader", "me") }).await.unwrap();
-    assert_eq!(world.store.lease_left(id, true).unwrap().keys, ["leader"]);
+    assert_eq!(world.store.lease_left(id, true).await.unwrap().keys, ["leader"]);
     world.put("other", "").await;
     world.store.lease_revoke(id).await.unwrap();
     assert_eq!(world.all().await.len(), 1);
@@ -192,7 +192,7 @@ async fn keys_go_with_their_lease() {
 #[tokio::test]
 async fn a_lease_that_is_not_renewed_is_revoked() {
     let world = World::new().await;
-    let (id, _) = world.store.lease_grant(0, 1).unwrap();
+    let (id, _) = world.store.lease_grant(0, 1).await.unwrap();
     world.store.put(PutRequest { lease: id, ..put("leader", "me") }).await.unwrap();
     let mut watcher = world.store.watch(&"leader".into(), &Bytes::new(), 0).unwrap();
     let gone = tokio::time::timeout(PATIENCE, watcher.next()).await.unwrap().unwrap();

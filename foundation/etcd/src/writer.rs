@@ -39,6 +39,18 @@ pub(crate) struct Shared {
     pub(crate) numbers: watch::Sender<Numbers>,
 }
 
+impl Shared {
+    /// Shows readers and watchers what a commit has left.
+    pub(crate) fn publish(&self, numbers: Numbers, events: Vec<Event>) {
+        self.database.committed();
+        if !events.is_empty() {
+            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            history.add(events, numbers.revision);
+        }
+        self.numbers.send_if_modified(|known| std::mem::replace(known, numbers) != numbers);
+    }
+}
+
 struct Writer {
     shared: Arc<Shared>,
     quota: Quota,
@@ -118,7 +130,7 @@ impl Writer {
     fn write(&self, batch: Vec<Command>) -> Result<(), Error> {
         let mut done = Vec::with_capacity(batch.len());
         let executed = self.execute(batch, &mut done);
-        let failure = executed.map(|(numbers, events)| self.publish(numbers, events)).err();
+        let failure = executed.map(|(numbers, events)| self.shared.publish(numbers, events)).err();
         done.into_iter().for_each(|done| done.answer(failure.as_ref()));
         failure.map_or(Ok(()), Err)
     }
@@ -153,15 +165,6 @@ impl Writer {
             writing.commit().map_err(Error::storage)?;
         }
         Ok((numbers, events))
-    }
-
-    fn publish(&self, numbers: Numbers, events: Vec<Event>) {
-        self.shared.database.committed();
-        if !events.is_empty() {
-            let mut history = self.shared.history.lock().unwrap_or_else(PoisonError::into_inner);
-            history.add(events, numbers.revision);
-        }
-        self.shared.numbers.send_if_modified(|known| std::mem::replace(known, numbers) != numbers);
     }
 
     /// Opens the file again after a failure. A commit that failed may have reached the disk all the same.

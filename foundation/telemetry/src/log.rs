@@ -28,6 +28,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Scopes of this project start so; what other libraries log is of interest only when something is wrong.
 const OWN_SCOPES: &str = "dapr";
+/// What this library complains of is an election or a member that is away, and is told by its user in words of this project.
+const SILENT: &str = "openraft";
 const FATAL: &str = "fatal";
 /// Calls of the API are logged when that is configured, whatever the level.
 const CALL_SCOPES: [&str; 2] = ["dapr.runtime.http-info", "dapr.runtime.grpc.api-info"];
@@ -117,7 +119,8 @@ impl Threshold {
         if CALL_SCOPES.contains(&event.target()) {
             return true;
         }
-        let own = event.target().starts_with(OWN_SCOPES) || *event.level() <= Level::WARN;
+        let is_wrong = *event.level() <= Level::WARN && !event.target().starts_with(SILENT);
+        let own = event.target().starts_with(OWN_SCOPES) || is_wrong;
         let severe = !self.only_fatal || event.fields().field(FATAL).is_some();
         own && severe && *event.level() <= self.level
     }

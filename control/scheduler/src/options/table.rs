@@ -3,8 +3,9 @@ use foundation_flags::Kind::{Bool, Int, List, Text};
 use foundation_flags::Standing::{Absent, Current};
 use foundation_flags::{Flag, Standing, flag_of as flag};
 
-const NO_LOG: Standing = Absent("the store keeps no log of its own: it commits to its file");
-const NO_PEERS: Standing = Absent("the embedded store has no peers");
+const NO_LOG: Standing = Absent("the log of several schedulers is kept as long as they need it; a single one has none");
+const NO_FILES: Standing = Absent("connections between schedulers are secured without files");
+const NO_TICKS: Standing = Absent("elections have one timing");
 
 pub(super) const FLAGS: &[Flag] = &[
     flag("port", Int, "50006", Current, "Port that sidecars connect to"),
@@ -18,7 +19,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("trust-domain", Text, "localhost", Current, "Trust domain of the control plane"),
     flag("trust-anchors-file", Text, "/var/run/secrets/dapr.io/tls/ca.crt", Current, "Certificates to trust"),
     flag("sentry-address", Text, "", Current, "Where sentry is"),
-    flag("identity-directory-write", Text, "", NO_PEERS, "Has no effect"),
+    flag("identity-directory-write", Text, "", NO_FILES, "Has no effect"),
     flag("etcd-embed", Bool, "true", Current, "Keep jobs in a file, and serve etcd's API from it"),
     flag("etcd-data-dir", Text, "./data", Current, "Folder of the file"),
     flag("etcd-client-port", Int, "2379", Current, "Port of etcd's API"),
@@ -45,7 +46,7 @@ pub(super) const FLAGS: &[Flag] = &[
         List,
         "dapr-scheduler-server-0=http://localhost:2380",
         Current,
-        "This scheduler as name=http://host:port; an embedded store has one",
+        "All schedulers as name=http://host:port, where they reach each other; several keep jobs together",
     ),
     flag("etcd-client-endpoints", List, "", Current, "host:port of an etcd, with --etcd-embed=false"),
     flag("etcd-client-username", Text, "", Current, "Who this scheduler is to that etcd"),
@@ -55,6 +56,6 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("etcd-max-wals", Int, "10", NO_LOG, "Has no effect"),
     flag("etcd-backend-batch-limit", Int, "10000", NO_LOG, "Has no effect"),
     flag("etcd-backend-batch-interval", Text, "100ms", NO_LOG, "Has no effect"),
-    flag("etcd-initial-election-tick-advance", Bool, "false", NO_PEERS, "Has no effect"),
+    flag("etcd-initial-election-tick-advance", Bool, "false", NO_TICKS, "Has no effect"),
     flag("etcd-metrics", Text, "basic", Absent("there is one level of detail"), "Has no effect"),
 ];

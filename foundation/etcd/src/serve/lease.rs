@@ -19,7 +19,7 @@ impl Lease for Served {
 
     async fn lease_grant(&self, request: Request<LeaseGrantRequest>) -> Result<Response<LeaseGrantResponse>, Status> {
         let LeaseGrantRequest { ttl, id } = request.into_inner();
-        let (id, ttl) = self.store.lease_grant(id, ttl)?;
+        let (id, ttl) = self.store.lease_grant(id, ttl).await?;
         Ok(Response::new(LeaseGrantResponse { header: Some(self.store.now()), id, ttl, error: String::new() }))
     }
 
@@ -39,9 +39,10 @@ impl Lease for Served {
         let (store, mut requests) = (self.store.clone(), request.into_inner());
         self.drain.spawn_until_stopped(async move {
             while let Ok(Some(LeaseKeepAliveRequest { id })) = requests.message().await {
-                let ttl = store.lease_renew(id).unwrap_or_default();
-                let answer = LeaseKeepAliveResponse { header: Some(store.now()), id, ttl };
-                if answers.send(Ok(answer)).await.is_err() {
+                let renewed = store.lease_renew(id).await.map_err(Status::from);
+                let (is_lost, header) = (renewed.is_err(), Some(store.now()));
+                let answer = renewed.map(|ttl| LeaseKeepAliveResponse { header, id, ttl: ttl.unwrap_or_default() });
+                if answers.send(answer).await.is_err() || is_lost {
                     return;
                 }
             }
@@ -54,7 +55,7 @@ impl Lease for Served {
         request: Request<LeaseTimeToLiveRequest>,
     ) -> Result<Response<LeaseTimeToLiveResponse>, Status> {
         let LeaseTimeToLiveRequest { id, keys } = request.into_inner();
-        Ok(Response::new(self.store.lease_left(id, keys)?))
+        Ok(Response::new(self.store.lease_left(id, keys).await?))
     }
 
     async fn lease_leases(&self, _: Request<LeaseLeasesRequest>) -> Result<Response<LeaseLeasesResponse>, Status> {

@@ -1,5 +1,6 @@
-//! Status, defragmentation, alarms and the one member over gRPC.
+//! Status, defragmentation, alarms and members over gRPC.
 use super::Served;
+use crate::replica::{self, Situation};
 use tonic::{Request, Response, Status, async_trait};
 use wire::etcd::etcdserverpb::alarm_request::AlarmAction;
 use wire::etcd::etcdserverpb::cluster_server::Cluster;
@@ -32,14 +33,16 @@ impl Maintenance for Served {
     async fn status(&self, _: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
         let (header, sizes) = (self.store.now(), self.store.sizes());
         let index = header.revision.cast_unsigned();
+        let alone = Situation { leader: header.member_id, term: header.raft_term, index, applied: index };
+        let Situation { leader, term, index, applied } = self.store.situation().unwrap_or(alone);
         Ok(Response::new(StatusResponse {
             version: VERSION.to_owned(),
             db_size: sizes.file.cast_signed(),
             db_size_in_use: sizes.in_use.cast_signed(),
-            leader: header.member_id,
+            leader,
             raft_index: index,
-            raft_applied_index: index,
-            raft_term: header.raft_term,
+            raft_applied_index: applied,
+            raft_term: term,
             errors: self.store.has_alarm().then(|| "etcdserver: no space".to_owned()).into_iter().collect(),
             is_learner: false,
             header: Some(header),
@@ -56,12 +59,27 @@ impl Maintenance for Served {
 impl Cluster for Served {
     async fn member_list(&self, _: Request<MemberListRequest>) -> Result<Response<MemberListResponse>, Status> {
         let header = self.store.now();
-        let member = Member {
+        let mut own = Member {
             id: header.member_id,
             name: self.name.clone(),
             client_ur_ls: vec![format!("http://{}", self.address)],
             ..Member::default()
         };
-        Ok(Response::new(MemberListResponse { header: Some(header), members: vec![member] }))
+        let mut members = Vec::new();
+        if let Some(member) = self.store.member() {
+            own.peer_ur_ls = vec![url(member.replica.members().own())];
+            members.extend(member.replica.members().others().map(shown));
+        }
+        members.insert(0, own);
+        Ok(Response::new(MemberListResponse { header: Some(header), members }))
     }
+}
+
+/// Where clients reach another member is not known here.
+fn shown(member: &replica::Member) -> Member {
+    Member { id: member.id, name: member.name.clone(), peer_ur_ls: vec![url(member)], ..Member::default() }
+}
+
+fn url(member: &replica::Member) -> String {
+    format!("http://{}", member.address)
 }

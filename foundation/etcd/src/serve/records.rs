@@ -29,7 +29,7 @@ impl Kv for Served {
     }
 
     async fn compact(&self, request: Request<CompactionRequest>) -> Result<Response<CompactionResponse>, Status> {
-        let header = self.store.compact(request.into_inner().revision)?;
+        let header = self.store.compact(request.into_inner().revision).await?;
         Ok(Response::new(CompactionResponse { header: Some(header) }))
     }
 }

@@ -49,7 +49,7 @@ async fn a_watch_that_is_too_late_is_told_so() {
     let (client, _) = served(&world).await;
     client.range(all()).await.unwrap();
     world.put("jobs/a", "1").await;
-    world.store.compact(2).unwrap();
+    world.store.compact(2).await.unwrap();
     let mut watching = client.watch("jobs/", 2).await.unwrap();
     assert_eq!(timeout(PATIENCE, watching.next()).await.unwrap(), Err(Error::Compacted));
 }
