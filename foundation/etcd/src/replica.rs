@@ -38,10 +38,12 @@ use reads::Reader;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout, timeout_at};
 use types::Raft;
+use wire::trilby::replication::v1::request::Call;
+use wire::trilby::replication::v1::response::Answer;
 use wire::trilby::replication::v1::{Change, Outcome};
 
 pub(crate) const SCOPE: &str = "dapr.scheduler.server.etcd";
@@ -70,6 +72,8 @@ pub(crate) struct Replica {
     receiving: Mutex<Receiving>,
     proposals: mpsc::WeakSender<Proposal>,
     readers: mpsc::Sender<Reader>,
+    /// Nothing is proposed any more, whoever is left to ask for it.
+    ended: Notify,
 }
 
 /// Who leads.
@@ -104,10 +108,22 @@ impl Replica {
         let raft = raft.map_err(|error| Error::Storage(format!("the log cannot be used: {error}")))?;
         let (proposals, proposed) = mpsc::channel(proposer::WAITING);
         let (readers, reading) = mpsc::channel(reads::WAITING);
-        let (gate, receiving) = (Guard::closed(), Mutex::default());
+        let (gate, receiving, ended) = (Guard::closed(), Mutex::default(), Notify::new());
         let weak = proposals.downgrade();
-        let replica =
-            Self { raft, log, machine, shared, members, transport, quota, gate, receiving, proposals: weak, readers };
+        let replica = Self {
+            raft,
+            log,
+            machine,
+            shared,
+            members,
+            transport,
+            quota,
+            gate,
+            receiving,
+            proposals: weak,
+            readers,
+            ended,
+        };
         let replica = Arc::new(replica);
         drain.spawn(proposer::run(Arc::clone(&replica), proposed));
         drain.spawn_until_stopped(reads::run(Arc::clone(&replica), reading));
@@ -167,6 +183,7 @@ impl Replica {
 
     /// Takes part no more; what was applied lasts.
     pub(crate) async fn stop(&self) {
+        self.ended.notify_one();
         self.raft.shutdown().await.ok();
         let machine = Arc::clone(&self.machine);
         if let Ok(Err(error)) = spawn_blocking(move || machine.flush()).await {
@@ -187,6 +204,19 @@ impl Replica {
         let leader = known.current_leader.filter(|_| known.running_state.is_ok()).ok_or(Error::Stopped)?;
         let is_own = leader == self.members.own().id && known.state == ServerState::Leader;
         Ok(if is_own { Leader::Own } else { Leader::Other(leader) })
+    }
+
+    /// Asks the leader, as long as it is the one that is known.
+    ///
+    /// # Errors
+    /// There is no answer: it may have done what it was asked for.
+    async fn ask(&self, leader: u64, call: Call, deadline: Instant) -> Result<Answer, Unreached> {
+        let mut metrics = self.raft.metrics();
+        let patience = deadline.saturating_duration_since(Instant::now());
+        tokio::select! {
+            answer = self.transport.exchange(leader, call, patience) => answer,
+            _ = metrics.wait_for(|now| now.current_leader != Some(leader)) => Err(Unreached::lost("it leads no more")),
+        }
     }
 
     /// Does something to the log on a thread that may wait for the disk.
@@ -251,7 +281,7 @@ fn config() -> Config {
         snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT),
         snapshot_max_chunk_size: 0,
         max_in_snapshot_log_to_keep: KEPT,
-        purge_batch_size: 256,
+        purge_batch_size: 1,
         enable_tick: true,
         enable_heartbeat: true,
         // Not before the member has joined.

@@ -33,9 +33,14 @@ enum Fate {
     Unknown(Error),
 }
 
-/// Proposes until nobody can ask for it any more.
+/// Proposes until nobody can ask for it any more, or the member has ended.
 pub(crate) async fn run(replica: Arc<Replica>, mut received: mpsc::Receiver<Proposal>) {
-    while let Some(first) = received.recv().await {
+    loop {
+        let first = tokio::select! {
+            first = received.recv() => first,
+            () = replica.ended.notified() => None,
+        };
+        let Some(first) = first else { return };
         let proposals = gather(first, &mut received);
         replica.settle(proposals).await;
     }
@@ -108,8 +113,7 @@ impl Replica {
             return Fate::Untouched;
         }
         let call = Call::Changes(Changes { changes: changes(proposals), quota: 0 });
-        let patience = deadline.saturating_duration_since(Instant::now());
-        match self.transport.exchange(leader, call, patience).await {
+        match self.ask(leader, call, deadline).await {
             Ok(Answer::Outcomes(Outcomes { outcomes })) => Fate::Applied(outcomes),
             Ok(Answer::Refusal(refusal)) if refusal != i32::from(Refusal::Stranger) => Fate::Untouched,
             Ok(_) => Fate::Unknown(Error::TimedOut),

@@ -1,5 +1,5 @@
 //! Reading what has been committed by now, and leases, whose clock is the leader's.
-use super::{Leader, PATIENCE, PAUSE, Replica};
+use super::{Leader, PATIENCE, PAUSE, Replica, Unreached};
 use crate::Error;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -37,7 +37,7 @@ impl Replica {
         while Instant::now() < deadline {
             let answer = match self.leader(deadline).await? {
                 Leader::Own => timeout_at(deadline, self.committed_here()).await.map_err(|_| Error::TimedOut)?,
-                Leader::Other(leader) => self.committed_at(leader, deadline).await,
+                Leader::Other(leader) => barrier(self.ask(leader, Call::Barrier(Empty {}), deadline).await),
             };
             match answer {
                 Some(index) => return Ok(index),
@@ -53,12 +53,10 @@ impl Replica {
         Some(index.map_or(0, |index| index.index))
     }
 
-    pub(crate) async fn committed_at(&self, leader: u64, deadline: Instant) -> Option<u64> {
+    /// The same of a member that may lead.
+    pub(crate) async fn committed_at(&self, member: u64, deadline: Instant) -> Option<u64> {
         let patience = deadline.saturating_duration_since(Instant::now());
-        match self.transport.exchange(leader, Call::Barrier(Empty {}), patience).await {
-            Ok(Answer::Barrier(index)) => Some(index),
-            _ => None,
-        }
+        barrier(self.transport.exchange(member, Call::Barrier(Empty {}), patience).await)
     }
 
     pub(crate) async fn applied(&self, index: u64, deadline: Instant) -> Result<(), Error> {
@@ -73,13 +71,10 @@ impl Replica {
         while Instant::now() < deadline {
             let answer = match self.leader(deadline).await? {
                 Leader::Own => self.lease_here(question, deadline).await,
-                Leader::Other(leader) => {
-                    let patience = deadline.saturating_duration_since(Instant::now());
-                    match self.transport.exchange(leader, Call::Lease(question), patience).await {
-                        Ok(Answer::Lease(answer)) => Some(answer),
-                        _ => None,
-                    }
-                }
+                Leader::Other(leader) => match self.ask(leader, Call::Lease(question), deadline).await {
+                    Ok(Answer::Lease(answer)) => Some(answer),
+                    _ => None,
+                },
             };
             match answer {
                 Some(answer) => return Ok(answer),
@@ -105,5 +100,12 @@ impl Replica {
                 remaining: left.remaining,
             }),
         )
+    }
+}
+
+fn barrier(answer: Result<Answer, Unreached>) -> Option<u64> {
+    match answer {
+        Ok(Answer::Barrier(index)) => Some(index),
+        _ => None,
     }
 }

@@ -190,7 +190,7 @@ async fn run(seed: u64) {
     }
     let counted = all[0].iter().find(|kv| kv.key == COUNTER).map_or(0, |kv| number(&kv.value));
     assert!((known.counted..=known.counted + known.unknown).contains(&counted), "{counted}: {}", known.counted);
-    assert!(known.values.len() > 100 && known.reads > 100 && counted > 50, "{} writes", known.values.len());
+    assert!(known.values.len() > 20 && known.reads > 20 && counted > 20, "too little was done: {counted}");
     stores.lock().unwrap().clear();
     world.close().await;
 }

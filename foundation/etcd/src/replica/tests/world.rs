@@ -92,6 +92,9 @@ impl World {
         for member in 0..3 {
             world.restart(member).await;
         }
+        for member in 0..3 {
+            world.joined(member).await;
+        }
         world
     }
 
