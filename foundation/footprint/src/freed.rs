@@ -4,26 +4,43 @@ use std::fs::read_to_string;
 /// Growth that is worth a look, in pages: 16 MiB where they have 4 KiB.
 const GROWTH: usize = 4096;
 
+/// Looks that pass between two tries, at most.
+const LONGEST: u32 = 4;
+
 /// Looks from time to time whether there is freed memory to give back.
 #[derive(Debug, Default)]
 pub struct Freed {
-    /// Resident pages when memory was last given back, or the fewest since then.
-    resident: usize,
+    /// The fewest resident pages that there were.
+    fewest: usize,
+    /// Looks that pass before the next try, and how many passed before the last one that gave little.
+    wait: u32,
+    waited: u32,
 }
 
 impl Freed {
-    /// Whether so much more is resident than at the last time that some of it may be free.
+    /// Whether so much more is resident than there was that some of it may be free. What could not be given back in the midst of a
+    /// burst can be soon after it: it is tried again, and again ever more rarely.
     pub fn is_likely(&mut self) -> bool {
         let now = resident();
-        self.resident = self.resident.min(now);
-        now >= self.resident + GROWTH
+        if self.fewest == 0 || now < self.fewest {
+            self.fewest = now;
+        }
+        if now < self.fewest + GROWTH {
+            (self.wait, self.waited) = (0, 0);
+            return false;
+        }
+        self.wait = self.wait.saturating_sub(1);
+        self.wait == 0
     }
 
     /// Gives free memory back to the system. That takes some milliseconds for a hundred mebibytes, in which other threads wait that
     /// allocate: call it where nobody waits.
     pub fn give_back(&mut self) {
+        let before = resident();
         trim();
-        self.resident = resident();
+        let gave_much = before.saturating_sub(resident()) >= GROWTH / 4;
+        self.waited = if gave_much { 0 } else { (2 * self.waited + 1).min(LONGEST) };
+        self.wait = self.waited;
     }
 }
 
@@ -50,14 +67,19 @@ mod tests {
     #[test]
     fn what_was_freed_is_given_back() {
         let mut freed = Freed::default();
-        freed.give_back();
+        trim();
+        assert!(!freed.is_likely());
         let before = resident();
-        // Every second small piece keeps its page from going by itself.
+        // Some small pieces that stay keep what lies around them from going by itself.
         let (mut pieces, mut kept) = (Vec::new(), Vec::new());
         for number in 0..400_000_usize {
             let piece = vec![u8::try_from(number % 256).unwrap(); 256];
             if number % 1000 == 0 { kept.push(piece) } else { pieces.push(piece) }
         }
+        // In the midst of it there is nothing to give, which is no reason not to try afterwards.
+        assert!(freed.is_likely());
+        freed.give_back();
+        assert!(resident() > before + GROWTH);
         drop(pieces);
         assert!(freed.is_likely() && resident() > before + GROWTH, "{before} {}", resident());
         freed.give_back();
