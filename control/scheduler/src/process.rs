@@ -9,6 +9,7 @@ use crate::namespaces::Namespaces;
 use crate::options::Options;
 use crate::pool::Pool;
 use crate::service::Service;
+use crate::storage::Guard;
 use crate::{broadcast, storage};
 use anyhow::Context as _;
 use foundation_drain::Drain;
@@ -53,8 +54,10 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
         None => None,
     };
     let metrics = Metrics::new(&context.metrics)?;
+    let refused = Refused::new(&context.metrics, "scheduler")?;
+    let guard = Guard { identity: identity.as_ref(), refused: &refused };
     // The store ends after all that writes to it, but before the process.
-    let (client, etcd_port) = storage::open(options, identity.as_ref(), &metrics, &context.drain).await?;
+    let (client, etcd_port) = storage::open(options, guard, &metrics, &context.drain).await?;
     let keyspace = Keyspace::new(client);
     follow_namespaces(options, &keyspace, &context.drain)?;
     let listener = listen::tcp(&options.address, options.port).await;
@@ -63,7 +66,7 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
     let service = serve_jobs(options, port, keyspace, metrics, context)?;
     tracing::info!(target: SCOPE, "Dapr Scheduler listening on: {}", listener.local_addr()?);
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
-    serve(service, (listener, acceptor), Refused::new(&context.metrics, "scheduler")?, &context.drain);
+    serve(service, (listener, acceptor), refused, &context.drain);
     context.drain.spawn_until_stopped(shrink());
     context.ready.set(true);
     Ok(Started { port, etcd_port })

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use foundation_drain::Drain;
 use foundation_etcd::{Client, Remote, RemoteSettings, Settings, Store, serve};
 use foundation_identity::Identity;
-use foundation_process::listen;
+use foundation_process::{Refused, listen};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -24,19 +24,26 @@ const AGE: usize = 2;
 const LOOK: Duration = Duration::from_secs(5);
 const LOOKS: u64 = 120;
 
+/// Who this scheduler is to others that keep the same records, and where strangers are counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Guard<'a> {
+    pub(crate) identity: Option<&'a Identity>,
+    pub(crate) refused: &'a Refused,
+}
+
 /// Opens the store, and serves it on a port; or gets ready to talk to one.
 ///
 /// # Errors
 /// A file that cannot be used, a port that is taken, endpoints that are none.
 pub(crate) async fn open(
     options: &Options,
-    identity: Option<&Identity>,
+    guard: Guard<'_>,
     metrics: &Metrics,
     drain: &Drain,
 ) -> anyhow::Result<(Client, Option<u16>)> {
     match &options.store {
         Choice::Embedded(embedded) => {
-            let store = open_embedded(embedded, identity, drain).await?;
+            let store = open_embedded(embedded, guard, drain).await?;
             let listener = listen::tcp(&embedded.address, embedded.port).await;
             let listener = listener.with_context(|| {
                 format!("cannot listen on {}:{}; check --etcd-client-port", embedded.address, embedded.port)
@@ -54,7 +61,7 @@ pub(crate) async fn open(
     }
 }
 
-async fn open_embedded(embedded: &Embedded, identity: Option<&Identity>, drain: &Drain) -> anyhow::Result<Store> {
+async fn open_embedded(embedded: &Embedded, guard: Guard<'_>, drain: &Drain) -> anyhow::Result<Store> {
     warn_of_other(&embedded.folder);
     let folder = embedded.folder.join(FOLDER);
     let settings = Settings {
@@ -66,7 +73,7 @@ async fn open_embedded(embedded: &Embedded, identity: Option<&Identity>, drain: 
     };
     let opened = match &embedded.members {
         None => Store::open(settings, drain).await,
-        Some(members) => return peers::join(settings, members, identity, drain).await,
+        Some(members) => return peers::join(settings, members, guard, drain).await,
     };
     opened.with_context(|| format!("cannot open the store in {}; check --etcd-data-dir", folder.display()))
 }

@@ -90,6 +90,7 @@ mod tests {
     use std::future::poll_fn;
     use std::pin::pin;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::task::JoinSet;
 
     /// Counts the writes that reach it.
     struct Counted(DuplexStream, usize);
@@ -132,7 +133,8 @@ mod tests {
         let (mut corked, cork) = corked(Counted(near, 0));
         let (answers, mut queue) = tokio::sync::mpsc::unbounded_channel::<&[u8]>();
         let held = cork.clone();
-        let driver = tokio::spawn(async move {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             let mut driver = pin!(async {
                 while let Some(answer) = queue.recv().await {
                     corked.write_all(answer).await.unwrap();
@@ -140,18 +142,15 @@ mod tests {
             });
             poll_fn(|cx| cork.turn(cx, driver.as_mut())).await;
         });
-        let calls = [b"first, ".as_slice(), b"second, ", b"third"].map(|text| {
+        for text in [b"first, ".as_slice(), b"second, ", b"third"] {
             let answers = answers.clone();
-            tokio::spawn(async move { answers.send(text).unwrap() })
-        });
+            tasks.spawn(async move { answers.send(text).unwrap() });
+        }
         let mut seen = [0; 20];
         far.read_exact(&mut seen).await.unwrap();
         assert_eq!((&seen, lock(&held.0).connection.1), (b"first, second, third", 1));
         drop(answers);
-        for call in calls {
-            call.await.unwrap();
-        }
-        driver.await.unwrap();
+        tasks.join_all().await;
     }
 
     #[tokio::test]

@@ -4,8 +4,9 @@ use component_api::Kind;
 use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
-const LIMITS: Limits = Limits { patience: Duration::from_millis(200), largest: 10 };
+const LONG: Duration = Duration::from_secs(60);
 
 async fn serve(mut connection: TcpStream) {
     let mut head = vec![0; 4096];
@@ -19,41 +20,46 @@ async fn serve(mut connection: TcpStream) {
     connection.write_all(answer.as_bytes()).await.unwrap();
 }
 
-async fn server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(serve(connection));
-        }
-    });
-    format!("http://{address}")
+async fn accept(listener: TcpListener) {
+    let mut calls = JoinSet::new();
+    while let Ok((connection, _)) = listener.accept().await {
+        calls.spawn(serve(connection));
+    }
 }
 
-async fn get(url: String) -> Result<Response<Bytes>, Error> {
-    let client = Client::new(trust::only(RootCertStore::empty()).unwrap(), LIMITS);
+async fn get(url: String, patience: Duration) -> Result<Response<Bytes>, Error> {
+    let client = Client::new(trust::only(RootCertStore::empty()).unwrap(), Limits { patience, largest: 10 });
     client.send(Request::get(url).body(Bytes::new()).unwrap()).await
+}
+
+/// Of a server of its own.
+async fn served(path: &str, patience: Duration) -> Result<Response<Bytes>, Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}{path}", listener.local_addr().unwrap());
+    tokio::select! {
+        answer = get(url, patience) => answer,
+        () = accept(listener) => panic!("the server ended"),
+    }
 }
 
 #[tokio::test]
 async fn any_status_is_an_answer() {
-    let response = get(server().await + "/short").await.unwrap();
+    let response = served("/short", LONG).await.unwrap();
     assert_eq!((response.status().as_u16(), &response.body()[..]), (404, &b"short"[..]));
 }
 
 #[tokio::test]
 async fn answers_are_bounded_in_size_and_time() {
-    let server = server().await;
-    let long = get(server.clone() + "/long?secret").await.unwrap_err();
+    let long = served("/long?secret", LONG).await.unwrap_err();
     assert!(matches!(long, Error::Broken { .. }) && !long.to_string().contains("secret"), "{long}");
-    let none = component_api::Error::from(get(server + "/none").await.unwrap_err());
+    let none = component_api::Error::from(served("/none", Duration::from_millis(200)).await.unwrap_err());
     assert_eq!((none.kind(), none.to_string().as_str()), (Kind::Timeout, "127.0.0.1 did not answer within 200ms"));
 }
 
 #[tokio::test]
 async fn who_is_away_is_named_with_the_cause() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let error = component_api::Error::from(get(format!("http://{free}/?secret")).await.unwrap_err());
+    let error = component_api::Error::from(get(format!("http://{free}/?secret"), LONG).await.unwrap_err());
     let text = error.to_string();
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(text.starts_with("cannot reach 127.0.0.1: ") && text.contains("refused") && !text.contains("secret"));

@@ -1,5 +1,5 @@
 //! The other schedulers that keep the same records: how this one reaches them, and who may reach it.
-use super::SCOPE;
+use super::{Guard, SCOPE};
 use anyhow::Context as _;
 use foundation_drain::Drain;
 use foundation_etcd::{Members, Peers, Settings, Store};
@@ -23,7 +23,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) async fn join(
     settings: Settings,
     members: &Members,
-    identity: Option<&Identity>,
+    guard: Guard<'_>,
     drain: &Drain,
 ) -> anyhow::Result<Store> {
     let (host, port) = members.listens_on();
@@ -31,7 +31,7 @@ pub(super) async fn join(
     let listener = listener
         .with_context(|| format!("cannot listen on {}; check --etcd-initial-cluster", members.own().address))?;
     // Schedulers have the same identity.
-    let secured = identity.map(|identity| (identity.clone(), identity.id()));
+    let secured = guard.identity.map(|identity| (identity.clone(), identity.id()));
     let service = ControlService { addresses: Vec::new(), identity: secured };
     let channels = members.others().map(|member| (member.id, service.lazily(&member.address))).collect();
     let folder = settings.folder.clone();
@@ -39,11 +39,12 @@ pub(super) async fn join(
     let (store, peers) =
         joined.with_context(|| format!("cannot open the store in {}; check --etcd-data-dir", folder.display()))?;
     tracing::info!(target: SCOPE, "jobs are kept by {} schedulers, which reach this one on {}", members.all().len(), listener.local_addr()?);
-    serve(peers, listener, identity, drain)?;
+    serve(peers, listener, guard, drain)?;
     Ok(store)
 }
 
-fn serve(peers: Peers, listener: TcpListener, identity: Option<&Identity>, drain: &Drain) -> anyhow::Result<()> {
+fn serve(peers: Peers, listener: TcpListener, guard: Guard<'_>, drain: &Drain) -> anyhow::Result<()> {
+    let (identity, refused) = (guard.identity, guard.refused.clone());
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
     let expected = identity.map(Identity::id);
     let admitted = InterceptedService::new(peers, move |request| admit(expected.as_ref(), request));
@@ -52,7 +53,6 @@ fn serve(peers: Peers, listener: TcpListener, identity: Option<&Identity>, drain
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(admitted);
     let stopping = drain.clone();
-    let refused = |error: &std::io::Error| tracing::debug!(target: SCOPE, "handshake failed: {error}");
     drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, acceptor, &stopping, refused).await {
             tracing::error!(target: SCOPE, "the store cannot be reached by other schedulers: {error}");

@@ -79,7 +79,7 @@ impl RaftNetwork<Types> for Link {
             return Err(failed(&Unreached::not_sent("a snapshot that comes cannot be sent")));
         };
         tokio::select! {
-            sent = self.send(own, &state, view) => sent,
+            sent = self.send(own, &state, *view) => sent,
             closed = cancel => Err(StreamingError::Closed(closed)),
         }
     }

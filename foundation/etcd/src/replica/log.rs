@@ -202,9 +202,9 @@ impl RaftLogStorage<Types> for Log {
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
-        let found = self.blocking(|log| log.note(VOTE)).await.map_err(unreadable)?;
-        let read = |bytes: Vec<u8>| message::Vote::decode(&bytes[..]).map_err(|_| unreadable(damaged()));
-        Ok(found.map(read).transpose()?.map(|found| read_vote(Some(found))))
+        let Some(found) = self.blocking(|log| log.note(VOTE)).await.map_err(unreadable)? else { return Ok(None) };
+        let found = message::Vote::decode(&found[..]).map_err(|_| unreadable(damaged()))?;
+        Ok(Some(read_vote(Some(found))))
     }
 
     async fn append<I>(&mut self, entries: I, callback: LogFlushed<Types>) -> Result<(), StorageError>

@@ -199,7 +199,7 @@ impl Machine {
     fn view(&self) -> Result<Snapshot<Types>, Error> {
         let _state = self.state();
         let (view, applied) = View::open(&self.shared.database)?;
-        Ok(Snapshot { meta: applied.meta(), snapshot: Box::new(Data::View(view)) })
+        Ok(Snapshot { meta: applied.meta(), snapshot: Box::new(Data::View(Box::new(view))) })
     }
 
     fn begin_receiving(&self) -> Result<Incoming, Error> {

@@ -15,7 +15,7 @@ const TABLES: [Table; 3] = [Table::Records, Table::Leased, Table::Leases];
 
 /// What the library hands on as a snapshot.
 pub(crate) enum Data {
-    View(View),
+    View(Box<View>),
     Incoming(Incoming),
 }
 

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use wire::etcd::etcdserverpb::compare::{CompareTarget, TargetUnion};
 use wire::etcd::etcdserverpb::request_op::Request;
 use wire::etcd::etcdserverpb::{Compare, PutRequest, RangeRequest, RequestOp, TxnRequest};
+use wire::etcd::mvccpb::KeyValue;
 
 const CLIENTS: u64 = 4;
 const KEYS: [&str; 3] = ["a", "b", "c"];
@@ -166,6 +167,17 @@ fn running(world: &World) -> Vec<Store> {
     (0..3).filter(|member| world.is_up(*member)).map(|member| world.store(member)).collect()
 }
 
+/// Compares what is there in the end with what was answered.
+fn check(known: &Known, records: &[KeyValue]) {
+    for kv in records {
+        let last = KEYS.iter().find(|key| kv.key == **key).and_then(|key| known.written.get(*key));
+        assert!(last.is_none_or(|last| kv.mod_revision >= *last), "a write of {:?} is lost", kv.key);
+    }
+    let counted = records.iter().find(|kv| kv.key == COUNTER).map_or(0, |kv| number(&kv.value));
+    assert!((known.counted..=known.counted + known.unknown).contains(&counted), "{counted}: {}", known.counted);
+    assert!(known.values.len() > 20 && known.reads > 20 && counted > 20, "too little was done: {counted}");
+}
+
 async fn run(seed: u64) {
     let mut world = World::new(seed).await;
     world.leader().await;
@@ -183,14 +195,7 @@ async fn run(seed: u64) {
     world.store(0).put(put("end", "1")).await.unwrap();
     let all = [world.eventually(0).await, world.eventually(1).await, world.eventually(2).await];
     assert!(all[0] == all[1] && all[1] == all[2], "members differ");
-    let known = known.lock().unwrap();
-    for kv in &all[0] {
-        let last = KEYS.iter().find(|key| kv.key == **key).and_then(|key| known.written.get(*key));
-        assert!(last.is_none_or(|last| kv.mod_revision >= *last), "a write of {:?} is lost", kv.key);
-    }
-    let counted = all[0].iter().find(|kv| kv.key == COUNTER).map_or(0, |kv| number(&kv.value));
-    assert!((known.counted..=known.counted + known.unknown).contains(&counted), "{counted}: {}", known.counted);
-    assert!(known.values.len() > 20 && known.reads > 20 && counted > 20, "too little was done: {counted}");
+    check(&known.lock().unwrap(), &all[0]);
     stores.lock().unwrap().clear();
     world.close().await;
 }
