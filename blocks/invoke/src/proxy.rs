@@ -40,6 +40,9 @@ async fn forward(service: &Service, mut request: Request) -> Result<Response, St
     if !is_grpc(request.headers()) {
         return Err(Status::invalid_argument("only gRPC is passed on; check the content-type"));
     }
+    if request.uri().query().is_some() {
+        return Err(Status::invalid_argument("invalid method: gRPC has no query"));
+    }
     let is_stream = is_stream(request.headers());
     let own = service.peers().own();
     let target = Target::parse(&app_id, &own.namespace)?;
@@ -158,9 +161,6 @@ fn header(text: &str) -> Result<HeaderValue, Status> {
 async fn to_own_app(service: &Service, mut request: Request) -> Result<Response, Status> {
     let invalid = |error: String| Status::invalid_argument(format!("invalid method: {error}"));
     let path = normalise(request.uri().path()).map_err(|error| invalid(error.to_string()))?;
-    if request.uri().query().is_some() {
-        return Err(invalid("gRPC has no query".to_owned()));
-    }
     let (extensions, headers) = (request.extensions().clone(), request.headers_mut());
     name_caller(&extensions, headers);
     service.access().check(Call { caller: caller(&extensions), operation: &path, verb: None })?;
