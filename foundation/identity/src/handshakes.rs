@@ -56,19 +56,19 @@ impl Handshakes {
         Handshake { number, gives_way, all: self.clone() }
     }
 
-    /// How long the oldest may still take; none when there is room.
+    /// How long the oldest may still take; none when there is room. There may be too many of them, for who was accepted begins a little
+    /// later.
     fn make_room(&self) -> Option<Duration> {
         let mut under_way = self.under_way();
-        if under_way.begun.len() < MOST {
-            return None;
-        }
-        let oldest = under_way.begun.first_entry()?;
-        let wait = GRACE.saturating_sub(oldest.get().0.elapsed());
-        if wait.is_zero() {
+        while under_way.begun.len() >= MOST {
+            let oldest = under_way.begun.first_entry()?;
+            let wait = GRACE.saturating_sub(oldest.get().0.elapsed());
+            if !wait.is_zero() {
+                return Some(wait);
+            }
             oldest.remove();
-            return None;
         }
-        Some(wait)
+        None
     }
 
     fn under_way(&self) -> MutexGuard<'_, UnderWay> {
@@ -113,6 +113,15 @@ mod tests {
         crowd[0].gives_way().await;
         let second = timeout(GRACE, crowd[1].gives_way()).await;
         assert!(second.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_too_many_gives_way_too() {
+        let (all, mut crowd) = crowd().await;
+        crowd.extend((0..100).map(|_| all.begin()));
+        all.room().await;
+        assert_eq!(all.under_way().begun.len(), MOST - 1);
+        crowd[100].gives_way().await;
     }
 
     #[tokio::test(start_paused = true)]
