@@ -12,7 +12,7 @@ async fn serve(mut connection: TcpStream) {
     let mut head = vec![0; 4096];
     let length = connection.read(&mut head).await.unwrap();
     let head = String::from_utf8_lossy(&head[..length]).into_owned();
-    let body = if head.starts_with("GET /long ") { "longer than ten" } else { "short" };
+    let body = if head.starts_with("GET /long") { "longer than ten" } else { "short" };
     if head.starts_with("GET /none ") {
         return std::future::pending().await;
     }
