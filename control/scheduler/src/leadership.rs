@@ -130,7 +130,10 @@ impl Member {
     /// Takes part under one lease, until it is lost or the drain stops.
     async fn serve(&self, stopping: &Drain) -> Result<(), Error> {
         let client = self.keyspace.client();
-        let lease = client.lease_grant(LEASE).await?;
+        let lease = tokio::select! {
+            lease = client.lease_grant(LEASE) => lease?,
+            () = stopping.stopped() => return Ok(()),
+        };
         let lost = tokio::select! {
             lost = self.take_part(lease) => lost,
             lost = self.renew(lease) => lost,

@@ -1,21 +1,31 @@
 //! A client of the servers that have key sets.
 use crate::error::Error;
-use foundation_https::Client;
-use rustls::RootCertStore;
+use foundation_fetch::{Client, Limits, trust};
+use http::Request;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::time::Duration;
+
+/// Largest key set in bytes.
+const LARGEST: usize = 1 << 20;
 
 /// `ca` is a certificate to trust beside those of the system, in PEM or in a file; it may be empty.
 ///
 /// # Errors
 /// A certificate that cannot be read.
 pub(crate) fn client(ca: &str, deadline: Duration) -> Result<Client, Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let mut roots = trust::system();
     roots.add_parsable_certificates(given(ca)?);
-    let tls = foundation_https::tls()?.with_root_certificates(roots).with_no_client_auth();
-    Ok(Client::new(tls, None, deadline)?)
+    Ok(Client::new(trust::only(roots)?, Limits { patience: deadline, largest: LARGEST }))
+}
+
+/// What is behind a URL.
+///
+/// # Errors
+/// Why there is no good answer, as text.
+pub(crate) async fn get(client: &Client, url: &str) -> Result<Vec<u8>, String> {
+    let request = Request::get(url).body(bytes::Bytes::new()).map_err(|error| error.to_string())?;
+    Ok(client.send_for_success(request).await.map_err(|error| error.to_string())?.to_vec())
 }
 
 fn given(ca: &str) -> Result<Vec<CertificateDer<'static>>, Error> {

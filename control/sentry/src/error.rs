@@ -21,7 +21,7 @@ pub enum Error {
     #[error(transparent)]
     Identity(#[from] foundation_identity::Error),
     #[error(transparent)]
-    Https(#[from] foundation_https::Error),
+    Fetch(#[from] foundation_fetch::Error),
 }
 
 /// Why an identity is not given. The texts are Dapr's (suite.md 4.4).

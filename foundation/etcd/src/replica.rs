@@ -244,7 +244,8 @@ pub(crate) fn begin(folder: &Path) -> Result<(), Error> {
     }
     if Database::is_in(folder) {
         let reason = format!(
-            "the folder {} has the store of a single scheduler, which cannot become one of several: export its jobs              (dapr scheduler export) and import them into the cluster, or use another folder",
+            "the folder {} has the store of a single scheduler, which cannot become one of several: export its jobs \
+             (dapr scheduler export) and import them into the cluster, or use another folder",
             folder.display()
         );
         return Err(Error::Storage(reason));

@@ -13,12 +13,14 @@ pub enum Error {
     Unreached { host: String, reason: String },
     #[error("cannot read the answer of {host}: {reason}")]
     Broken { host: String, reason: String },
+    #[error("{host} answered with status {status}")]
+    Status { host: String, status: u16 },
 }
 
 impl From<Error> for component_api::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
-            Error::Tls(_) => Kind::Other,
+            Error::Tls(_) | Error::Status { .. } => Kind::Other,
             Error::Late { .. } => Kind::Timeout,
             Error::Unreached { .. } | Error::Broken { .. } => Kind::Unavailable,
         };

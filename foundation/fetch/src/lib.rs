@@ -1,4 +1,4 @@
-//! Calls over HTTP and HTTPS whose answers fit into memory: of issuers of tokens, registries, models and other services.
+//! Calls of other services over HTTP and HTTPS: of issuers of tokens, registries, models, Kubernetes.
 mod error;
 #[cfg(test)]
 mod tests;
@@ -9,6 +9,7 @@ pub use error::{Error, root_cause};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -60,25 +61,55 @@ impl Client {
     /// # Errors
     /// There is no whole answer in time.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        let patience = self.limits.patience;
-        match timeout(patience, self.exchange(&host, request)).await {
-            Ok(answered) => answered,
-            Err(_) => Err(Error::Late { host, patience }),
-        }
+        let host = host(&request);
+        let exchange = async {
+            let (parts, body) = self.request(request).await?.into_parts();
+            match Limited::new(body, self.limits.largest).collect().await {
+                Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
+                Err(error) => Err(Error::Broken { host: host.clone(), reason: root_cause(error.as_ref()) }),
+            }
+        };
+        self.in_time(&host, exchange).await
     }
 
-    async fn exchange(&self, host: &str, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
-        let (host, largest) = (host.to_owned(), self.limits.largest);
-        let (parts, body) = match self.pool.request(request.map(Full::new)).await {
-            Ok(response) => response.into_parts(),
-            Err(error) => return Err(Error::Unreached { host, reason: root_cause(&error) }),
-        };
-        match Limited::new(body, largest).collect().await {
-            Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
-            Err(error) => Err(Error::Broken { host, reason: root_cause(error.as_ref()) }),
-        }
+    /// The same, of which only a status of success is a good one.
+    ///
+    /// # Errors
+    /// As [`Client::send`], and [`Error::Status`].
+    pub async fn send_for_success(&self, request: Request<Bytes>) -> Result<Bytes, Error> {
+        let host = host(&request);
+        Ok(successful(host, self.send(request).await?)?.into_body())
     }
+
+    /// An answer that goes on: only its head has to come in time, and its body has no bound.
+    ///
+    /// # Errors
+    /// As [`Client::send_for_success`].
+    pub async fn stream(&self, request: Request<Bytes>) -> Result<Incoming, Error> {
+        let host = host(&request);
+        let response = self.in_time(&host, self.request(request)).await?;
+        Ok(successful(host, response)?.into_body())
+    }
+
+    async fn request(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Error> {
+        let host = host(&request);
+        let answered = self.pool.request(request.map(Full::new)).await;
+        answered.map_err(|error| Error::Unreached { host, reason: root_cause(&error) })
+    }
+
+    async fn in_time<T>(&self, host: &str, exchange: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let patience = self.limits.patience;
+        timeout(patience, exchange).await.map_err(|_| Error::Late { host: host.to_owned(), patience })?
+    }
+}
+
+fn host(request: &Request<Bytes>) -> String {
+    request.uri().host().unwrap_or_default().to_owned()
+}
+
+fn successful<B>(host: String, response: Response<B>) -> Result<Response<B>, Error> {
+    let status = response.status();
+    if status.is_success() { Ok(response) } else { Err(Error::Status { host, status: status.as_u16() }) }
 }
 
 fn connector() -> HttpConnector {

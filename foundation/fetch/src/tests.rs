@@ -49,6 +49,23 @@ async fn any_status_is_an_answer() {
 }
 
 #[tokio::test]
+async fn only_success_is_a_good_answer() {
+    let client = Client::new(trust::only(RootCertStore::empty()).unwrap(), Limits { patience: LONG, largest: 10 });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://me:secret@{}/short?secret", listener.local_addr().unwrap());
+    let request = || Request::get(&url).body(Bytes::new()).unwrap();
+    let calls =
+        async { (client.send_for_success(request()).await.unwrap_err(), client.stream(request()).await.unwrap_err()) };
+    let (whole, streamed) = tokio::select! {
+        errors = calls => errors,
+        () = accept(listener) => panic!("the server ended"),
+    };
+    for error in [whole, streamed] {
+        assert_eq!(error.to_string(), "127.0.0.1 answered with status 404");
+    }
+}
+
+#[tokio::test]
 async fn answers_are_bounded_in_size_and_time() {
     let long = served("/long?secret", LONG).await.unwrap_err();
     assert!(matches!(long, Error::Broken { .. }) && !long.to_string().contains("secret"), "{long}");

@@ -185,7 +185,7 @@ impl Access {
         for root in certificates(&self.ca).map_err(|error| unreadable("the CA of Kubernetes", &error))? {
             roots.add(root).map_err(|error| unreadable("the CA of Kubernetes", &error))?;
         }
-        let builder = foundation_https::tls()?.with_root_certificates(roots);
+        let builder = foundation_fetch::trust::builder()?.with_root_certificates(roots);
         let Some((certificate, key)) = &self.certificate else { return Ok(builder.with_no_client_auth()) };
         let chain = certificates(certificate).map_err(|error| unreadable("the certificate for Kubernetes", &error))?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unreadable("the key for Kubernetes", &error))?;

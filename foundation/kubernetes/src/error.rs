@@ -14,7 +14,9 @@ pub enum Error {
     #[error("it is no request: {0}")]
     Request(String),
     #[error(transparent)]
-    Exchange(#[from] foundation_https::Error),
+    Exchange(#[from] foundation_fetch::Error),
+    #[error("a watch of Kubernetes broke off: {0}")]
+    Broken(String),
     #[error("the answer of Kubernetes cannot be read: {0}")]
     Answer(#[from] serde_json::Error),
     #[error("Kubernetes was silent for too long")]

@@ -1,6 +1,6 @@
 //! Changes of a list, as they happen.
 use crate::Error;
-use foundation_https::Lines;
+use crate::lines::Lines;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;

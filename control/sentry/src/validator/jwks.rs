@@ -1,10 +1,10 @@
 //! Tokens that are signed by a key of a set: inline, in a file or behind a URL (protocols.md 5.2).
-use crate::client::client;
+use crate::client::{client, get};
 use crate::error::{Error, Refusal};
 use arc_swap::ArcSwapOption;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use foundation_https::Client;
+use foundation_fetch::Client;
 use foundation_identity::SpiffeId;
 use foundation_jwt::{Error as TokenError, Expected, KeySet};
 use foundation_metadata::duration;
@@ -106,7 +106,7 @@ impl Source {
         let json = match self {
             Self::Inline(json) => json.clone(),
             Self::File(path) => tokio::fs::read(path).await.map_err(|error| format!("{}: {error}", path.display()))?,
-            Self::Url(client, url) => client.get(url).await.map_err(|error| error.to_string())?.to_vec(),
+            Self::Url(client, url) => get(client, url).await?,
         };
         KeySet::parse(&json).map_err(|error| error.to_string())
     }

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 
 /// Lines of a body.
-pub struct Lines<B = hyper::body::Incoming> {
+pub(crate) struct Lines<B = hyper::body::Incoming> {
     body: B,
     read: BytesMut,
     /// Of what was read, what is known to have no end of a line.
@@ -24,7 +24,7 @@ where
     ///
     /// # Errors
     /// A body that breaks off, and a line of more than 1 MiB.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if let Some(end) = self.read[self.searched..].iter().position(|byte| *byte == b'\n') {
                 let line = self.read.split_to(self.searched + end + 1).freeze();
