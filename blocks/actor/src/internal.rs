@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use foundation_peer::receive::{answer_message, receive_message, refusal};
+use foundation_grpc::{answer_message, receive, refusal};
 use std::sync::Arc;
 use tonic::Status;
 use wire::internals::v1::{InternalInvokeRequest, InternalInvokeResponse, Reminder};
@@ -45,7 +45,7 @@ pub async fn call_actor_reminder(service: &Service, reminder: Reminder) -> Resul
 }
 
 async fn serve_call(State(shared): State<Shared>, request: Request) -> Response {
-    let answered = match receive_message(request.into_body(), shared.max_message_size).await {
+    let answered = match receive(request.into_body(), shared.max_message_size).await {
         Ok(request) => call_actor(&shared.service, request).await,
         Err(status) => Err(status),
     };
@@ -53,7 +53,7 @@ async fn serve_call(State(shared): State<Shared>, request: Request) -> Response 
 }
 
 async fn serve_reminder(State(shared): State<Shared>, request: Request) -> Response {
-    let answered = match receive_message(request.into_body(), shared.max_message_size).await {
+    let answered = match receive(request.into_body(), shared.max_message_size).await {
         Ok(reminder) => call_actor_reminder(&shared.service, reminder).await,
         Err(status) => Err(status),
     };

@@ -6,10 +6,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
+use foundation_grpc::{answer_framed, trailers};
 use foundation_process::peer;
 use futures_util::Stream;
-use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use http_body::Frame;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -36,15 +35,9 @@ async fn report(State(service): State<Service>, request: Request) -> Response {
     let decoder = ProstCodec::<PlacementOrder, Host>::default().decoder();
     let reports = Streaming::new_request(decoder, body, None, None);
     match service.take(peer, reports).await {
-        Ok(orders) => answer(Body::new(Orders { orders, is_over: false })),
+        Ok(orders) => answer_framed(Orders { orders, is_over: false }),
         Err(status) => status.into_http(),
     }
-}
-
-fn answer(body: Body) -> Response {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    response
 }
 
 /// Orders of one stream as the body of its answer, with the status at its end.
@@ -76,11 +69,4 @@ impl http_body::Body for Orders {
     fn is_end_stream(&self) -> bool {
         self.is_over
     }
-}
-
-fn trailers(status: &Status) -> HeaderMap {
-    let mut trailers = HeaderMap::new();
-    // A text that is no header is left out by then, but never the code.
-    status.add_header(&mut trailers).ok();
-    trailers
 }

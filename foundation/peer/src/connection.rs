@@ -70,18 +70,24 @@ impl Pool {
         let stream =
             connecting.map_err(|_| failed("timeout".to_owned()))?.map_err(|error| failed(error.to_string()))?;
         tune(&stream).map_err(|error| failed(error.to_string()))?;
-        let Some(identity) = &self.identity else { return self.begin(stream).await };
+        let Some(identity) = &self.identity else {
+            return self.begin(stream).await.map_err(|error| {
+                Error::Connect(format!("transport: {error}; check that both sidecars have mTLS on, or neither"))
+            });
+        };
         let expected = Expected::App { namespace: target.namespace.clone(), app_id: target.app_id.clone() };
         let secured = identity.connect(stream, expected).await;
         let secured =
             secured.map_err(|error| Error::Connect(format!("transport: authentication handshake failed: {error}")))?;
-        self.begin(secured).await
+        self.begin(secured).await.map_err(|error| Error::Connect(format!("transport: {error}")))
     }
 
     /// Speaks HTTP/2 from now on.
-    async fn begin(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<Connection, Error> {
-        let begun = Connection::begin(stream, &SETTINGS, &self.drain).await;
-        begun.map_err(|error| Error::Connect(format!("transport: {error}")))
+    async fn begin(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<Connection, h2::Error> {
+        Connection::begin(stream, &SETTINGS, &self.drain).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a call to another sidecar failed.
-use crate::frame::FrameError;
 use crate::proto::Malformed;
+use foundation_grpc::FrameError;
 use tonic::{Code, Status};
 
 /// Why a call to another sidecar failed. The text is the one Dapr's users know.
@@ -68,7 +68,7 @@ impl From<foundation_http2::Error> for Error {
 
 impl From<FrameError> for Error {
     fn from(error: FrameError) -> Self {
-        frame_status(error).into()
+        Status::from(error).into()
     }
 }
 
@@ -85,14 +85,6 @@ impl From<Error> for Status {
             Error::Status(status) => *status,
             other => Self::new(other.code(), other.to_string()),
         }
-    }
-}
-
-/// The status of a frame that cannot be read.
-pub(crate) fn frame_status(error: FrameError) -> Status {
-    match error {
-        FrameError::Compressed => Status::unimplemented(error.to_string()),
-        FrameError::TooLarge { .. } => Status::resource_exhausted(error.to_string()),
     }
 }
 

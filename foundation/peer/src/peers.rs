@@ -4,7 +4,6 @@ use crate::call::{Answer, Head, Payload};
 use crate::connection::Pool;
 use crate::envelope::{decode_response, put_request};
 use crate::error::status_of;
-use crate::frame::{begin, finish};
 use crate::names::Names;
 use crate::own::Own;
 use crate::pieces::{Joined, Pieces, Side};
@@ -14,10 +13,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use component_api::naming::{Registration, Resolver};
 use foundation_drain::Drain;
+use foundation_grpc::{Once, accepted, begin, finish, headers, read};
 use foundation_http2::Connection;
 use foundation_identity::Identity;
-use http::header::{CONTENT_TYPE, TE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use http_body_util::BodyExt;
 use http_body_util::combinators::MapErr;
 use std::sync::Arc;
@@ -134,8 +133,8 @@ impl Peers {
         let mut leading = begin(USUAL_HEAD);
         put_message(&mut leading, 1, |out| put_request(out, head, &self.own, target, &[]));
         let source = Body::new(Pieces::new(leading, payload));
-        let response = self.send(target, CALL_LOCAL_STREAM, grpc_headers(transport), source).await?;
-        self.read_answer(accepted(response)?).await
+        let response = self.send(target, CALL_LOCAL_STREAM, headers(transport.clone()), source).await?;
+        self.read_answer(accepted(response)?.into_body()).await
     }
 
     async fn read_answer(&self, body: Received) -> Result<Answer, Error> {
@@ -156,9 +155,9 @@ impl Peers {
         let data = payload.ok_or_else(|| Error::NoStreaming(target.app_id.clone()))?;
         let mut out = begin(USUAL_HEAD + data.len());
         put_request(&mut out, head, &self.own, target, &data);
-        let source = Body::from(finish(out, 0));
-        let response = self.send(target, CALL_LOCAL, grpc_headers(transport), source).await?;
-        let whole = crate::receive::read_message(accepted(response)?, self.max_message_size).await?;
+        let source = Body::new(Once::new(finish(out, 0)));
+        let response = self.send(target, CALL_LOCAL, headers(transport.clone()), source).await?;
+        let whole = read(accepted(response)?.into_body(), self.max_message_size).await?;
         let (answer, data) = decode_response(whole)?.ok_or(Error::NoHead)?;
         Ok(Answer { body: Body::from(data), ..answer })
     }
@@ -248,33 +247,4 @@ pub(crate) type Received = MapErr<foundation_http2::Received, fn(h2::Error) -> S
 
 fn as_status(error: h2::Error) -> Status {
     status_of(&error)
-}
-
-pub(crate) fn grpc_headers(transport: &HeaderMap) -> HeaderMap {
-    let mut headers = transport.clone();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(TE, HeaderValue::from_static("trailers"));
-    headers
-}
-
-/// The body of an answer that is gRPC's and no error.
-pub(crate) fn accepted(response: Response<Received>) -> Result<Received, Error> {
-    match Status::from_header_map(response.headers()) {
-        Some(status) if status.code() != Code::Ok => Err(status.into()),
-        _ if response.status() != StatusCode::OK => Err(of_http(response.status()).into()),
-        _ => Ok(response.into_body()),
-    }
-}
-
-/// gRPC's own table for answers that are not gRPC's.
-fn of_http(status: StatusCode) -> Status {
-    let code = match status.as_u16() {
-        400 => Code::Internal,
-        401 => Code::Unauthenticated,
-        403 => Code::PermissionDenied,
-        404 => Code::Unimplemented,
-        429 | 502..=504 => Code::Unavailable,
-        _ => Code::Unknown,
-    };
-    Status::new(code, format!("unexpected HTTP status code received from server: {}", status.as_u16()))
 }

@@ -1,10 +1,9 @@
 //! A body cut into the messages of a stream, and put together again.
 use crate::call::Payload;
 use crate::envelope::{Piece, put_payload_start};
-use crate::error::frame_status;
-use crate::frame::{Frames, begin, finish};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use foundation_grpc::{Frames, begin, finish};
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use std::mem::take;
@@ -151,7 +150,7 @@ where
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Status>> {
         loop {
-            if let Some(message) = self.frames.next().map_err(frame_status)? {
+            if let Some(message) = self.frames.next()? {
                 let piece = Piece::decode(message).map_err(|error| Status::internal(error.to_string()))?;
                 return Poll::Ready(Ok(Some(piece)));
             }

@@ -1,10 +1,9 @@
 //! Calls between sidecars that are one protobuf message each way, such as those of actors (protocols.md 2.6).
 use crate::Error;
-use crate::frame::{begin, finish};
-use crate::peers::{Peers, accepted, grpc_headers};
-use crate::receive::read_message;
+use crate::peers::Peers;
 use crate::target::Target;
 use axum::body::Body;
+use foundation_grpc::{Once, accepted, framed, headers, read_answer};
 use http::HeaderMap;
 use prost::Message;
 use tonic::Status;
@@ -29,11 +28,9 @@ impl Peers {
             let text = format!("trying to send message larger than max ({length} vs. {limit})");
             return Err(Status::resource_exhausted(text).into());
         }
-        let mut out = begin(length);
-        message.encode(&mut out).map_err(|error| Status::internal(error.to_string()))?;
-        let body = Body::from(finish(out, 0));
-        let response = self.send_to(address, target, (path, grpc_headers(transport), body)).await?;
-        let whole = read_message(accepted(response)?, limit).await?;
-        Ok(A::decode(whole).map_err(|error| Status::internal(error.to_string()))?)
+        let body = Body::new(Once::new(framed(message)));
+        let response = self.send_to(address, target, (path, headers(transport.clone()), body)).await?;
+        let (answer, _) = read_answer(accepted(response)?.into_body(), limit).await?;
+        Ok(answer.ok_or_else(|| Status::internal("unexpected EOF"))?)
     }
 }

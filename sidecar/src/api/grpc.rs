@@ -24,14 +24,16 @@ use block_invoke::{Service as Invoke, names_app, proxy};
 use block_telemetry::SERVICES;
 use dapr::Dapr;
 use foundation_drain::isolated;
-use groups::SERVICE;
+use foundation_grpc::{answer, receive, refusal as refused};
+use groups::{INVOKE_SERVICE, SERVICE};
 use http::Response;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tonic::Status;
+use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tower::{Service, ServiceExt};
-use wire::runtime::v1::dapr_server::DaprServer;
+use wire::runtime::v1::dapr_server::{Dapr as _, DaprServer};
 
 /// What workflow SDKs call.
 const WORKFLOWS: &str = "/TaskHubSidecarService/";
@@ -52,12 +54,15 @@ pub struct Settings {
 
 /// The gRPC API.
 pub struct Api {
+    methods: Arc<Dapr>,
     dapr: DaprServer<Dapr>,
     reflection: Routes,
     telemetry: Routes,
     invoke: Arc<Invoke>,
     groups: HashMap<&'static str, &'static str>,
     settings: Settings,
+    /// Bytes of one message.
+    limit: usize,
     observer: Observer,
 }
 
@@ -68,10 +73,11 @@ impl Api {
         let invoke = Arc::clone(&blocks.invoke);
         let telemetry = block_telemetry::routes(Arc::clone(&blocks.telemetry));
         let limit = Some(settings.max_message_size).filter(|limit| *limit != 0).unwrap_or(usize::MAX);
-        let dapr = DaprServer::new(Dapr { blocks });
+        let methods = Arc::new(Dapr { blocks });
+        let dapr = DaprServer::from_arc(Arc::clone(&methods));
         let dapr = dapr.max_decoding_message_size(limit).max_encoding_message_size(limit);
         let groups = groups::by_method();
-        Ok(Self { dapr, reflection: reflection()?, telemetry, invoke, groups, settings, observer })
+        Ok(Self { methods, dapr, reflection: reflection()?, telemetry, invoke, groups, settings, limit, observer })
     }
 
     /// Refuses what is not allowed, or comes without the token.
@@ -95,8 +101,10 @@ impl Api {
 
     async fn route(&self, request: Request) -> Response<Body> {
         let path = request.uri().path();
-        if path.strip_prefix(SERVICE).is_some_and(|method| self.groups.contains_key(method)) {
-            return call(self.dapr.clone(), request).await;
+        match path.strip_prefix(SERVICE) {
+            Some(INVOKE_SERVICE) => return self.invoke_service(request).await,
+            Some(method) if self.groups.contains_key(method) => return call(self.dapr.clone(), request).await,
+            _ => {}
         }
         if path.starts_with(REFLECTION) {
             return call(self.reflection.clone(), request).await;
@@ -108,6 +116,20 @@ impl Api {
             return Status::unimplemented("workflows are not in this build yet").into_http();
         }
         proxy(&self.invoke, request).await
+    }
+
+    /// The method that most calls are for, without the layers of a generated server.
+    async fn invoke_service(&self, request: Request) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let answered = match receive(body, self.limit).await {
+            Ok(message) => {
+                let metadata = MetadataMap::from_headers(head.headers);
+                let request = tonic::Request::from_parts(metadata, head.extensions, message);
+                self.methods.invoke_service(request).await
+            }
+            Err(status) => Err(status),
+        };
+        answered.map_or_else(refused, answer)
     }
 }
 

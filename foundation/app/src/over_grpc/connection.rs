@@ -76,8 +76,8 @@ impl GrpcConnection {
 }
 
 impl GrpcConnection {
-    /// Calls of generated clients are counted; those that are passed on are counted where they come in.
-    async fn call_counted(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+    /// What this sidecar asks of the app itself is counted; calls that are passed on are counted where they come in.
+    pub(super) async fn call_counted(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
         if !self.0.metrics.is_enabled() {
             return self.forward(request).await;
         }

@@ -1,22 +1,22 @@
 //! Method calls of a gRPC app: `OnInvoke`.
-use super::{Caller, GrpcConnection};
+use super::Caller;
 use crate::headers::request_to_grpc;
 use crate::{AppStatus, CallContext, Called, Error, http_of};
 use axum::body::Body;
 use bytes::Bytes;
+use foundation_grpc::{Once, Received, accepted, framed, headers, read_answer};
 use http::header::CONTENT_TYPE;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use percent_encoding::percent_decode_str;
+use prost::Message;
 use prost_types::Any;
 use serde_json::{Map, Value};
 use tonic::Status;
-use tonic::client::Grpc;
 use wire::common::v1::http_extension::Verb;
 use wire::common::v1::{HttpExtension, InvokeRequest, InvokeResponse};
 
-const ON_INVOKE: PathAndQuery = PathAndQuery::from_static("/dapr.proto.runtime.v1.AppCallback/OnInvoke");
+const ON_INVOKE: &str = "/dapr.proto.runtime.v1.AppCallback/OnInvoke";
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
@@ -36,29 +36,27 @@ impl Caller {
         let message = invoke_request(&head, &context, data)?;
         let metadata = request_to_grpc(head.headers, context.origin);
         let _turn = self.turns.take().await;
-        Ok(match self.on_invoke(self.request(message, metadata)).await {
+        Ok(match self.on_invoke(&message, metadata).await {
             Ok(answered) => good(answered),
             Err(status) => bad(status),
         })
     }
 
-    /// Headers and trailers apart, which a generated client would mix.
-    async fn on_invoke(&self, request: tonic::Request<InvokeRequest>) -> Result<Answered, Status> {
-        let size = self.max_message_size;
-        let length = prost::Message::encoded_len(request.get_ref());
+    /// By hand: a generated client mixes headers and trailers, and this is what most calls are.
+    async fn on_invoke(&self, message: &InvokeRequest, metadata: HeaderMap) -> Result<Answered, Status> {
+        let (size, length) = (self.max_message_size, message.encoded_len());
         if length > size {
             return Err(Status::resource_exhausted(format!(
                 "trying to send message larger than max ({length} vs. {size})"
             )));
         }
-        let mut client = Grpc::with_origin(self.connection.clone(), GrpcConnection::origin(&self.connection));
-        client = client.max_decoding_message_size(size).max_encoding_message_size(usize::MAX);
-        let codec = tonic_prost::ProstCodec::<InvokeRequest, InvokeResponse>::default();
-        let response = client.server_streaming(request, ON_INVOKE, codec).await?;
-        let (headers, mut stream, _) = response.into_parts();
-        let message = stream.message().await?.ok_or_else(|| Status::internal("the app answered without a message"))?;
-        let trailers = stream.trailers().await?.unwrap_or_default();
-        Ok(Answered { message, headers: headers.into_headers(), trailers: trailers.into_headers() })
+        let mut request = Request::new(Body::new(Once::new(framed(message))));
+        (*request.method_mut(), *request.uri_mut()) = (Method::POST, Uri::from_static(ON_INVOKE));
+        *request.headers_mut() = headers(metadata);
+        let (head, body) = accepted(self.connection.call_counted(request).await?)?.into_parts();
+        let (message, trailers) = read_answer(Received(body), size).await?;
+        let message = message.ok_or_else(|| Status::internal("the app answered without a message"))?;
+        Ok(Answered { message, headers: head.headers, trailers })
     }
 }
 
@@ -114,7 +112,6 @@ fn good(answered: Answered) -> Response<Body> {
 
 /// The form that HTTP callers get (surface.md 0.16).
 fn bad(status: Status) -> Response<Body> {
-    let status = as_grpc_says(status);
     let mut body = Map::from_iter([("code".to_owned(), Value::from(status.code() as i32))]);
     if !status.message().is_empty() {
         body.insert("message".to_owned(), status.message().into());
@@ -129,10 +126,4 @@ fn bad(status: Status) -> Response<Body> {
 
 fn http_status(status: &Status) -> StatusCode {
     http_of(status.code())
-}
-
-/// A message above the limit is RESOURCE_EXHAUSTED with every other gRPC library.
-fn as_grpc_says(status: Status) -> Status {
-    let too_large = status.code() == tonic::Code::OutOfRange && status.message().contains("message length too large");
-    if too_large { Status::resource_exhausted(status.message()) } else { status }
 }

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 /// Path of the service, with the slash before a method.
 pub(crate) const SERVICE: &str = "/dapr.proto.runtime.v1.Dapr/";
 
+pub(crate) const INVOKE_SERVICE: &str = "InvokeService";
+
 const GROUPS: &[(&str, &[&str])] = &[
-    ("invoke.v1", &["InvokeService"]),
+    ("invoke.v1", &[INVOKE_SERVICE]),
     (
         "state.v1",
         &["GetState", "GetBulkState", "SaveState", "DeleteState", "DeleteBulkState", "ExecuteStateTransaction"],

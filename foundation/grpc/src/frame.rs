@@ -1,8 +1,10 @@
 //! gRPC framing: one byte of flags, four of length, then the message.
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::Message;
+use tonic::Status;
 
 /// Length of what stands in front of each message.
-pub(crate) const PREFIX: usize = 5;
+const PREFIX: usize = 5;
 
 /// Why frames could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,22 +16,39 @@ pub enum FrameError {
 }
 
 /// A buffer with room for the prefix; the message is written behind it.
-pub(crate) fn begin(capacity: usize) -> BytesMut {
+pub fn begin(capacity: usize) -> BytesMut {
     let mut out = BytesMut::with_capacity(PREFIX + capacity);
     out.put_bytes(0, PREFIX);
     out
 }
 
 /// Fills in the prefix of a message of which `outside` bytes are sent after the buffer.
-pub(crate) fn finish(mut out: BytesMut, outside: usize) -> Bytes {
+pub fn finish(mut out: BytesMut, outside: usize) -> Bytes {
     let length = u32::try_from(out.len() - PREFIX + outside).unwrap_or(u32::MAX);
     out[1..PREFIX].copy_from_slice(&length.to_be_bytes());
     out.freeze()
 }
 
+/// A message in its frame.
+pub fn framed<M: Message>(message: &M) -> Bytes {
+    let mut out = begin(message.encoded_len());
+    // The buffer grows as it must, and nothing else can fail.
+    message.encode(&mut out).ok();
+    finish(out, 0)
+}
+
+impl From<FrameError> for Status {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Compressed => Self::unimplemented(error.to_string()),
+            FrameError::TooLarge { .. } => Self::resource_exhausted(error.to_string()),
+        }
+    }
+}
+
 /// Cuts messages out of data as it arrives. A message that came in one piece shares its memory.
 #[derive(Debug)]
-pub(crate) struct Frames {
+pub struct Frames {
     whole: Bytes,
     joined: BytesMut,
     limit: usize,
@@ -37,12 +56,12 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// Frames whose messages have at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self { whole: Bytes::new(), joined: BytesMut::new(), limit }
     }
 
     /// Adds data.
-    pub(crate) fn push(&mut self, data: Bytes) {
+    pub fn push(&mut self, data: Bytes) {
         if self.whole.is_empty() && self.joined.is_empty() {
             self.whole = data;
             return;
@@ -55,7 +74,10 @@ impl Frames {
     }
 
     /// The next whole message.
-    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    ///
+    /// # Errors
+    /// A frame that cannot be read; no later one can be either.
+    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(length) = self.length()? else { return Ok(None) };
         if !self.joined.is_empty() {
             self.joined.advance(PREFIX);
@@ -66,7 +88,7 @@ impl Frames {
     }
 
     /// Whether no part of a message is left.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.joined.is_empty()
     }
 
@@ -91,7 +113,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn framed(message: &[u8]) -> Bytes {
+    fn of_bytes(message: &[u8]) -> Bytes {
         let mut out = begin(message.len());
         out.put_slice(message);
         finish(out, 0)
@@ -100,7 +122,7 @@ mod tests {
     proptest! {
         #[test]
         fn messages_survive_any_cut(messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6), cut in 1usize..9) {
-            let wire: Vec<u8> = messages.iter().flat_map(|message| framed(message).to_vec()).collect();
+            let wire: Vec<u8> = messages.iter().flat_map(|message| of_bytes(message).to_vec()).collect();
             let mut frames = Frames::new(100);
             let mut found = Vec::new();
             for piece in wire.chunks(cut) {
@@ -124,7 +146,7 @@ mod tests {
     #[test]
     fn a_message_above_the_limit_is_refused() {
         let mut frames = Frames::new(3);
-        frames.push(framed(b"1234"));
+        frames.push(of_bytes(b"1234"));
         assert_eq!(frames.next(), Err(FrameError::TooLarge { size: 4, limit: 3 }));
     }
 }

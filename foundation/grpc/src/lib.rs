@@ -1,0 +1,13 @@
+//! gRPC over HTTP/2 by hand, where a generated client or server costs more than the call: messages in their frames, requests and
+//! answers of one message each, and the status at the end.
+mod answer;
+mod frame;
+mod message;
+mod request;
+mod status;
+
+pub use answer::{Whole, answer, answer_framed, answer_message, refusal, without_length};
+pub use frame::{FrameError, Frames, begin, finish, framed};
+pub use message::{Received, read, read_answer, receive};
+pub use request::{Once, headers};
+pub use status::{accepted, trailers};
