@@ -216,6 +216,7 @@ async fn sentry_takes_neither_huge_nor_broken_requests() {
     for length in [200 << 10, 16 << 20] {
         assert!(sign(&sentry, with(vec![b'a'; length])).await.is_err(), "{length}");
     }
+    assert_eq!(sentry.counted(r#"cert_sign_failure_total{reason="sign"}"#).await, 6, "each is counted");
     sign(&sentry, SignCertificateRequest { token_validator: 0, ..request("") }).await.unwrap();
 }
 

@@ -67,8 +67,12 @@ async fn only_those_with_an_identity_and_a_right_to_it_reach_the_app() {
     assert_eq!(call(&nobody, "hello").await, StatusCode::FORBIDDEN);
     let plain = in_folder(Setup::new("caller", None), names.path()).start().await;
     let foreign = other.sidecar("caller", None, names.path()).start().await;
-    for stranger in [&plain, &foreign] {
-        assert_eq!(call(stranger, "hello").await, StatusCode::INTERNAL_SERVER_ERROR);
+    for (stranger, check) in [(&plain, "check that both sidecars have mTLS on"), (&foreign, "check the trust anchors")]
+    {
+        let (status, told) = stranger.post("/v1.0/invoke/callee/method/hello", "{}").await.unwrap();
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert!(told.contains(check), "{told}");
     }
     assert_eq!(call(&caller, "hello").await, StatusCode::OK);
     assert!(app.bodies("/secret/plans").is_empty());

@@ -1,5 +1,5 @@
 //! Metrics of the placement service (surface.md 5.1).
-use foundation_telemetry::{Gauge, MetricsError, Registry};
+use foundation_telemetry::{Counter, Gauge, MetricsError, Registry};
 
 /// What the service counts.
 pub(crate) struct Metrics {
@@ -7,6 +7,19 @@ pub(crate) struct Metrics {
     actor_runtimes: Gauge,
     leader: Gauge,
     raft_leader: Gauge,
+}
+
+/// Counts reports that are refused. Beyond Dapr, which tells of none.
+pub(crate) struct RefusedReports(Counter);
+
+impl RefusedReports {
+    pub(crate) fn new(registry: &Registry) -> Result<Self, MetricsError> {
+        Ok(Self(registry.counter("placement_reports_refused_total", "Reports of sidecars that were refused.", &[])?))
+    }
+
+    pub(crate) fn count(&self) {
+        self.0.increment(&[]);
+    }
 }
 
 impl Metrics {

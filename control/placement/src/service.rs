@@ -4,7 +4,7 @@ use crate::dissemination::{Dissemination, Event, WAITING_ORDERS, WaitingOrders, 
 use crate::election::Lease;
 use crate::identity::authorize;
 use crate::leadership;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RefusedReports};
 use crate::namespace::{Settings, StreamId};
 use crate::options::Options;
 use crate::order::Order;
@@ -47,6 +47,7 @@ pub struct Service {
     id: String,
     lead: watch::Receiver<Option<Lease>>,
     events: mpsc::Sender<Event>,
+    refused: Arc<RefusedReports>,
     drain: Drain,
     streams: Arc<AtomicU64>,
 }
@@ -65,7 +66,8 @@ impl Service {
         let (events, received) = mpsc::channel(WAITING_EVENTS);
         let dissemination = Dissemination::new(settings, Metrics::new(registry)?, id.to_owned(), lead.clone());
         drain.spawn(dissemination.run(received, drain.token()));
-        Ok(Self { id: id.to_owned(), lead, events, drain: drain.clone(), streams: Arc::default() })
+        let refused = Arc::new(RefusedReports::new(registry)?);
+        Ok(Self { id: id.to_owned(), lead, events, refused, drain: drain.clone(), streams: Arc::default() })
     }
 
     /// The tables of all namespaces.
@@ -100,8 +102,7 @@ impl Service {
         }
         let first = timeout(PATIENCE, reports.next()).await.map_err(|_| silent())?.transpose()?;
         let host = first.ok_or_else(|| Status::invalid_argument("received nil host report"))?;
-        check(&host)?;
-        authorize(peer.as_ref(), &host)?;
+        self.admit(peer.as_ref(), &host)?;
         tracing::info!(target: SCOPE, "Received status report connection from new namespace={} id={} host={}", host.namespace, host.id, host.name);
         let stream = StreamId(self.streams.fetch_add(1, Ordering::Relaxed));
         let (orders, received) = mpsc::channel(WAITING_ORDERS);
@@ -111,13 +112,21 @@ impl Service {
         Ok(ReceiverStream::new(received))
     }
 
+    fn admit(&self, peer: Option<&SpiffeId>, host: &Host) -> Result<(), Status> {
+        let checked = check(host).map_err(Status::from).and_then(|()| authorize(peer, host));
+        checked.inspect_err(|refusal| {
+            self.refused.count();
+            tracing::debug!(target: SCOPE, "refused a report of {:.64}/{:.64}: {}", host.namespace, host.id, refusal.message());
+        })
+    }
+
     /// Passes what a stream reports on until it ends. The orders end with those who give them, not here.
     async fn follow<S>(self, stream: StreamId, peer: Option<SpiffeId>, mut reports: S, orders: WaitingOrders)
     where
         S: Stream<Item = Result<Host, Status>> + Send + Unpin,
     {
         while let Some(Ok(host)) = reports.next().await {
-            let checked = check(&host).map_err(Status::from).and_then(|()| authorize(peer.as_ref(), &host));
+            let checked = self.admit(peer.as_ref(), &host);
             if let (Err(refusal), Some(orders)) = (&checked, orders.upgrade()) {
                 // Who takes no orders gets to know it by the end of the stream.
                 orders.try_send(Err(refusal.clone())).ok();

@@ -5,6 +5,7 @@
 //! either sentry can follow the other; in files a root that was made here is replaced long before it ends.
 //! Contract: protocols.md 5.
 mod client;
+mod counting;
 mod error;
 mod kubernetes;
 mod metrics;

@@ -1,4 +1,5 @@
 //! The process: credentials, identity of its own, servers, and what changes while it runs.
+use crate::counting::counted;
 use crate::kubernetes::Kubernetes;
 use crate::metrics::Metrics;
 use crate::oidc::{self, Oidc};
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use wire::sentry::v1::ca_server::CaServer;
 
@@ -57,8 +59,10 @@ pub(crate) async fn start(
     for validator in validators.all() {
         tracing::info!(target: SCOPE, "Using validator '{validator}'");
     }
-    let service = Service::new(Arc::clone(&signers), Arc::clone(&validators), Arc::clone(&metrics), own);
-    listen_for_requests(options, service, &identity, context).await?;
+    let service = Service::new(Arc::clone(&signers), Arc::clone(&validators), own);
+    let service = CaServer::new(service).max_decoding_message_size(LARGEST);
+    let routes = counted(Routes::new(service), Arc::clone(&metrics));
+    listen_for_requests(options, routes, &identity, context).await?;
     match options.oidc.clone() {
         Some(oidc) if options.jwt.is_some() => publish(oidc, Arc::clone(&signers), &context.drain).await?,
         Some(_) => tracing::warn!(target: SCOPE, "OIDC HTTP server is disabled; --oidc-enabled needs --jwt-enabled"),
@@ -90,7 +94,7 @@ async fn settings(
 
 async fn listen_for_requests(
     options: &Options,
-    service: Service,
+    routes: Routes,
     identity: &Identity,
     context: &Context,
 ) -> anyhow::Result<()> {
@@ -99,9 +103,8 @@ async fn listen_for_requests(
     tracing::info!(target: SCOPE, "Running gRPC server on port {}", listener.local_addr()?.port());
     let refused = Refused::new(&context.metrics, "sentry")?;
     let acceptor = identity.acceptor(ClientAuth::None)?;
-    let service = CaServer::new(service).max_decoding_message_size(LARGEST);
     let server =
-        Server::builder().max_connection_age(CONNECTION).max_connection_age_grace(CONNECTION).add_service(service);
+        Server::builder().max_connection_age(CONNECTION).max_connection_age_grace(CONNECTION).add_routes(routes);
     let stopping = context.drain.clone();
     context.drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, Some(acceptor), &stopping, refused).await {

@@ -1,6 +1,5 @@
 //! The gRPC service: from a request for a certificate to an identity (protocols.md 5.2).
 use crate::error::Refusal;
-use crate::metrics::Metrics;
 use crate::request::{audiences, identity, public_key};
 use crate::tokens::Tokens;
 use crate::validator::Validators;
@@ -30,19 +29,13 @@ pub(crate) struct Signers {
 pub struct Service {
     signers: Arc<ArcSwap<Signers>>,
     validators: Arc<Validators>,
-    metrics: Arc<Metrics>,
     /// Namespace and trust domain of the control plane.
     own: SpiffeId,
 }
 
 impl Service {
-    pub(crate) fn new(
-        signers: Arc<ArcSwap<Signers>>,
-        validators: Arc<Validators>,
-        metrics: Arc<Metrics>,
-        own: SpiffeId,
-    ) -> Self {
-        Self { signers, validators, metrics, own }
+    pub(crate) fn new(signers: Arc<ArcSwap<Signers>>, validators: Arc<Validators>, own: SpiffeId) -> Self {
+        Self { signers, validators, own }
     }
 
     async fn sign(&self, request: &SignCertificateRequest) -> Result<SignCertificateResponse, Refusal> {
@@ -94,19 +87,11 @@ impl Ca for Service {
         &self,
         request: Request<SignCertificateRequest>,
     ) -> Result<Response<SignCertificateResponse>, Status> {
-        self.metrics.received();
         let request = request.into_inner();
-        match self.sign(&request).await {
-            Ok(signed) => {
-                self.metrics.signed();
-                Ok(Response::new(signed))
-            }
-            Err(refusal) => {
-                self.metrics.refused();
-                tracing::debug!(target: SCOPE, "refused {:.64}/{:.64}: {refusal}", request.namespace, request.id);
-                Err(refusal.into())
-            }
-        }
+        let signed = self.sign(&request).await.inspect_err(|refusal| {
+            tracing::debug!(target: SCOPE, "refused {:.64}/{:.64}: {refusal}", request.namespace, request.id);
+        })?;
+        Ok(Response::new(signed))
     }
 }
 

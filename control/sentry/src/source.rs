@@ -170,8 +170,10 @@ impl Source {
         let now = SystemTime::now();
         // When the clock was set back it may not be valid yet.
         if now >= following.renewal || now < following.renewed {
-            self.renew(signers, identity, metrics);
-            following.renewed(identity);
+            match self.renew(signers, identity, metrics) {
+                Ok(()) => following.renewed(identity),
+                Err(error) => following.complain(&error),
+            }
         }
     }
 
@@ -197,7 +199,7 @@ impl Source {
         let (trust, loaded) = self.reread(metrics).await?;
         signers.store(Arc::new(loaded));
         identity.trust(trust);
-        self.renew(signers, identity, metrics);
+        self.renew(signers, identity, metrics)?;
         metrics.issuer_changed();
         tracing::info!(target: SCOPE, "credentials changed; new ones are in use");
         Ok(())
@@ -218,14 +220,10 @@ impl Source {
         Ok((signers.authority.trust()?, signers))
     }
 
-    fn renew(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) {
-        match signers.load().authority.own(&self.rotation.sentry) {
-            Ok(own) => identity.renew(own),
-            Err(error) => {
-                metrics.own_failed();
-                tracing::error!(target: SCOPE, "cannot renew the own certificate: {error}");
-            }
-        }
+    fn renew(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) -> Result<(), Error> {
+        let own = signers.load().authority.own(&self.rotation.sentry).inspect_err(|_| metrics.own_failed())?;
+        identity.renew(own);
+        Ok(())
     }
 
     /// What tells that a file has changed: when it was written, and its length.
@@ -252,7 +250,7 @@ impl Following {
     fn complain(&mut self, error: &Error) {
         let fault = error.to_string();
         if fault != self.fault {
-            tracing::error!(target: SCOPE, "changed credentials are not used: {fault}");
+            tracing::error!(target: SCOPE, "the credentials cannot be used: {fault}");
             self.fault = fault;
         }
     }

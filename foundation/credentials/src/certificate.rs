@@ -19,6 +19,7 @@ pub struct Root {
     pub fingerprint: String,
     /// The organisation that it names; the trust domain, with Dapr.
     pub organization: String,
+    pub begins: SystemTime,
     pub expires: SystemTime,
     der: CertificateDer<'static>,
 }
@@ -40,14 +41,16 @@ impl Root {
     }
 
     fn new(der: CertificateDer<'static>) -> Result<Self, Error> {
-        let (expires, organization) = {
+        let (begins, expires, organization) = {
             let parsed = parse(&der, ROOTS)?;
             let organization = parsed.subject().iter_organization().next().and_then(|name| name.as_str().ok());
-            (time(parsed.validity().not_after.timestamp()), organization.unwrap_or_default().to_owned())
+            let validity = parsed.validity();
+            let (begins, expires) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+            (time(begins), time(expires), organization.unwrap_or_default().to_owned())
         };
         let hash = digest(&SHA256, &der);
         let fingerprint = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { pem: pem("CERTIFICATE", &der), fingerprint, organization, expires, der })
+        Ok(Self { pem: pem("CERTIFICATE", &der), fingerprint, organization, begins, expires, der })
     }
 
     /// Whether it has signed a certificate.

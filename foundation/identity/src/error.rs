@@ -24,6 +24,8 @@ pub enum Error {
     TokenFile { path: String, reason: std::io::Error },
     #[error("the certificate of {found} is not that of {expected}")]
     Stranger { found: String, expected: String },
+    #[error("`{0}` is no address of sentry; give host and port, as in localhost:50001")]
+    Address(String),
     #[error("cannot reach sentry at {address}: {reason}; check --sentry-address")]
     Unreachable { address: String, reason: String },
     #[error("sentry at {address} is not trusted: {reason}")]

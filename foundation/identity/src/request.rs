@@ -3,6 +3,7 @@ use crate::connection::{client, handshake, server_name};
 use crate::doubt::Doubt;
 use crate::{Error, Expected, SpiffeId, Svid, Trust};
 use arc_swap::ArcSwap;
+use http::uri::Authority;
 use hyper_util::rt::TokioIo;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ED25519};
 use rustls_pki_types::PrivateKeyDer;
@@ -40,6 +41,14 @@ pub struct Sentry {
 }
 
 impl Sentry {
+    /// # Errors
+    /// [`Error::Address`] for one without a port, or with more than host and port.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let parsed: Option<Authority> = self.address.parse().ok();
+        let is_good = parsed.is_some_and(|it| !it.host().is_empty() && it.port_u16().is_some());
+        if is_good { Ok(()) } else { Err(Error::Address(self.address.clone())) }
+    }
+
     /// A new certificate for a new key, and the roots in PEM that sentry tells of.
     ///
     /// # Errors
@@ -149,6 +158,17 @@ mod tests {
         assert_eq!((request.namespace.as_str(), request.id.as_str()), ("shop", "web"));
         assert_eq!(request.jwt_audiences, ["one", "other"]);
         assert_eq!((request.token.as_str(), request.token_validator), ("", TokenValidator::Unknown.into()));
+    }
+
+    #[test]
+    fn an_address_is_a_host_and_a_port() {
+        let check = |address: &str| Sentry { address: address.to_owned(), ..sentry() }.check();
+        for good in ["localhost:50001", "127.0.0.1:1", "[::1]:50001", "dapr-sentry.default.svc:443"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for bad in ["", "localhost", "https://localhost:50001", ":50001", "localhost:", "localhost:99999", "a b:1"] {
+            assert!(matches!(check(bad), Err(Error::Address(_))), "{bad}");
+        }
     }
 
     #[test]

@@ -21,8 +21,9 @@ pub type Watch = Arc<dyn Fn(Result<(), &Error>) + Send + Sync>;
 /// Gets a certificate, however long that takes, and keeps it and the roots fresh until the drain stops.
 ///
 /// # Errors
-/// Roots that cannot be used. A file of them that is not there yet is waited for.
+/// An address that cannot be one, and roots that cannot be used. A file of them that is not there yet is waited for.
 pub async fn start(sentry: Sentry, anchors: Anchors, watch: Watch, drain: &Drain) -> Result<Identity, Error> {
+    sentry.check()?;
     let bundle = anchors.read().await?;
     drain.spawn_until_stopped(anchors.follow(bundle.clone()));
     let own = first(&sentry, &bundle, &watch).await;

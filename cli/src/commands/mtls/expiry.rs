@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 pub(super) struct Expiry {}
 
 impl Expiry {
-    /// Tells; it fails when what signs has ended, so that scripts see it.
+    /// Tells; it fails when what signs has ended or not begun, so that scripts see it.
     ///
     /// # Errors
     /// There are no credentials, or they cannot be read.
@@ -23,6 +23,12 @@ impl Expiry {
         let console = context.console;
         let ends = signing.expires.min(credentials.issuer_expires()?);
         console.status(severity(ends), format!("Root certificate {}", end(signing.expires)));
+        if signing.begins > SystemTime::now() {
+            console.status(
+                Status::Failure,
+                format!("It is valid only from {} on; check the clock of this machine", date(signing.begins)),
+            );
+        }
         console.info(format!("It belongs to trust domain {}; SHA-256 {}", signing.organization, signing.fingerprint));
         console.status(severity(ends), format!("Issuer certificate {}", end(credentials.issuer_expires()?)));
         for root in credentials.roots()?.iter().filter(|root| **root != signing) {
@@ -44,7 +50,7 @@ impl Expiry {
                 "It was not made by this sentry, which does not replace it: use `dapr mtls renew-certificate` in time",
             ),
         }
-        Ok(if is_over(ends) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if is_over(ends) || signing.begins > SystemTime::now() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 

@@ -71,19 +71,22 @@ impl Renew {
             Step::Made => {
                 context.console.success(format!("There were no credentials in {folder}; there are new ones now"))
             }
-            _ => self.tell(context, &credentials)?,
+            _ => self.tell(context, &credentials, rotation.switches()? <= Some(now))?,
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn tell(&self, context: &Context, credentials: &Credentials) -> anyhow::Result<()> {
+    fn tell(&self, context: &Context, credentials: &Credentials, is_at_once: bool) -> anyhow::Result<()> {
         let root = credentials.signing_root()?;
         let (console, fingerprint) = (context.console, root.fingerprint);
         console.success(format!("A new root is trusted beside the present one; SHA-256 {fingerprint}"));
-        console.info(
+        console.info(if is_at_once {
+            "Sentry lets it sign at once, or when it starts: the present one has ended. Sidecars that were given their roots as a \
+             text have to be started anew with those of today."
+        } else {
             "Sentry lets it sign when all certificates have been renewed since (24 hours, or workloadCertTTL of its configuration), \
-             and drops the present one when nothing that it vouched for is left. `dapr mtls expiry` tells how far it is.",
-        );
+             and drops the present one when nothing that it vouched for is left. `dapr mtls expiry` tells how far it is."
+        });
         if self.needless.restart {
             console.warning("--restart has no effect: sentry and sidecars take the new root while they run");
         }
