@@ -220,6 +220,37 @@ async fn sentry_takes_neither_huge_nor_broken_requests() {
     sign(&sentry, SignCertificateRequest { token_validator: 0, ..request("") }).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_the_identity_of_sentry() {
+    let sentry = Sentry::start().await;
+    let of = |id: &str| SignCertificateRequest {
+        id: id.to_owned(),
+        trust_domain: "localhost".to_owned(),
+        token_validator: TokenValidator::Insecure.into(),
+        ..request("")
+    };
+    assert_eq!(sign(&sentry, of("dapr-sentry")).await.unwrap_err().code(), Code::PermissionDenied);
+    sign(&sentry, of("dapr-placement")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_taken_out_of_the_set_proves_nothing() {
+    let keys = tempfile::NamedTempFile::new().unwrap();
+    let publish = |key: &SigningKey| std::fs::write(keys.path(), json!({"keys": [key.public()]}).to_string()).unwrap();
+    let old = signing_key();
+    let new = SigningKey::from_der(&generate_rsa().unwrap(), "RS256", Some(old.id())).unwrap();
+    publish(&old);
+    let validators = json!([{"name": "jwks", "options": {"source": keys.path()}}]);
+    let sentry =
+        Wish { mtls: json!({"enabled": true, "tokenValidators": validators}), ..Wish::default() }.start().await;
+    let is_signed =
+        async |key: &SigningKey| sign(&sentry, request(&key.sign(&claims(json!({}))).unwrap())).await.is_ok();
+    assert!(is_signed(&old).await && !is_signed(&new).await);
+    publish(&new);
+    until("the old key proves nothing", async || !is_signed(&old).await).await;
+    assert!(is_signed(&new).await);
+}
+
 /// Connections that are no handshakes, as fast as the machine makes them. Returns how many were neither served nor refused in time.
 async fn pester(port: u16, turns: usize) -> usize {
     let mut ignored = 0;

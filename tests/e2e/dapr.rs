@@ -28,7 +28,7 @@ impl User {
         Self { home: tempfile::tempdir().unwrap() }
     }
 
-    fn dapr(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn dapr(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.arg("dapr").args(arguments).current_dir(self.home.path()).stdin(Stdio::null());
         for variable in ["DAPR_RUNTIME_PATH", "DAPR_API_TOKEN"] {
@@ -49,10 +49,15 @@ impl User {
 
     /// Starts a command that runs on.
     pub(crate) fn run(&self, arguments: &[&str]) -> Running {
+        self.spawn(&mut self.dapr(arguments))
+    }
+
+    /// Starts what was made by [`User::dapr`].
+    pub(crate) fn spawn(&self, command: &mut Command) -> Running {
         let log = self.home.path().join(format!("{}.log", Uuid::new_v4()));
         let file = File::create(&log).unwrap();
         let both = file.try_clone().unwrap();
-        let child = self.dapr(arguments).stdout(file).stderr(both).spawn().unwrap();
+        let child = command.stdout(file).stderr(both).spawn().unwrap();
         Running { child, log }
     }
 

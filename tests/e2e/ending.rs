@@ -1,11 +1,12 @@
 //! How a sidecar ends.
 use crate::app::App;
 use crate::client::over_tcp;
-use crate::sidecar::Setup;
+use crate::sidecar::{Setup, binary};
 use crate::wait::until;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -14,6 +15,23 @@ async fn signals_end_it_well() {
         let mut sidecar = Setup::new("ending", None).start().await;
         sidecar.signal(signal);
         assert_eq!(sidecar.ended().await.code(), Some(0), "{signal}");
+    }
+}
+
+/// Their identity, or what it is to be trusted by, may be long in coming.
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_end_a_service_that_waits() {
+    for service in ["placement", "scheduler"] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new(binary());
+        command.arg(service).args(["--tls-enabled", "--sentry-address=localhost:1", "--trust-anchors-file=none"]);
+        command.args(["--port=0", "--healthz-port=0", "--metrics-port=0", "--log-file"]).arg(&log);
+        let mut child = command.current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("it waits", async || std::fs::read_to_string(&log).unwrap_or_default().contains("waiting")).await;
+        Command::new("kill").arg(child.id().to_string()).status().unwrap();
+        until("it has ended", async || child.try_wait().unwrap().is_some()).await;
+        assert!(child.wait().unwrap().success(), "{service}");
     }
 }
 

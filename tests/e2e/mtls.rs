@@ -72,6 +72,18 @@ async fn runs_with_mtls_need_no_setup_and_trust_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_namespace_of_an_app_is_none_of_sentrys() {
+    let (user, app_id) = (User::new(), unique("apart"));
+    let configuration = configuration(&user, &app_id);
+    let mut command = user.dapr(&["run", "-a", &app_id, "-c", &configuration]);
+    let mut running = user.spawn(command.env("NAMESPACE", "apart"));
+    running.prints(&format!("identity is spiffe://public/ns/apart/{app_id}")).await;
+    user.started(&app_id).await;
+    running.signal("-TERM");
+    assert!(running.ended().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn certificates_are_exported_and_their_expiry_is_told() {
     let user = User::new();
     let (well, told) = user.ask(&["mtls", "expiry"]);

@@ -63,13 +63,16 @@ impl Authority {
             return Ok(None);
         };
         let folder = Install::of(context)?.certificates();
-        Self::start(&folder, &configuration, context.console).await.context("cannot start sentry for mTLS").map(Some)
+        let started = Self::start(&folder, &configuration, &control_plane_namespace(context), context.console).await;
+        started.context("cannot start sentry for mTLS").map(Some)
     }
 
-    async fn start(folder: &Path, configuration: &Path, console: Console) -> anyhow::Result<Self> {
+    async fn start(folder: &Path, configuration: &Path, namespace: &str, console: Console) -> anyhow::Result<Self> {
         make_private_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let port = Ports::default().pick("port", None)?;
-        let command = command(folder, configuration, port, console.json)?;
+        let mut command = command(folder, configuration, port, console.json)?;
+        // That of the app is none of sentry's.
+        command.env("NAMESPACE", namespace);
         let mut sentry = Process::start(command, &Sink::console(console), None)?;
         let address = Address::Port(port);
         tokio::select! {
@@ -104,6 +107,11 @@ async fn keep(mut sentry: Process, drain: Drain, console: Console) {
         () = drain.stopped() => {}
     }
     sentry.stop(GRACE).await;
+}
+
+/// Where sidecars expect the control plane, whatever the namespace of their app.
+pub(super) fn control_plane_namespace(context: &Context) -> String {
+    context.environment.get("DAPR_CONTROLPLANE_NAMESPACE").unwrap_or("default").to_owned()
 }
 
 fn command(folder: &Path, configuration: &Path, port: u16, json: bool) -> anyhow::Result<Command> {

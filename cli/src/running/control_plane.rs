@@ -5,6 +5,7 @@
 use crate::console::Console;
 use crate::context::Context;
 use crate::install::{Install, make_private_folder};
+use crate::running::authority::control_plane_namespace;
 use crate::running::plan::{PLACEMENT, SCHEDULER, configuration_with_mtls, is_there};
 use crate::running::settings::Settings;
 use anyhow::{Context as _, bail};
@@ -122,6 +123,7 @@ fn is_needed(app: &Settings, kind: Kind, context: &Context) -> bool {
 struct Place {
     folder: PathBuf,
     program: PathBuf,
+    namespace: String,
     /// Where the credentials are, for sidecars with an identity.
     certificates: Option<PathBuf>,
 }
@@ -134,7 +136,7 @@ impl Place {
             Kind::Open => (install.control_plane(), None),
             Kind::Secure => (install.secure_control_plane(), Some(install.certificates())),
         };
-        Ok(Self { folder, program, certificates })
+        Ok(Self { folder, program, namespace: control_plane_namespace(context), certificates })
     }
 
     /// Returns the connection that tells the process of this run, the ports, and whether the process is a new one.
@@ -174,6 +176,7 @@ impl Place {
         let mut command = Command::new(&self.program);
         // The name tells this program what it is.
         command.arg0("control-plane").arg("--folder").arg(&self.folder).current_dir(&self.folder);
+        command.env("NAMESPACE", &self.namespace);
         if let Some(certificates) = &self.certificates {
             command.arg("--certificates").arg(certificates);
         }

@@ -7,6 +7,7 @@ use crate::running::authority::{Access, Authority};
 use crate::running::control_plane::{self, ControlPlane};
 use crate::running::settings::Settings;
 use anyhow::ensure;
+use foundation_resources::member;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -278,7 +279,10 @@ pub(super) fn configuration_with_mtls(settings: &Settings, context: &Context) ->
 pub(crate) fn asks_for_mtls(path: &Path) -> bool {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let document: serde_json::Value = serde_saphyr::from_str(&text).unwrap_or_default();
-    document["spec"]["mtls"]["enabled"] == serde_json::Value::Bool(true)
+    // Names of any case, as the sidecar reads them.
+    let path = ["spec", "mtls", "enabled"].iter();
+    let enabled = path.fold(Some(&document), |value, name| member(value?.as_object()?, name));
+    enabled.and_then(serde_json::Value::as_bool) == Some(true)
 }
 
 /// Later pairs win. A pipe makes Python hold its output back, so it is told not to.
@@ -373,7 +377,7 @@ mod tests {
     fn a_configuration_with_mtls_asks_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.yaml");
-        std::fs::write(&file, "{kind: Configuration, spec: {mtls: {enabled: true}}}").unwrap();
+        std::fs::write(&file, "{kind: Configuration, spec: {mTLS: {enabled: true}}}").unwrap();
         let (_home, plan) = plan(&Settings { config: Some(file), ..Settings::default() }, &[]);
         assert_eq!(value(&plan, "--sentry-address"), Some(SENTRY));
         assert!(plan.arguments.contains(&"--enable-mtls".to_owned()));

@@ -130,17 +130,22 @@ impl Session {
 
     async fn wait_for_sidecar(&mut self) -> anyhow::Result<()> {
         let (deadline, sink) = (Instant::now() + START, self.sinks.daprd.clone());
+        let mut answers = true;
         for (protocol, address) in [("HTTP", &self.plan.http), ("GRPC", &self.plan.grpc)] {
             sink.status(Status::Info, format!("Checking if Dapr sidecar is listening on {protocol} {address}"));
             tokio::select! {
                 listening = timeout_at(deadline, listening(address)) => if listening.is_err() {
                     let warning = format!("Dapr sidecar is not listening on {protocol} {address}");
                     sink.status(Status::Warning, warning);
+                    answers = false;
                 },
                 ended = self.daprd.ended() => bail!("the sidecar {}; its log tells why", How(ended?)),
             }
         }
-        sink.status(Status::Info, "Dapr sidecar is up and running.");
+        match answers {
+            true => sink.status(Status::Info, "Dapr sidecar is up and running."),
+            false => sink.status(Status::Warning, "Dapr sidecar might not be responding; its log tells why."),
+        }
         Ok(())
     }
 

@@ -31,8 +31,12 @@ const CONFIGURATION: &str = "daprsystem";
 const APP_ID: &str = "dapr-sentry";
 /// Largest request in bytes: a signing request has some hundred of them, a token some thousand.
 const LARGEST: usize = 128 << 10;
-/// Longest connection: a request is over in a moment, and anybody may connect.
+/// Longest connection and longest request: one is over in a moment, and anybody may connect.
 const CONNECTION: Duration = Duration::from_secs(30);
+/// Requests at once on a connection: a sidecar makes one.
+const STREAMS: u32 = 8;
+/// Bytes of all headers of a request.
+const HEADERS: u32 = 16 << 10;
 
 /// Starts sentry in a process; the health server gets no more routes.
 ///
@@ -76,6 +80,7 @@ pub(crate) async fn start(
     context.drain.spawn_until_stopped(async move {
         validators.get_ready().await;
         ready.set(true);
+        validators.follow().await;
     });
     Ok(Router::new())
 }
@@ -103,8 +108,13 @@ async fn listen_for_requests(
     tracing::info!(target: SCOPE, "Running gRPC server on port {}", listener.local_addr()?.port());
     let refused = Refused::new(&context.metrics, "sentry")?;
     let acceptor = identity.acceptor(ClientAuth::None)?;
-    let server =
-        Server::builder().max_connection_age(CONNECTION).max_connection_age_grace(CONNECTION).add_routes(routes);
+    let server = Server::builder()
+        .max_connection_age(CONNECTION)
+        .max_connection_age_grace(CONNECTION)
+        .timeout(CONNECTION)
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
+        .add_routes(routes);
     let stopping = context.drain.clone();
     context.drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, Some(acceptor), &stopping, refused).await {

@@ -42,6 +42,9 @@ impl Service {
         let validator = self.validators.named(request.token_validator)?;
         validator.precheck(&request.token)?;
         let id = validator.check(identity(request)?, &request.token).await?;
+        if id == self.own {
+            return Err(Refusal::Denied("sentry's own identity is given to nobody".to_owned()));
+        }
         let key = public_key(&request.certificate_signing_request)?;
         let signers = self.signers.load();
         let signed = signers.authority.sign(&key, &id, &self.hosts(&id)).map_err(|error| {

@@ -26,6 +26,8 @@ const QUICK_LOOK: Duration = Duration::from_millis(200);
 const RETRY: Duration = Duration::from_secs(60);
 /// A root that nobody replaces is spoken of this long before its end, once a day.
 const NOTICE: Duration = Duration::from_secs(60 * 24 * 3600);
+/// How long another sentry is waited for that makes the keys of tokens.
+const PATIENCE: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads credentials, and keeps them fresh.
@@ -88,7 +90,7 @@ impl Source {
                     let key = self.rotation.files.issuer_key.display();
                     tracing::warn!(target: SCOPE, "everybody on this machine can read {key}; let its owner alone read it");
                 }
-                (self.signers(&credentials, self.tokens()?, metrics)?, steps)
+                (self.signers(&credentials, self.make_tokens()?, metrics)?, steps)
             }
         };
         tell(&steps, metrics);
@@ -98,9 +100,19 @@ impl Source {
         Ok(signers)
     }
 
-    fn tokens(&self) -> Result<Option<Tokens>, Error> {
+    /// The keys of tokens, made when there are none. Another sentry on the same files may be about to do that.
+    fn make_tokens(&self) -> Result<Option<Tokens>, Error> {
+        if let Ok(present) = self.tokens() {
+            return Ok(present);
+        }
+        let _lock = self.rotation.files.lock(PATIENCE)?;
         let skew = self.rotation.lifetimes.skew;
         self.jwt.as_ref().map(|options| Tokens::load(options, skew)).transpose()
+    }
+
+    fn tokens(&self) -> Result<Option<Tokens>, Error> {
+        let skew = self.rotation.lifetimes.skew;
+        self.jwt.as_ref().map(|options| Tokens::present(options, skew)).transpose()
     }
 
     fn signers(&self, credentials: &Credentials, tokens: Option<Tokens>, metrics: &Metrics) -> Result<Signers, Error> {

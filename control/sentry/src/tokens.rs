@@ -8,6 +8,7 @@ use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SCOPE: &str = "dapr.sentry";
@@ -48,7 +49,19 @@ struct Claims<'a> {
 }
 
 impl Tokens {
-    /// Reads the keys from their files. Makes and writes them when both are missing, and the public ones when only they are.
+    /// Reads the keys from their files.
+    ///
+    /// # Errors
+    /// Files that cannot be read or are not there, and keys that do not fit together.
+    pub(crate) fn present(options: &JwtOptions, skew: Duration) -> Result<Self, Error> {
+        let gone = |path: &Path| foundation_credentials::Error::Incomplete(path.display().to_string());
+        let key = read(&options.key)?.ok_or_else(|| gone(&options.key))?;
+        let key_set = read(&options.key_set)?.ok_or_else(|| gone(&options.key_set))?;
+        Self::new(Keys { key, key_set }, options, skew)
+    }
+
+    /// Reads the keys from their files. Makes and writes them when both are missing, and the public ones when only they are: only one
+    /// process at a time may do that.
     ///
     /// # Errors
     /// Files that cannot be read or written, keys that do not fit together, and public keys without the private one.
@@ -161,7 +174,6 @@ fn holds(key_set: &str, key: &SigningKey, id: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn options(folder: &Path) -> JwtOptions {
         JwtOptions {

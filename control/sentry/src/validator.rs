@@ -56,6 +56,16 @@ impl Validators {
         }
     }
 
+    /// Keeps what was read fresh.
+    pub(crate) async fn follow(&self) {
+        for validator in self.by_number.values() {
+            // There is one of them at most.
+            if let Validator::Jwks(jwks) = validator {
+                jwks.follow().await;
+            }
+        }
+    }
+
     /// All that are switched on.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Validator> {
         self.by_number.values()

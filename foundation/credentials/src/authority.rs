@@ -74,7 +74,7 @@ impl Authority {
         params.subject_alt_names.push(SanType::URI(Ia5String::try_from(id.to_string())?));
         params.distinguished_name = DistinguishedName::new();
         params.serial_number = Some(random_serial());
-        params.not_before = (now - self.lifetimes.skew).into();
+        params.not_before = now.checked_sub(self.lifetimes.skew).unwrap_or(UNIX_EPOCH).max(UNIX_EPOCH).into();
         params.not_after = expires.into();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

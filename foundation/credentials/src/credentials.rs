@@ -9,7 +9,7 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ED25519, PublicKeyData,
 };
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The credentials in PEM.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +27,19 @@ impl Credentials {
     /// # Errors
     /// None but what the library says.
     pub fn generate(sentry: &SpiffeId, lifetimes: Lifetimes, now: SystemTime) -> Result<Self, Error> {
-        Self::under(&KeyPair::generate_for(&PKCS_ED25519)?, sentry, lifetimes, now)
+        Self::under(&KeyPair::generate_for(&PKCS_ED25519)?, sentry, life(lifetimes, now))
+    }
+
+    /// Like [`Credentials::generate`], for what follows credentials that are valid from `begins` on. It is valid since then, too: a clock
+    /// that was ahead when it was made leaves nothing behind that is of no use when the clock is right.
+    pub(crate) fn successor(
+        begins: SystemTime,
+        sentry: &SpiffeId,
+        lifetimes: Lifetimes,
+        now: SystemTime,
+    ) -> Result<Self, Error> {
+        let (own, ends) = life(lifetimes, now);
+        Self::under(&KeyPair::generate_for(&PKCS_ED25519)?, sentry, (own.min(begins), ends))
     }
 
     /// Like [`Credentials::generate`], with a certain key of the root in PEM.
@@ -36,13 +48,13 @@ impl Credentials {
     /// A key that cannot be read.
     pub fn of_root_key(key: &str, sentry: &SpiffeId, lifetimes: Lifetimes, now: SystemTime) -> Result<Self, Error> {
         let key = private_key(key, "the key of the root")?;
-        Self::under(&key, sentry, lifetimes, now)
+        Self::under(&key, sentry, life(lifetimes, now))
     }
 
-    fn under(root_key: &KeyPair, sentry: &SpiffeId, lifetimes: Lifetimes, now: SystemTime) -> Result<Self, Error> {
+    fn under(root_key: &KeyPair, sentry: &SpiffeId, life: (SystemTime, SystemTime)) -> Result<Self, Error> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
-        let root = authority(sentry.trust_domain().as_str(), lifetimes, now);
-        let mut issuer = authority(&sentry.to_string(), lifetimes, now);
+        let root = authority(sentry.trust_domain().as_str(), life);
+        let mut issuer = authority(&sentry.to_string(), life);
         issuer.use_authority_key_identifier_extension = true;
         let ca: Certificate = root.self_signed(root_key)?;
         let signed = issuer.signed_by(&key, &Issuer::from_params(&root, root_key))?;
@@ -108,14 +120,19 @@ impl Credentials {
     }
 }
 
-fn authority(organization: &str, lifetimes: Lifetimes, now: SystemTime) -> CertificateParams {
+/// From when on and until when credentials are good that are made now. Certificates know no times before 1970.
+fn life(lifetimes: Lifetimes, now: SystemTime) -> (SystemTime, SystemTime) {
+    (now.checked_sub(lifetimes.skew).unwrap_or(UNIX_EPOCH).max(UNIX_EPOCH), now + lifetimes.root)
+}
+
+fn authority(organization: &str, (begins, ends): (SystemTime, SystemTime)) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, organization);
     params.serial_number = Some(random_serial());
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = (now - lifetimes.skew).into();
-    params.not_after = (now + lifetimes.root).into();
+    params.not_before = begins.into();
+    params.not_after = ends.into();
     params
 }

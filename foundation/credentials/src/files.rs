@@ -1,6 +1,7 @@
 //! Where the credentials are: the files of Dapr, and one more that tells how far the replacement of a root has come.
 use crate::journal::Journal;
 use crate::{Credentials, Error};
+use foundation_identity::read_regular;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -85,7 +86,10 @@ impl Files {
 
     /// Keeps other processes from changing the files until the lock is dropped. Who holds it is waited for, but not for ever: it may be
     /// a process that hangs.
-    pub(crate) fn lock(&self, patience: Duration) -> Result<File, Error> {
+    ///
+    /// # Errors
+    /// A folder that is not writable, and [`Error::Locked`].
+    pub fn lock(&self, patience: Duration) -> Result<File, Error> {
         let path = self.beside(LOCK);
         let failed = |reason| Error::Write { path: path.display().to_string(), reason };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
@@ -113,20 +117,22 @@ impl Files {
 /// # Errors
 /// A file that is there and cannot be read.
 pub fn read(path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read_to_string(path) {
+    match read_regular(path).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other)) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(reason) => Err(Error::Read { path: path.display().to_string(), reason }),
     }
 }
 
-/// Writes a file that only its owner may read. It is there as a whole or not at all. What lies where it is prepared, such as a link that
-/// somebody has put there, is not written to.
+/// Writes a file that only its owner may read, or the one that it is a link to. It is there as a whole or not at all. What lies where it
+/// is prepared, such as a link that somebody has put there, is not written to.
 ///
 /// # Errors
 /// A folder that is not there or not writable.
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |reason| Error::Write { path: path.display().to_string(), reason };
+    let shown = path.display().to_string();
+    let failed = |reason| Error::Write { path: shown.clone(), reason };
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
@@ -136,7 +142,9 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     }
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all())).map_err(failed)?;
-    std::fs::rename(&beside, path).map_err(failed)
+    std::fs::rename(&beside, &path).map_err(failed)?;
+    // The name lasts when its folder does.
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()).map_err(failed)
 }
 
 #[cfg(test)]
@@ -153,6 +161,24 @@ mod tests {
         assert!(!files.is_key_exposed());
         std::fs::set_permissions(&files.issuer_key, PermissionsExt::from_mode(0o644)).unwrap();
         assert!(files.is_key_exposed());
+    }
+
+    #[test]
+    fn a_link_stays_one_and_what_it_leads_to_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("ca.crt"), folder.path().join("real.crt"));
+        std::fs::write(&target, "old").unwrap();
+        symlink(&target, &path).unwrap();
+        write(&path, "new").unwrap();
+        assert!(path.is_symlink());
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_would_block_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("it is no regular file"), "{error}");
     }
 
     #[test]

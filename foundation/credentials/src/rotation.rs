@@ -245,7 +245,7 @@ impl Rotation {
     }
 
     fn prepare(&self, mut state: State, now: SystemTime) -> Result<(), Error> {
-        let made = Credentials::generate(&self.sentry, self.lifetimes, now)?;
+        let made = Credentials::successor(state.signing.begins, &self.sentry, self.lifetimes, now)?;
         state.journal.own.push(own(&made.signing_root()?, now));
         state.journal.next = Some(next(&made, now, false)?);
         self.files.write_journal(&state.journal)?;

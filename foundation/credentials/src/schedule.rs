@@ -46,9 +46,10 @@ impl Schedule {
         if is_wanted_soon { known } else { known.max(self.expires - self.margin) }
     }
 
-    /// Until when a root is trusted that signs no more.
+    /// Until when a root is trusted that signs no more. One that had ended by then may only seem so, by a clock that is ahead.
     pub fn drops(&self, switched: SystemTime) -> SystemTime {
-        (switched + self.leaf + self.skew).min(self.expires)
+        let last = switched + self.leaf + self.skew;
+        if switched < self.expires { last.min(self.expires) } else { last }
     }
 }
 
@@ -99,5 +100,6 @@ mod tests {
         let switched = schedule.switches(late, false);
         assert_eq!(switched, schedule.expires - 3 * HOUR);
         assert_eq!(schedule.drops(switched), schedule.expires);
+        assert_eq!(schedule.drops(schedule.expires), schedule.expires + DAY, "the clock may be ahead");
     }
 }

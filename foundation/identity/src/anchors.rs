@@ -1,6 +1,7 @@
 //! Where the roots to trust are: in a text, or in a file that may change.
 use crate::Error;
 use crate::bundle::Bundle;
+use crate::regular::read_regular;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,7 +72,7 @@ impl Anchors {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|reason| Error::File { path: path.display().to_string(), reason })
+    read_regular(path).map_err(|reason| Error::File { path: path.display().to_string(), reason })
 }
 
 #[cfg(test)]

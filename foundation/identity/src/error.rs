@@ -24,14 +24,14 @@ pub enum Error {
     TokenFile { path: String, reason: std::io::Error },
     #[error("the certificate of {found} is not that of {expected}")]
     Stranger { found: String, expected: String },
-    #[error("`{0}` is no address of sentry; give host and port, as in localhost:50001")]
+    #[error("`{0}` is no address of sentry; check --sentry-address, and give host and port, as in localhost:50001")]
     Address(String),
     #[error("cannot reach sentry at {address}: {reason}; check --sentry-address")]
     Unreachable { address: String, reason: String },
     #[error("sentry at {address} is not trusted: {reason}")]
     Distrusted { address: String, reason: String },
-    #[error("sentry did not answer in time")]
-    Late,
+    #[error("sentry at {0} did not answer in time; check --sentry-address, and whether a firewall is between")]
+    Late(String),
     #[error("sentry refused to sign: {0}")]
     Refused(String),
     #[error(transparent)]
@@ -39,10 +39,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a certificate is as it should be, but has ended.
+    pub(crate) fn is_ended(&self) -> bool {
+        use rustls::CertificateError::{Expired, ExpiredContext};
+        matches!(self, Self::Tls(rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. })))
+    }
+
     /// Why there is no certificate, as Dapr's metric has it (surface.md 5.1).
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } | Self::Distrusted { .. } => "sentry_conn",
+            Self::Unreachable { .. } | Self::Distrusted { .. } | Self::Late(_) => "sentry_conn",
             Self::TokenFile { .. } => "sentry_token",
             _ => "sign",
         }

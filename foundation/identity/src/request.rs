@@ -1,6 +1,7 @@
 //! A request to sentry for a certificate (protocols.md 5.2).
 use crate::connection::{client, handshake, server_name};
 use crate::doubt::Doubt;
+use crate::regular::read_regular;
 use crate::{Error, Expected, SpiffeId, Svid, Trust};
 use arc_swap::ArcSwap;
 use http::uri::Authority;
@@ -49,19 +50,40 @@ impl Sentry {
         if is_good { Ok(()) } else { Err(Error::Address(self.address.clone())) }
     }
 
-    /// A new certificate for a new key, and the roots in PEM that sentry tells of.
+    /// A new certificate for a new key, and the roots in PEM that sentry tells of. Those count only beside a certificate that is valid by
+    /// what was trusted before: who has stolen sentry's own certificate, but no key of the authority, cannot plant a root.
     ///
     /// # Errors
-    /// A sentry that cannot be reached, is not who it must be, or refuses.
+    /// A sentry that cannot be reached, is not who it must be, refuses, or gives another certificate than what was asked for.
     pub(crate) async fn sign(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<(Svid, Vec<u8>), Error> {
         let (pair, request) = self.request()?;
         let exchange = async {
             let mut client = CaClient::new(self.connect(trust).await?);
             client.sign_certificate(request).await.map_err(|status| self.refused(status.message()))
         };
-        let answer = tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| Error::Late)??.into_inner();
+        let answer = tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .map_err(|_| Error::Late(self.address.clone()))??
+            .into_inner();
         let key = PrivateKeyDer::try_from(pair.serialize_der()).map_err(|error| Error::Key(error.to_owned()))?;
-        Ok((Svid::from_pem(&answer.workload_certificate, &key)?, answer.trust_chain_certificates.join(&b'\n')))
+        let svid = Svid::from_pem(&answer.workload_certificate, &key)?;
+        let is_proven = self.is_proven(&svid, &trust.load())?;
+        Ok((svid, if is_proven { answer.trust_chain_certificates.join(&b'\n') } else { Vec::new() }))
+    }
+
+    /// Whether a certificate is valid now. One may end before it is looked at: they live for milliseconds, and end on whole seconds.
+    fn is_proven(&self, svid: &Svid, trust: &Trust) -> Result<bool, Error> {
+        let id = svid.id();
+        if (id.namespace(), id.app_id()) != (self.namespace.as_str(), self.app_id.as_str()) {
+            let expected = format!("/ns/{}/{}", self.namespace, self.app_id);
+            return Err(Error::Stranger { found: id.to_string(), expected });
+        }
+        let (leaf, rest) = svid.chain().split_first().ok_or(Error::Empty)?;
+        match trust.server(leaf, rest) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_ended() => Ok(false),
+            Err(error) => Err(Error::Distrusted { address: self.address.clone(), reason: error.to_string() }),
+        }
     }
 
     fn request(&self) -> Result<(KeyPair, SignCertificateRequest), Error> {
@@ -82,7 +104,7 @@ impl Sentry {
 
     fn token(&self) -> Result<(String, TokenValidator), Error> {
         let Some(path) = &self.token else { return Ok((String::new(), TokenValidator::Unknown)) };
-        let read = std::fs::read_to_string(path);
+        let read = read_regular(path).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
         let token = read.map_err(|reason| Error::TokenFile { path: path.display().to_string(), reason })?;
         Ok((token.trim().to_owned(), TokenValidator::Jwks))
     }
@@ -139,6 +161,10 @@ fn innermost(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rcgen::{BasicConstraints, IsCa, Issuer, SanType};
+    use std::time::SystemTime;
+
+    const HOUR: Duration = Duration::from_secs(3600);
 
     fn sentry() -> Sentry {
         Sentry {
@@ -158,6 +184,36 @@ mod tests {
         assert_eq!((request.namespace.as_str(), request.id.as_str()), ("shop", "web"));
         assert_eq!(request.jwt_audiences, ["one", "other"]);
         assert_eq!((request.token.as_str(), request.token_validator), ("", TokenValidator::Unknown.into()));
+    }
+
+    /// A root, and an identity that it has signed.
+    fn signed(id: &str, remaining: Duration) -> (Trust, Svid) {
+        let (key, own) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut root = CertificateParams::default();
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = root.self_signed(&key).unwrap().pem();
+        let mut leaf = CertificateParams::default();
+        leaf.subject_alt_names = vec![SanType::URI(id.try_into().unwrap())];
+        leaf.not_before = (SystemTime::now() - 2 * HOUR).into();
+        leaf.not_after = (SystemTime::now() - HOUR + remaining).into();
+        let leaf = leaf.signed_by(&own, &Issuer::from_params(&root, &key)).unwrap();
+        let svid = Svid::new(vec![leaf.der().clone()], &PrivateKeyDer::from(own)).unwrap();
+        (Trust::from_pem(pem.as_bytes()).unwrap(), svid)
+    }
+
+    #[test]
+    fn a_certificate_is_that_of_the_app_and_from_a_root_that_was_trusted() {
+        let (sentry, id) = (sentry(), "spiffe://any/ns/shop/web");
+        let (trust, own) = signed(id, 2 * HOUR);
+        assert!(sentry.is_proven(&own, &trust).unwrap());
+        let (trust, ended) = signed(id, Duration::ZERO);
+        assert!(!sentry.is_proven(&ended, &trust).unwrap());
+        let (_, foreign) = signed(id, 2 * HOUR);
+        assert!(matches!(sentry.is_proven(&foreign, &trust), Err(Error::Distrusted { .. })));
+        for other in ["spiffe://any/ns/shop/other", "spiffe://any/ns/other/web"] {
+            let (trust, other) = signed(other, 2 * HOUR);
+            assert!(matches!(sentry.is_proven(&other, &trust), Err(Error::Stranger { .. })));
+        }
     }
 
     #[test]

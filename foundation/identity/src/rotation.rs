@@ -66,7 +66,7 @@ fn pause(left: Duration) -> Duration {
 
 fn state(left: Duration) -> String {
     if left.is_zero() {
-        return "and has ended: other sidecars refuse it".to_owned();
+        return "and has ended: nobody accepts new connections with it".to_owned();
     }
     format!("and is good for another {}s", left.as_secs())
 }

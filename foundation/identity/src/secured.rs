@@ -4,7 +4,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+use tonic::transport::server::Connected;
 
 /// A connection that came in and was secured.
 #[derive(Debug)]
@@ -46,5 +48,13 @@ impl<C: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<C> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Connected for Secured<TcpStream> {
+    type ConnectInfo = Option<PeerId>;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        self.peer().cloned()
     }
 }

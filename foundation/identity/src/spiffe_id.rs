@@ -92,11 +92,6 @@ impl SpiffeId {
     pub fn app_id(&self) -> &str {
         &self.app_id
     }
-
-    /// Whether both name the same app, whatever the trust domains.
-    pub fn is_same_app(&self, other: &Self) -> bool {
-        (&self.namespace, &self.app_id) == (&other.namespace, &other.app_id)
-    }
 }
 
 impl FromStr for SpiffeId {
@@ -192,13 +187,6 @@ mod tests {
             assert!(refused.unwrap_err().to_string().len() < 2 * LONGEST_SHOWN + 64);
         }
         assert!(TrustDomain::new(&"A".repeat(60_000)).unwrap_err().to_string().len() < 2 * LONGEST_SHOWN + 64);
-    }
-
-    #[test]
-    fn apps_are_compared_without_their_trust_domain() {
-        let id = |text: &str| text.parse::<SpiffeId>().unwrap();
-        assert!(id("spiffe://one/ns/a/b").is_same_app(&id("spiffe://two/ns/a/b")));
-        assert!(!id("spiffe://one/ns/a/b").is_same_app(&id("spiffe://one/ns/a/c")));
     }
 
     proptest! {

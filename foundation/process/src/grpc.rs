@@ -1,6 +1,7 @@
 //! The gRPC server of a process of the control plane.
+use crate::incoming::incoming;
 use foundation_drain::Drain;
-use foundation_identity::{Acceptor, incoming};
+use foundation_identity::Acceptor;
 use foundation_telemetry::{Counter, MetricsError, Registry};
 use std::io;
 use std::sync::Arc;

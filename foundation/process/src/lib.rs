@@ -3,6 +3,7 @@ mod flags;
 mod grpc;
 mod http;
 mod identity;
+mod incoming;
 pub mod listen;
 mod main_function;
 mod open_files;

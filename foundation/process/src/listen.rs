@@ -118,10 +118,10 @@ pub fn accept(listener: Listener, server: impl Serve, drain: &Drain) {
 
 /// Tells of connections that cannot be accepted.
 #[derive(Default)]
-struct Complaint(Option<Instant>);
+pub(crate) struct Complaint(Option<Instant>);
 
 impl Complaint {
-    async fn about(&mut self, error: &io::Error) {
+    pub(crate) async fn about(&mut self, error: &io::Error) {
         if self.is_due(Instant::now()) {
             tracing::error!(target: SCOPE, "cannot accept connections: {error}; when too many files are open, raise their limit (ulimit -n, LimitNOFILE)");
         }

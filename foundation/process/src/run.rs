@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const SCOPE: &str = "dapr.signals";
 /// How long calls in flight may take when the process ends.
@@ -53,25 +53,52 @@ pub struct Context {
 pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::Result<Router>) -> anyhow::Result<()> {
     let context = Context { drain: Drain::new(), ready: Ready::default(), metrics: Registry::new()? };
     let servers = Drain::new();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut end = End::new(&context.drain)?;
     if let Some((address, port)) = &common.metrics {
         let registry = context.metrics.clone();
         let router = Router::new().fallback(async move || registry.render());
         serve(bound("metrics", address, *port).await?, router, &servers);
     }
-    let ready = context.ready.clone();
-    let router = start(&context).await?.route("/healthz", get(async move || ready.status()));
-    serve(bound("healthz", &common.health.0, common.health.1).await?, router, &servers);
-    tokio::select! {
-        never = forget_start() => match never {},
-        _ = interrupt.recv() => tracing::info!(target: SCOPE, "received signal 'interrupt'; beginning shutdown"),
-        _ = terminate.recv() => tracing::info!(target: SCOPE, "received signal 'terminated'; beginning shutdown"),
-        () = context.drain.stopped() => {}
+    // A start may wait for others as long as it takes.
+    let started = tokio::select! {
+        started = start(&context) => Some(started?),
+        () = end.comes() => None,
+    };
+    if let Some(routes) = started {
+        let ready = context.ready.clone();
+        let routes = routes.route("/healthz", get(async move || ready.status()));
+        serve(bound("healthz", &common.health.0, common.health.1).await?, routes, &servers);
+        tokio::select! {
+            never = forget_start() => match never {},
+            () = end.comes() => {}
+        }
     }
     context.ready.set(false);
     context.drain.close(GRACE).await;
     servers.close(GRACE).await;
     Ok(())
+}
+
+/// What ends a process.
+struct End {
+    interrupt: Signal,
+    terminate: Signal,
+    drain: Drain,
+}
+
+impl End {
+    fn new(drain: &Drain) -> std::io::Result<Self> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Self { interrupt, terminate, drain: drain.clone() })
+    }
+
+    async fn comes(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => tracing::info!(target: SCOPE, "received signal 'interrupt'; beginning shutdown"),
+            _ = self.terminate.recv() => tracing::info!(target: SCOPE, "received signal 'terminated'; beginning shutdown"),
+            () = self.drain.stopped() => {}
+        }
+    }
 }
 
 /// Gives the memory back that only the start needed: now, and when all that starts beside has come to rest.

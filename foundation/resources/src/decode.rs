@@ -210,7 +210,7 @@ impl Display for Wrong {
 }
 
 /// A member of any case; an exact name goes before others.
-pub(crate) fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+pub fn member<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let any_case = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
     members.get(name).or_else(any_case)
 }

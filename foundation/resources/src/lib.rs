@@ -22,7 +22,7 @@ mod workflow_access_policy;
 pub use common::{Auth, DynamicValue, NameValue, ObjectMeta, Resource, SecretKeyRef};
 pub use component::{Component, ComponentSpec};
 pub use configuration::*;
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, member};
 pub use diff::Diff;
 pub use expression::check_expression;
 pub use files::{load, load_text};

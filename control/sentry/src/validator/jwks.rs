@@ -68,11 +68,22 @@ impl Jwks {
         }
     }
 
+    /// Reads the keys again and again: a key that was taken out of the set proves nothing any more.
+    pub(crate) async fn follow(&self) {
+        let Some(pause) = self.source.pause(self.pause) else { return };
+        loop {
+            tokio::time::sleep(pause).await;
+            self.look(pause).await;
+        }
+    }
+
     pub(crate) async fn check(&self, id: &SpiffeId, token: &str) -> Result<(), Refusal> {
         let expected =
             Expected { issuer: None, subject: Some(id.to_string()), audience: Some(self.audience.clone()), skew: SKEW };
         let mut verified = self.verify(token, &expected)?;
-        if verified == Err(TokenError::UnknownKey) {
+        if let Err(TokenError::UnknownKey | TokenError::Signature | TokenError::Algorithm | TokenError::NoKey) =
+            verified
+        {
             self.look(self.pause).await;
             verified = self.verify(token, &expected)?;
         }
@@ -102,6 +113,15 @@ impl Jwks {
 }
 
 impl Source {
+    /// Between two looks at what may change. A file costs nobody anything.
+    fn pause(&self, wanted: Duration) -> Option<Duration> {
+        match self {
+            Self::Inline(_) => None,
+            Self::File(_) => Some(SHORTEST_PAUSE),
+            Self::Url(..) => Some(wanted),
+        }
+    }
+
     async fn read(&self) -> Result<KeySet, String> {
         let json = match self {
             Self::Inline(json) => json.clone(),

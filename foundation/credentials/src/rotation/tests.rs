@@ -72,8 +72,29 @@ fn what_was_asleep_for_years_begins_anew() {
     rotation.load(now() - 361 * DAY).unwrap();
     let first = roots(&rotation);
     let (credentials, steps) = rotation.load(now()).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(steps, [Step::Announced, Step::Switched, Step::Dropped]);
-    assert!(!credentials.roots().unwrap().contains(&first[0]));
+    assert_eq!(steps, [Step::Announced, Step::Switched]);
+    assert_ne!(credentials.signing_root().unwrap(), first[0]);
+    assert_eq!(rotation.advance(now() + 2 * DAY).unwrap(), [Step::Dropped]);
+    assert!(!roots(&rotation).contains(&first[0]));
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_leaves_credentials_that_are_good_when_it_is_right() {
+    let (_folder, rotation) = rotation();
+    rotation.load(now()).unwrap();
+    let (first, old) = (roots(&rotation), leaf(&rotation));
+    assert_eq!(rotation.load(now() + 400 * DAY).unwrap().1, [Step::Announced, Step::Switched]);
+    let (credentials, steps) = rotation.load(now()).unwrap();
+    assert!(steps.is_empty());
+    credentials.check(&rotation.sentry, LIFETIMES).unwrap();
+    assert!(credentials.roots().unwrap().contains(&first[0]));
+    assert!(is_trusted(&rotation, &old) && is_trusted(&rotation, &leaf(&rotation)));
+}
+
+#[test]
+fn credentials_that_are_made_at_the_beginning_of_time_are_good() {
+    let (_folder, rotation) = rotation();
+    assert_eq!(rotation.load(UNIX_EPOCH + DAY / 1000).unwrap().1, [Step::Made]);
 }
 
 #[test]

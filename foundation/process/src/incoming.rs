@@ -1,18 +1,14 @@
 //! Connections of clients that are secured before a server sees them.
-use crate::{Acceptor, PeerId, Secured};
+use crate::listen::Complaint;
 use foundation_drain::Drain;
+use foundation_identity::{Acceptor, Secured};
 use std::io;
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tonic::transport::server::Connected;
-
-/// When connections cannot be accepted, mostly for lack of files, others may end meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts and secures connections until the drain stops. A slow handshake delays no other one; `refused` is told of those
 /// that fail. Requests on the connections have an extension `Option<PeerId>`.
-pub fn incoming(
+pub(crate) fn incoming(
     listener: TcpListener,
     acceptor: Acceptor,
     drain: &Drain,
@@ -21,11 +17,15 @@ pub fn incoming(
     let (sender, receiver) = mpsc::channel(1);
     let tasks = drain.clone();
     drain.spawn_until_stopped(async move {
+        let mut complaint = Complaint::default();
         loop {
             acceptor.room().await;
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(PAUSE).await;
-                continue;
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    complaint.about(&error).await;
+                    continue;
+                }
             };
             stream.set_nodelay(true).ok();
             let (acceptor, sender, refused) = (acceptor.clone(), sender.clone(), refused.clone());
@@ -38,12 +38,4 @@ pub fn incoming(
         }
     });
     receiver
-}
-
-impl Connected for Secured<TcpStream> {
-    type ConnectInfo = Option<PeerId>;
-
-    fn connect_info(&self) -> Self::ConnectInfo {
-        self.peer().cloned()
-    }
 }
