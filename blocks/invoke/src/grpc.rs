@@ -7,7 +7,7 @@ use bytes::Bytes;
 use foundation_peer::{Answer, Head, Origin, Outcome, Payload};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use prost_types::Any;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Response, Status};
@@ -94,9 +94,12 @@ async fn respond(service: &Service, answer: Answer) -> Result<Response<InvokeRes
     Ok(response)
 }
 
-/// The status inside the error of a body, if it has one; else the body is too large.
+/// The status inside the error of a body, if it has one; else the body is too large, or has broken off.
 fn unread(error: Box<dyn std::error::Error + Send + Sync>) -> Status {
     let causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |error| error.source());
     let status = causes.filter_map(|cause| cause.downcast_ref::<Status>()).next().cloned();
-    status.unwrap_or_else(|| Status::resource_exhausted(error.to_string()))
+    status.unwrap_or_else(|| match error.downcast_ref::<LengthLimitError>() {
+        Some(_) => Status::resource_exhausted(error.to_string()),
+        None => Status::unavailable(format!("the app broke off its answer: {error}")),
+    })
 }

@@ -28,6 +28,9 @@ const STREAM: &str = "dapr-stream";
 /// Services of the sidecar itself; a call of a method that they lack gets another text.
 const OWN_SERVICES: [&str; 3] = ["/dapr.proto.internals.", "/dapr.proto.runtime.", "/TaskHubSidecarService/"];
 
+/// Services of an app that its sidecar calls.
+const CALLBACKS: &str = "/dapr.proto.runtime.v1.AppCallback";
+
 type Failed = Failure<Response, foundation_peer::Error>;
 
 /// Passes a gRPC call on to the app that its metadata names. Errors are answers with a gRPC status.
@@ -157,10 +160,14 @@ fn header(text: &str) -> Result<HeaderValue, Status> {
     HeaderValue::from_str(text).map_err(|_| Status::invalid_argument("the app id cannot be sent as metadata"))
 }
 
-/// What is authorised is what the app gets: the method without detours.
+/// What is authorised is what the app gets: the method without detours. What only its own sidecar asks of an app is asked by nobody else:
+/// the method inside would be authorised by no rule, and an event would come from no topic.
 async fn to_own_app(service: &Service, mut request: Request) -> Result<Response, Status> {
     let invalid = |error: String| Status::invalid_argument(format!("invalid method: {error}"));
     let path = normalise(request.uri().path()).map_err(|error| invalid(error.to_string()))?;
+    if path.starts_with(CALLBACKS) {
+        return Err(Status::permission_denied(format!("{path} of an app is for its own sidecar alone")));
+    }
     let (extensions, headers) = (request.extensions().clone(), request.headers_mut());
     name_caller(&extensions, headers);
     service.access().check(Call { caller: caller(&extensions), operation: &path, verb: None })?;

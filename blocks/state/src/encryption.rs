@@ -79,11 +79,10 @@ impl Encryption {
 impl Key {
     fn of(properties: &Properties, name: &'static str) -> Result<Option<Self>, InvalidKey> {
         let Some(text) = properties.get(name) else { return Ok(None) };
-        let Some(secret) = properties.secret(name) else {
-            tracing::warn!("{name} is left out: it must be given by secretKeyRef");
-            return Ok(None);
-        };
         let invalid = |reason| InvalidKey { name, reason };
+        let by_value =
+            || invalid("must be given by secretKeyRef, which names it; by its value the store would not be encrypted");
+        let secret = properties.secret(name).ok_or_else(by_value)?;
         if text.is_empty() {
             return Err(invalid("is empty; check the secret that it refers to"));
         }

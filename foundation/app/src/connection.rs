@@ -8,7 +8,9 @@ mod upgrade;
 pub(crate) use dialer::{Dialer, tcp};
 
 use crate::Error;
+use foundation_grpc::of_broken;
 use std::io;
+use std::sync::Arc;
 use tonic::Status;
 
 const MAYBE_GRPC: &str = "; does the app speak gRPC? set --app-protocol grpc";
@@ -30,6 +32,8 @@ pub(crate) enum Broken {
         address: String,
         error: foundation_http2::Error,
     },
+    /// Another call has tried to connect, and this one waited for it.
+    Shared(Arc<Self>),
 }
 
 impl Broken {
@@ -42,6 +46,7 @@ impl Broken {
                 (address, message + advice)
             }
             Self::Http2 { address, error } => (address, error.to_string()),
+            Self::Shared(broken) => broken.parts(),
         }
     }
 }
@@ -55,6 +60,11 @@ impl From<Broken> for Error {
 
 impl From<Broken> for Status {
     fn from(broken: Broken) -> Self {
+        if let Broken::Http2 { error: foundation_http2::Error::Broken(error), .. } = &broken
+            && error.reason().is_some()
+        {
+            return of_broken(error);
+        }
         let (_, message) = broken.parts();
         Self::unavailable(format!("connection error: {message}"))
     }

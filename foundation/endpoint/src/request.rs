@@ -49,11 +49,30 @@ impl http_body::Body for Bounded {
     type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
+        Pin::new(&mut self.0).poll_frame(cx).map_err(|error| match error.downcast::<LengthLimitError>() {
+            Ok(reason) => TooLarge(*reason).into(),
+            Err(error) => error,
+        })
     }
 
     fn is_end_stream(&self) -> bool {
         self.0.is_end_stream()
+    }
+}
+
+/// What a handler is told that passes a body on.
+#[derive(Debug)]
+struct TooLarge(LengthLimitError);
+
+impl std::fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the body of the request is larger than --max-body-size")
+    }
+}
+
+impl Error for TooLarge {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
     }
 }
 

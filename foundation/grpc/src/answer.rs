@@ -1,6 +1,6 @@
 //! Answers of one message, and answers that are nothing but a status.
 use crate::frame::framed;
-use crate::status::trailers;
+use crate::status::{STATUS, trailers};
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tonic::Status;
 
-const STATUS: &str = "grpc-status";
 /// What a server says of the call itself, whatever the metadata of an answer says.
 const OF_CALL: [&str; 5] = ["te", "content-type", "grpc-message", "grpc-message-type", STATUS];
 

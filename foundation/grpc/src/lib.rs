@@ -3,11 +3,13 @@
 mod answer;
 mod frame;
 mod message;
+mod readable;
 mod request;
 mod status;
 
 pub use answer::{Whole, answer, answer_framed, answer_message, refusal, without_length};
 pub use frame::{FrameError, Frames, begin, finish, framed};
-pub use message::{Received, read, read_answer, receive};
+pub use message::{Answered, Incoming, Received, read_answer, read_answer_bytes, read_request, receive};
+pub use readable::readable;
 pub use request::{Once, headers};
-pub use status::{accepted, trailers};
+pub use status::{accepted, of_broken, of_headers, trailers};

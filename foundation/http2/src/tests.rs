@@ -51,15 +51,16 @@ async fn serve(socket: impl AsyncRead + AsyncWrite + Unpin, number: u32, (at_onc
     }
 }
 
-async fn connect(address: SocketAddr, drain: &Drain) -> Result<Connection, h2::Error> {
-    Connection::begin(TcpStream::connect(address).await.unwrap(), &SETTINGS, drain).await
+async fn connect(address: SocketAddr, drain: &Drain) -> Result<Connection, String> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    Connection::begin(stream, &SETTINGS, drain).await.map_err(|error| error.to_string())
 }
 
 fn get(path: &str) -> Request<Body> {
     Request::get(format!("http://localhost{path}")).body(Body::empty()).unwrap()
 }
 
-async fn call(connections: &Connections, address: SocketAddr, drain: &Drain) -> Bytes {
+async fn call(connections: &Connections<String>, address: SocketAddr, drain: &Drain) -> Bytes {
     let connection = connections.get(|| connect(address, drain)).await.unwrap();
     connection.call(get("/"), drain).await.unwrap().into_body().collect().await.unwrap().to_bytes()
 }
@@ -123,6 +124,26 @@ async fn a_call_never_waits_behind_another() {
     assert_eq!(call(&connections, address, &drain).await, "1");
     drop(held);
     assert_eq!(call(&connections, address, &drain).await, "0");
+}
+
+#[tokio::test]
+async fn who_waited_for_an_attempt_shares_its_failure() {
+    let (connections, attempts) = (Connections::<String>::default(), AtomicUsize::new(0));
+    let get = || {
+        connections.get(async || {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            // All others wait by then.
+            tokio::task::yield_now().await;
+            Err("nobody is there".to_owned())
+        })
+    };
+    let (one, other, third) = tokio::join!(get(), get(), get());
+    for outcome in [one, other, third] {
+        assert_eq!(outcome.unwrap_err(), "nobody is there");
+    }
+    assert_eq!(attempts.load(Ordering::Relaxed), 1);
+    get().await.unwrap_err();
+    assert_eq!(attempts.load(Ordering::Relaxed), 2, "who comes later tries again");
 }
 
 #[tokio::test]

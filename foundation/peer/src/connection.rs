@@ -24,7 +24,7 @@ const SETTINGS: Settings =
 /// All open connections by app and address: with an identity a connection is good for the app that proved to be there alone.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    slots: Mutex<HashMap<Target, HashMap<String, Arc<Connections>>>>,
+    slots: Mutex<HashMap<Target, HashMap<String, Arc<Connections<String>>>>>,
     /// Of this sidecar; without one connections are in the open.
     identity: Option<Identity>,
     drain: Drain,
@@ -37,7 +37,7 @@ impl Pool {
 
     /// A connection that can take a call now.
     pub(crate) async fn open(&self, address: &str, target: &Target) -> Result<Connection, Error> {
-        self.slot(address, target).get(|| self.connect(address, target)).await
+        self.slot(address, target).get(|| self.connect(address, target)).await.map_err(Error::Connect)
     }
 
     /// Forgets the connections to an app at an address; calls that run on them go on.
@@ -55,7 +55,7 @@ impl Pool {
         self.identity.is_some()
     }
 
-    fn slot(&self, address: &str, target: &Target) -> Arc<Connections> {
+    fn slot(&self, address: &str, target: &Target) -> Arc<Connections<String>> {
         let mut slots = lock(&self.slots);
         // Nearly every call finds its slot, and then copies no names.
         if let Some(slot) = slots.get(target).and_then(|of_target| of_target.get(address)) {
@@ -64,22 +64,22 @@ impl Pool {
         Arc::clone(slots.entry(target.clone()).or_default().entry(address.to_owned()).or_default())
     }
 
-    async fn connect(&self, address: &str, target: &Target) -> Result<Connection, Error> {
-        let failed = |why: String| Error::Connect(format!("transport: Error while dialing: dial tcp {address}: {why}"));
+    async fn connect(&self, address: &str, target: &Target) -> Result<Connection, String> {
+        let failed = |why: String| format!("transport: Error while dialing: dial tcp {address}: {why}");
         let connecting = timeout(CONNECT_DEADLINE, TcpStream::connect(address)).await;
         let stream =
             connecting.map_err(|_| failed("timeout".to_owned()))?.map_err(|error| failed(error.to_string()))?;
         tune(&stream).map_err(|error| failed(error.to_string()))?;
         let Some(identity) = &self.identity else {
-            return self.begin(stream).await.map_err(|error| {
-                Error::Connect(format!("transport: {error}; check that both sidecars have mTLS on, or neither"))
-            });
+            return self
+                .begin(stream)
+                .await
+                .map_err(|error| format!("transport: {error}; check that both sidecars have mTLS on, or neither"));
         };
         let expected = Expected::App { namespace: target.namespace.clone(), app_id: target.app_id.clone() };
         let secured = identity.connect(stream, expected).await;
-        let secured =
-            secured.map_err(|error| Error::Connect(format!("transport: authentication handshake failed: {error}")))?;
-        self.begin(secured).await.map_err(|error| Error::Connect(format!("transport: {error}")))
+        let secured = secured.map_err(|error| format!("transport: authentication handshake failed: {error}"))?;
+        self.begin(secured).await.map_err(|error| format!("transport: {error}"))
     }
 
     /// Speaks HTTP/2 from now on.

@@ -1,6 +1,6 @@
 //! Why a call to another sidecar failed.
 use crate::proto::Malformed;
-use foundation_grpc::FrameError;
+use foundation_grpc::{FrameError, of_broken};
 use tonic::{Code, Status};
 
 /// Why a call to another sidecar failed. The text is the one Dapr's users know.
@@ -53,7 +53,7 @@ impl From<Status> for Error {
 
 impl From<h2::Error> for Error {
     fn from(error: h2::Error) -> Self {
-        status_of(&error).into()
+        of_broken(&error).into()
     }
 }
 
@@ -85,16 +85,6 @@ impl From<Error> for Status {
             Error::Status(status) => *status,
             other => Self::new(other.code(), other.to_string()),
         }
-    }
-}
-
-/// The status of a broken connection or stream.
-pub(crate) fn status_of(error: &h2::Error) -> Status {
-    match error.reason() {
-        Some(h2::Reason::CANCEL) => Status::cancelled(error.to_string()),
-        Some(h2::Reason::ENHANCE_YOUR_CALM) => Status::resource_exhausted(error.to_string()),
-        Some(h2::Reason::REFUSED_STREAM | h2::Reason::NO_ERROR) | None => Status::unavailable(error.to_string()),
-        Some(_) => Status::internal(error.to_string()),
     }
 }
 

@@ -3,7 +3,6 @@ use crate::Error;
 use crate::call::{Answer, Head, Payload};
 use crate::connection::Pool;
 use crate::envelope::{decode_response, put_request};
-use crate::error::status_of;
 use crate::names::Names;
 use crate::own::Own;
 use crate::pieces::{Joined, Pieces, Side};
@@ -13,7 +12,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use component_api::naming::{Registration, Resolver};
 use foundation_drain::Drain;
-use foundation_grpc::{Once, accepted, begin, finish, headers, read};
+use foundation_grpc::{Once, accepted, begin, finish, headers, of_broken, read_answer_bytes};
 use foundation_http2::Connection;
 use foundation_identity::Identity;
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
@@ -157,7 +156,7 @@ impl Peers {
         put_request(&mut out, head, &self.own, target, &data);
         let source = Body::new(Once::new(finish(out, 0)));
         let response = self.send(target, CALL_LOCAL, headers(transport.clone()), source).await?;
-        let whole = read(accepted(response)?.into_body(), self.max_message_size).await?;
+        let whole = read_answer_bytes(response, self.max_message_size).await?.message;
         let (answer, data) = decode_response(whole)?.ok_or(Error::NoHead)?;
         Ok(Answer { body: Body::from(data), ..answer })
     }
@@ -246,5 +245,5 @@ fn request(scheme: &str, address: &str, path: &str, headers: HeaderMap) -> Resul
 pub(crate) type Received = MapErr<foundation_http2::Received, fn(h2::Error) -> Status>;
 
 fn as_status(error: h2::Error) -> Status {
-    status_of(&error)
+    of_broken(&error)
 }

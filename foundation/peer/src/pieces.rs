@@ -3,7 +3,7 @@ use crate::call::Payload;
 use crate::envelope::{Piece, put_payload_start};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use foundation_grpc::{Frames, begin, finish};
+use foundation_grpc::{Frames, begin, finish, of_headers};
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use std::mem::take;
@@ -197,7 +197,7 @@ where
 
     fn finish(&mut self, trailers: &HeaderMap) -> Result<(), Status> {
         self.ended = true;
-        match Status::from_header_map(trailers) {
+        match of_headers(trailers) {
             Some(status) if status.code() != tonic::Code::Ok => Err(status),
             _ => Ok(()),
         }

@@ -5,7 +5,7 @@ use crate::pieces::{Joined, Pieces, Side};
 use crate::proto::put_message;
 use axum::body::Body;
 use bytes::Bytes;
-use foundation_grpc::{Received, Whole, answer_framed, begin, finish, read, refusal, trailers};
+use foundation_grpc::{Received, Whole, answer_framed, begin, finish, read_request, refusal, trailers};
 use http::Response;
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
@@ -39,7 +39,7 @@ pub async fn receive_stream(body: Body, max_message_size: usize) -> Result<(Head
 /// # Errors
 /// The status to answer with.
 pub async fn receive_whole(body: Body, max_message_size: usize) -> Result<(Head, Bytes), Status> {
-    let message = read(Received(body), max_message_size).await?;
+    let message = read_request(body, max_message_size).await?;
     let (head, data) = decode_request(message).map_err(|error| Status::internal(error.to_string()))?;
     let data =
         data.ok_or_else(|| Status::invalid_argument("parsing InternalInvokeRequest error: field Message is nil"))?;

@@ -3,7 +3,7 @@ use crate::Error;
 use crate::peers::Peers;
 use crate::target::Target;
 use axum::body::Body;
-use foundation_grpc::{Once, accepted, framed, headers, read_answer};
+use foundation_grpc::{Once, framed, headers, read_answer};
 use http::HeaderMap;
 use prost::Message;
 use tonic::Status;
@@ -30,7 +30,6 @@ impl Peers {
         }
         let body = Body::new(Once::new(framed(message)));
         let response = self.send_to(address, target, (path, headers(transport.clone()), body)).await?;
-        let (answer, _) = read_answer(accepted(response)?.into_body(), limit).await?;
-        Ok(answer.ok_or_else(|| Status::internal("unexpected EOF"))?)
+        Ok(read_answer(response, limit).await?.message)
     }
 }

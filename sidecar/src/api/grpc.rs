@@ -30,6 +30,7 @@ use http::Response;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tonic::Status;
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tower::{Service, ServiceExt};
@@ -38,6 +39,7 @@ use wire::runtime::v1::dapr_server::{Dapr as _, DaprServer};
 /// What workflow SDKs call.
 const WORKFLOWS: &str = "/TaskHubSidecarService/";
 const REFLECTION: &str = "/grpc.reflection.";
+const ENCODING: &str = "grpc-encoding";
 const TOKEN: &str = "dapr-api-token";
 /// The group of exports in allow and deny lists.
 const OTLP: &str = "otlp.v1";
@@ -75,7 +77,10 @@ impl Api {
         let limit = Some(settings.max_message_size).filter(|limit| *limit != 0).unwrap_or(usize::MAX);
         let methods = Arc::new(Dapr { blocks });
         let dapr = DaprServer::from_arc(Arc::clone(&methods));
-        let dapr = dapr.max_decoding_message_size(limit).max_encoding_message_size(limit);
+        let dapr = dapr
+            .accept_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(limit)
+            .max_encoding_message_size(limit);
         let groups = groups::by_method();
         Ok(Self { methods, dapr, reflection: reflection()?, telemetry, invoke, groups, settings, limit, observer })
     }
@@ -102,7 +107,7 @@ impl Api {
     async fn route(&self, request: Request) -> Response<Body> {
         let path = request.uri().path();
         match path.strip_prefix(SERVICE) {
-            Some(INVOKE_SERVICE) => return self.invoke_service(request).await,
+            Some(INVOKE_SERVICE) if !is_compressed(&request) => return self.invoke_service(request).await,
             Some(method) if self.groups.contains_key(method) => return call(self.dapr.clone(), request).await,
             _ => {}
         }
@@ -154,6 +159,10 @@ impl Answer for Api {
 /// Whether the app exports telemetry to the sidecar. An app that is named gets the call all the same.
 fn is_export(request: &Request) -> bool {
     request.uri().path().starts_with(SERVICES) && !names_app(request.headers())
+}
+
+fn is_compressed(request: &Request) -> bool {
+    request.headers().get(ENCODING).is_some_and(|encoding| encoding != "identity")
 }
 
 /// Calls a service that cannot fail but with an answer.

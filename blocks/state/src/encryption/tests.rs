@@ -56,6 +56,7 @@ fn keys_that_cannot_be_used() {
 }
 
 #[test]
-fn a_key_in_the_open_does_not_count() {
-    assert!(Encryption::of(&Properties::from_iter([(PRIMARY, FIRST)])).unwrap().is_none());
+fn a_key_in_the_open_is_refused() {
+    let error = Encryption::of(&Properties::from_iter([(PRIMARY, FIRST)])).err().unwrap().to_string();
+    assert!(error.contains("primaryEncryptionKey must be given by secretKeyRef"), "{error}");
 }

@@ -11,13 +11,14 @@ use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response};
 use http_body::{Body as _, Frame};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// The connections to one app.
 #[derive(Debug)]
 pub(crate) struct Pool {
     dialer: Dialer,
-    connections: Connections,
+    connections: Connections<Arc<Broken>>,
     drain: Drain,
 }
 
@@ -28,7 +29,8 @@ impl Pool {
 
     /// Sends a request whose URI names scheme and authority.
     pub(crate) async fn send(&self, mut request: Request<Body>, turn: Turn) -> Result<Response<Body>, Broken> {
-        let connection = self.connections.get(|| self.connect()).await?;
+        let connection =
+            self.connections.get(|| async { self.connect().await.map_err(Arc::new) }).await.map_err(Broken::Shared)?;
         name_length(&mut request);
         let answered = connection.call(request, &self.drain).await.map_err(|error| self.broken(error))?;
         Ok(answered.map(|body| {

@@ -5,6 +5,7 @@ use crate::headers::TOKEN;
 use crate::turn::Turn;
 use axum::body::Body;
 use foundation_drain::Drain;
+use foundation_grpc::readable;
 use foundation_telemetry::{BodyBytes, GrpcBytes, Metrics, counted, grpc_code, watched};
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response, Uri};
@@ -132,6 +133,6 @@ impl tower::Service<Request<tonic::body::Body>> for GrpcConnection {
 
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
         let connection = self.clone();
-        Box::pin(async move { connection.call_counted(request.map(Body::new)).await })
+        Box::pin(async move { connection.call_counted(request.map(Body::new)).await.map(readable) })
     }
 }

@@ -4,7 +4,7 @@ use crate::headers::request_to_grpc;
 use crate::{AppStatus, CallContext, Called, Error, http_of};
 use axum::body::Body;
 use bytes::Bytes;
-use foundation_grpc::{Once, Received, accepted, framed, headers, read_answer};
+use foundation_grpc::{Answered, Incoming, Once, framed, headers, read_answer};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -19,13 +19,6 @@ use wire::common::v1::{HttpExtension, InvokeRequest, InvokeResponse};
 const ON_INVOKE: &str = "/dapr.proto.runtime.v1.AppCallback/OnInvoke";
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
-
-/// What `OnInvoke` brings.
-struct Answered {
-    message: InvokeResponse,
-    headers: HeaderMap,
-    trailers: HeaderMap,
-}
 
 impl Caller {
     pub(super) async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
@@ -43,7 +36,11 @@ impl Caller {
     }
 
     /// By hand: a generated client mixes headers and trailers, and this is what most calls are.
-    async fn on_invoke(&self, message: &InvokeRequest, metadata: HeaderMap) -> Result<Answered, Status> {
+    async fn on_invoke(
+        &self,
+        message: &InvokeRequest,
+        metadata: HeaderMap,
+    ) -> Result<Answered<InvokeResponse>, Status> {
         let (size, length) = (self.max_message_size, message.encoded_len());
         if length > size {
             return Err(Status::resource_exhausted(format!(
@@ -53,10 +50,7 @@ impl Caller {
         let mut request = Request::new(Body::new(Once::new(framed(message))));
         (*request.method_mut(), *request.uri_mut()) = (Method::POST, Uri::from_static(ON_INVOKE));
         *request.headers_mut() = headers(metadata);
-        let (head, body) = accepted(self.connection.call_counted(request).await?)?.into_parts();
-        let (message, trailers) = read_answer(Received(body), size).await?;
-        let message = message.ok_or_else(|| Status::internal("the app answered without a message"))?;
-        Ok(Answered { message, headers: head.headers, trailers })
+        read_answer(self.connection.call_counted(request).await?.map(Incoming), size).await
     }
 }
 
@@ -95,7 +89,7 @@ fn verb(method: &Method) -> Verb {
     }
 }
 
-fn good(answered: Answered) -> Response<Body> {
+fn good(answered: Answered<InvokeResponse>) -> Response<Body> {
     let InvokeResponse { data, content_type } = answered.message;
     let Any { type_url, value } = data.unwrap_or_default();
     let content_type = if type_url.is_empty() { HeaderValue::try_from(content_type).ok() } else { Some(PROTOBUF) };

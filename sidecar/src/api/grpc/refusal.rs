@@ -1,6 +1,7 @@
 //! Calls that are turned away before any method sees them (surface.md 0.17).
 use axum::body::Body;
 use foundation_fault::{Category, Code, Detail, Fault};
+use foundation_grpc::of_headers;
 use http::{Response, StatusCode};
 use tonic::{Code as Grpc, Status};
 
@@ -31,7 +32,7 @@ pub(crate) fn wrong_token() -> Status {
 pub(crate) fn as_too_large(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     if headers.get(STATUS).is_some_and(|status| status == OUT_OF_RANGE)
-        && let Some(text) = Status::from_header_map(headers).and_then(|status| too_large(status.message()))
+        && let Some(text) = of_headers(headers).and_then(|status| too_large(status.message()))
     {
         Status::resource_exhausted(text).add_header(headers).ok();
     }
