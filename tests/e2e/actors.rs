@@ -9,10 +9,13 @@ use futures_util::{StreamExt, stream};
 use http::{Method, StatusCode};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Actors of the test of a host that dies.
 const ACTORS: usize = 2_000;
 const AT_ONCE: usize = 32;
+/// For so long a sidecar would wait for a silent placement service, and some more.
+const LONG: Duration = Duration::from_secs(9);
 
 /// A sidecar whose app hosts carts.
 struct Host {
@@ -27,6 +30,12 @@ impl Host {
         let setup = with(app.port).component("store", "state.in-memory", &[("actorStateStore", "true")]);
         let sidecar = placement.serve(setup).start().await;
         Self { app, sidecar }
+    }
+
+    /// Whether the sidecar says that it has no placement service.
+    async fn is_alone(&self) -> bool {
+        let Ok((_, body)) = self.sidecar.get("/v1.0/metadata").await else { return false };
+        String::from_utf8_lossy(&body).contains("placement: disconnected")
     }
 
     /// Calls that the app has got.
@@ -72,17 +81,58 @@ async fn actors_go_on_when_the_replica_that_serves_is_killed() {
 
     placement.kill(second);
     until("nobody leads alone", async || placement.leaders().await.is_empty()).await;
-    until("a sidecar without tables says so", async || {
-        let Ok((_, body)) = one.sidecar.get("/v1.0/metadata").await else { return false };
-        String::from_utf8_lossy(&body).contains("placement: disconnected")
-    })
-    .await;
+    until("a sidecar without tables says so", async || one.is_alone().await).await;
 
     placement.restart(first);
     let third = placement.leader().await;
     until("actors are back", async || call(&one.sidecar, 3).await && call(&other.sidecar, 3).await).await;
     let (latest, _) = placement.tables(third).await.unwrap();
     assert!(latest > version);
+}
+
+/// The kernel goes on to answer for the connections of a process that hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn actors_go_on_when_the_replica_that_serves_hangs() {
+    let mut placement = Replicas::start(3, None);
+    let (one, other) = (Host::start(plain, &placement).await, Host::start(plain, &placement).await);
+    let first = placement.leader().await;
+    until("both are known", async || placement.tables(first).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+
+    placement.hang(first);
+    let second = placement.leader().await;
+    until("both have found it", async || placement.tables(second).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+    until("actors go on", async || call(&one.sidecar, 1).await && call(&other.sidecar, 2).await).await;
+
+    placement.go_on(first);
+    assert_eq!(placement.leader().await, second, "it knows that it leads no more");
+    assert!(call(&one.sidecar, 3).await && call(&other.sidecar, 4).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sidecar_gives_a_placement_service_up_that_hangs_and_takes_it_again() {
+    let mut placement = Replicas::start(1, None);
+    let host = Host::start(plain, &placement).await;
+    until("an actor answers", async || call(&host.sidecar, 1).await).await;
+    placement.hang(0);
+    until("the sidecar has noticed", async || host.is_alone().await).await;
+    placement.go_on(0);
+    until("actors are back", async || call(&host.sidecar, 2).await).await;
+}
+
+/// Such a service pings less often than a sidecar waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_placement_service_that_is_slow_to_ping_is_not_given_up() {
+    let placement = Replicas::with(1, None, &["--keepalive-time=10s", "--keepalive-timeout=10s"]);
+    let host = Host::start(plain, &placement).await;
+    until("an actor answers", async || call(&host.sidecar, 1).await).await;
+    let (version, _) = placement.tables(0).await.unwrap();
+    let start = Instant::now();
+    until("it has been silent for long", async || {
+        assert!(!host.is_alone().await);
+        start.elapsed() > LONG
+    })
+    .await;
+    assert_eq!(placement.tables(0).await, Some((version, 1)), "it stayed the same stream");
 }
 
 #[tokio::test(flavor = "multi_thread")]

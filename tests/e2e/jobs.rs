@@ -54,6 +54,22 @@ async fn jobs_reach_the_app_before_and_after_a_kill_of_the_scheduler() {
     assert_eq!(status, StatusCode::CONFLICT);
 }
 
+/// The kernel goes on to answer for the connections of a process that hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_that_hangs_is_given_up_and_taken_again() {
+    let (app, scheduler) = (App::start(&[]).await, Scheduler::start().await);
+    let sidecar = sidecar(&app, &scheduler, &[]).await;
+    schedule(&sidecar, "often", json!({"schedule": "@every 100ms"})).await;
+    until("the job has come", async || !app.bodies("/job/often").is_empty()).await;
+    scheduler.signal("-STOP");
+    let (status, body) = sidecar.post("/v1.0/jobs/lost", json!({"dueTime": "1h"}).to_string()).await.unwrap();
+    let body = String::from_utf8_lossy(&body);
+    assert!(status.is_server_error() && !body.contains("deadline exceeded"), "it was not waited for: {body}");
+    scheduler.signal("-CONT");
+    let before = app.bodies("/job/often").len();
+    until("it comes again", async || app.bodies("/job/often").len() > before).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_fails_is_tried_again_as_its_policy_says() {
     let (app, scheduler) = (App::start(&[("/job/hard", StatusCode::BAD_GATEWAY, "")]).await, Scheduler::start().await);

@@ -15,6 +15,8 @@ pub(crate) struct Replicas {
 
 struct Replica {
     child: Option<Child>,
+    /// It hangs, and answers nobody.
+    hangs: bool,
     arguments: Vec<String>,
     port: u16,
     health: u16,
@@ -24,8 +26,14 @@ struct Replica {
 impl Replicas {
     /// Starts so many, with identities if there is somebody to give them.
     pub(crate) fn start(count: usize, sentry: Option<&Sentry>) -> Self {
+        Self::with(count, sentry, &[])
+    }
+
+    /// The same, with more flags.
+    pub(crate) fn with(count: usize, sentry: Option<&Sentry>, flags: &[&str]) -> Self {
         let cluster: Vec<_> = (0..count).map(|number| format!("p{number}=127.0.0.1:{}", free_port())).collect();
         let mut all: Vec<_> = (0..count).map(|number| Replica::new(number, &cluster.join(","), sentry)).collect();
+        all.iter_mut().for_each(|replica| replica.arguments.extend(flags.iter().map(|flag| (*flag).to_owned())));
         all.iter_mut().for_each(Replica::spawn);
         Self { all }
     }
@@ -47,10 +55,10 @@ impl Replicas {
         leaders[0]
     }
 
-    /// Replicas that say that they lead.
+    /// Replicas that say that they lead; nobody asks those that hang.
     pub(crate) async fn leaders(&self) -> Vec<usize> {
         let mut leaders = Vec::new();
-        for (number, replica) in self.all.iter().enumerate() {
+        for (number, replica) in self.all.iter().enumerate().filter(|(_, replica)| !replica.hangs) {
             let metrics = text(replica.metrics, "/metrics").await.unwrap_or_default();
             if metrics.lines().any(|line| line == "dapr_placement_leader_status 1") {
                 leaders.push(number);
@@ -74,6 +82,18 @@ impl Replicas {
     pub(crate) fn restart(&mut self, number: usize) {
         self.all[number].spawn();
     }
+
+    /// Lets a process hang, with all its connections.
+    pub(crate) fn hang(&mut self, number: usize) {
+        self.all[number].signal("-STOP");
+        self.all[number].hangs = true;
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&mut self, number: usize) {
+        self.all[number].signal("-CONT");
+        self.all[number].hangs = false;
+    }
 }
 
 impl Replica {
@@ -94,13 +114,18 @@ impl Replica {
             flag("trust-anchors-file", &sentry.roots().display().to_string());
             flag("sentry-address", &format!("127.0.0.1:{}", sentry.port));
         }
-        Self { child: None, arguments, port, health, metrics }
+        Self { child: None, hangs: false, arguments, port, health, metrics }
     }
 
     fn spawn(&mut self) {
         let mut command = Command::new(binary());
         command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(command.spawn().unwrap());
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 
     fn kill(&mut self) {

@@ -89,9 +89,14 @@ impl Scheduler {
         self.child.wait().ok();
     }
 
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
     /// Lets it end, and waits for that.
     pub(crate) async fn end(&mut self) {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.signal("-TERM");
         until("the scheduler has ended", async || self.child.try_wait().unwrap().is_some()).await;
     }
 

@@ -64,10 +64,14 @@ pub trait Neighbours: Send + Sync {
 #[async_trait]
 impl Replicas for ControlService {
     async fn open(&self, turn: usize, reports: mpsc::Receiver<Host>) -> Result<(String, Orders), String> {
-        let (address, channel) = self.connect(turn).await?;
+        let connected = self.connect(turn).await?;
+        let mut client = PlacementClient::new(connected.channel.clone());
         // The answer comes with the first order, which may take its time.
-        let orders = PlacementClient::new(channel).report_dapr_status(ReceiverStream::new(reports)).await;
-        orders.map(|orders| (address.to_string(), orders.into_inner().boxed())).map_err(|status| describe(&status))
+        let orders = connected.watch(client.report_dapr_status(ReceiverStream::new(reports))).await;
+        let orders = orders.map_err(|status| describe(&status))?.into_inner();
+        let address = connected.address.to_string();
+        let watching = async move { connected.ask_when_quiet().await };
+        Ok((address, orders.take_until(watching).boxed()))
     }
 }
 

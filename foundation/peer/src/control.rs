@@ -1,7 +1,12 @@
 //! Connections to the services of the control plane, in the open or secured.
+mod connected;
+mod silence;
+
+pub use connected::Connected;
+
 use foundation_identity::{Expected, Identity, SpiffeId};
 use hyper_util::rt::TokioIo;
-use socket2::{SockRef, TcpKeepalive};
+use silence::{Attentive, Heard};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,10 +17,6 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A silent service is asked for a sign of life after this, so often and so many times.
-const IDLE: Duration = Duration::from_secs(5);
-const PROBE: Duration = Duration::from_secs(1);
-const PROBES: u32 = 3;
 
 /// A service of the control plane, with one replica or several.
 #[derive(Clone, Debug)]
@@ -31,19 +32,19 @@ impl ControlService {
     ///
     /// # Errors
     /// Why nobody is there, in a sentence.
-    pub async fn connect(&self, turn: usize) -> Result<(SocketAddr, Channel), String> {
+    pub async fn connect(&self, turn: usize) -> Result<Connected, String> {
         let number = self.addresses.len().max(1);
         let missing = || no_address().to_string();
         let name = self.addresses.get(turn % number).ok_or_else(missing)?;
         let address = address_of(name, turn / number).await.map_err(|error| error.to_string())?;
-        Ok((address, self.connect_to(address).await?))
+        self.connect_to(address).await
     }
 
     /// Connects to a replica by its host and port.
     ///
     /// # Errors
     /// Why it is not there, in a sentence.
-    pub async fn connect_by_name(&self, name: &str) -> Result<Channel, String> {
+    pub async fn connect_by_name(&self, name: &str) -> Result<Connected, String> {
         let address = address_of(name, 0).await.map_err(|error| error.to_string())?;
         self.connect_to(address).await
     }
@@ -53,17 +54,19 @@ impl ControlService {
         let (name, identity) = (name.to_owned(), self.identity.clone());
         let dial = service_fn(move |_| {
             let (name, identity) = (name.clone(), identity.clone());
-            async move { dial(address_of(&name, 0).await?, identity).await }
+            async move { dial(address_of(&name, 0).await?, identity, Heard::now()).await }
         });
         endpoint().connect_with_connector_lazy(dial)
     }
 
-    async fn connect_to(&self, address: SocketAddr) -> Result<Channel, String> {
-        let identity = self.identity.clone();
-        let dial = service_fn(move |_| dial(address, identity.clone()));
+    async fn connect_to(&self, address: SocketAddr) -> Result<Connected, String> {
+        let (identity, heard) = (self.identity.clone(), Heard::now());
+        let told = heard.clone();
+        let dial = service_fn(move |_| dial(address, identity.clone(), told.clone()));
         let connected = timeout(PATIENCE, endpoint().connect_with_connector(dial)).await;
         let connected = connected.map_err(|_| format!("{address} does not answer"))?;
-        connected.map_err(|error| innermost(&error))
+        let channel = connected.map_err(|error| innermost(&error))?;
+        Ok(Connected { address, channel, heard })
     }
 }
 
@@ -85,21 +88,19 @@ trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
-async fn dial(address: SocketAddr, identity: Option<(Identity, SpiffeId)>) -> io::Result<TokioIo<Box<dyn Connection>>> {
+async fn dial(
+    address: SocketAddr,
+    identity: Option<(Identity, SpiffeId)>,
+    heard: Heard,
+) -> io::Result<TokioIo<Box<dyn Connection>>> {
     let stream = TcpStream::connect(address).await?;
-    tune(&stream)?;
+    stream.set_nodelay(true)?;
+    let stream = Attentive::new(stream, heard);
     let connection: Box<dyn Connection> = match identity {
         Some((own, service)) => Box::new(own.connect(stream, Expected::Id(service)).await?),
         None => Box::new(stream),
     };
     Ok(TokioIo::new(connection))
-}
-
-/// A service that vanished is noticed. Pings of HTTP/2 would make Go's services close the connection.
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(IDLE).with_interval(PROBE).with_retries(PROBES);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 /// The reason behind the layers of a client.

@@ -20,7 +20,7 @@ mod target;
 mod unary;
 
 pub use call::{Answer, Head, Origin, Outcome, Payload};
-pub use control::ControlService;
+pub use control::{Connected, ControlService};
 pub use error::{Error, describe};
 pub use own::Own;
 pub use peers::Peers;

@@ -2,7 +2,7 @@
 use crate::stream::{Deliver, Stream};
 use crate::wanted::Wanted;
 use foundation_drain::Drain;
-use foundation_peer::ControlService;
+use foundation_peer::{Connected, ControlService};
 use futures_util::future::join_all;
 use rand::Rng;
 use std::sync::Arc;
@@ -92,8 +92,16 @@ impl Client {
 
     /// Follows one scheduler, which tells of all, as long as it is there.
     async fn follow(&self, attempt: usize, deliver: &Arc<dyn Deliver>) -> Result<std::convert::Infallible, String> {
-        let (address, channel) = self.options.service.connect(attempt).await?;
-        tracing::debug!(target: SCOPE, "Connected to scheduler {address}");
+        let connected = self.options.service.connect(attempt).await?;
+        tracing::debug!(target: SCOPE, "Connected to scheduler {}", connected.address);
+        connected.watch(self.follow_hosts(connected.channel.clone(), deliver)).await
+    }
+
+    async fn follow_hosts(
+        &self,
+        channel: Channel,
+        deliver: &Arc<dyn Deliver>,
+    ) -> Result<std::convert::Infallible, String> {
         let watched = SchedulerClient::new(channel).watch_hosts(WatchHostsRequest {}).await;
         let mut told = match watched {
             Ok(told) => told.into_inner(),
@@ -148,8 +156,8 @@ impl Client {
 
     /// One stream, to its end. Whoever gives up waiting stops it; it finishes what it has begun.
     async fn stream(&self, host: &str, wanted: &Wanted, deliver: &Arc<dyn Deliver>) -> String {
-        let channel = match self.options.service.connect_by_name(host).await {
-            Ok(channel) => channel,
+        let connected = match self.options.service.connect_by_name(host).await {
+            Ok(connected) => connected,
             Err(reason) => return reason,
         };
         let first = wanted.request(&self.options.app_id, &self.options.namespace);
@@ -157,19 +165,19 @@ impl Client {
         let stopping = self.drain.token().child_token();
         let _stop = stopping.clone().drop_guard();
         let (sender, ended) = oneshot::channel();
-        self.drain.spawn(async move { run(stream, channel, first, stopping, sender).await });
+        self.drain.spawn(async move { run(stream, connected, first, stopping, sender).await });
         ended.await.unwrap_or_else(|_| "it was given up".to_owned())
     }
 }
 
 async fn run(
     stream: Stream,
-    channel: Channel,
+    connected: Connected,
     first: wire::scheduler::v1::WatchJobsRequest,
     stopping: CancellationToken,
     ended: oneshot::Sender<String>,
 ) {
-    let reason = stream.run(channel, first, &stopping).await.err();
+    let reason = connected.watch(stream.run(connected.channel.clone(), first, &stopping)).await.err();
     ended.send(reason.unwrap_or_else(|| "it was stopped".to_owned())).ok();
 }
 
