@@ -4,8 +4,9 @@
 //! step is who has a stream that neither end has given up. Who lost its stream may not know yet, and goes on with its actors
 //! until it notices and has let go of them: that is bounded by [`STALE`].
 //!
-//! A host that gives up actors lets their calls end first: nothing but its [`PATIENCE`] cuts a call short. And who was told that
-//! tables are coming does not wait for them longer than it was set to.
+//! A host that gives up actors lets their calls end first: nothing but its [`PATIENCE`] cuts a call short. Who was told that tables
+//! are coming does not wait for them longer than it was set to, and the service keeps nobody in a round for longer than it was,
+//! whoever does not answer.
 use crate::connection::{Connection, SIDECAR_NOTICES};
 use crate::network::Node;
 use crate::random::Random;
@@ -52,6 +53,8 @@ struct State {
     wrong: Vec<String>,
     trace: DefaultHasher,
     shows: bool,
+    /// How long a round may take.
+    round: Duration,
     start: Option<Instant>,
 }
 
@@ -61,6 +64,8 @@ struct Followed {
     version: u64,
     /// The order that it has taken last, and when.
     taken: Option<(String, Instant)>,
+    /// Since when it is in a round, as far as the service goes.
+    locked: Option<Instant>,
     /// When it took the last tables.
     updated: Option<Instant>,
     /// How long it may wait for tables.
@@ -87,9 +92,9 @@ pub(crate) struct Run {
 }
 
 impl Checks {
-    /// `shows` prints what happens.
-    pub(crate) fn new(shows: bool) -> Self {
-        let state = State { shows, start: Some(Instant::now()), ..State::default() };
+    /// `shows` prints what happens; a round may take so long.
+    pub(crate) fn new(shows: bool, round: Duration) -> Self {
+        let state = State { shows, round, start: Some(Instant::now()), ..State::default() };
         Self { state: Arc::new(Mutex::new(state)), tasks: Drain::new() }
     }
 
@@ -145,7 +150,8 @@ impl Checks {
         let mut state = self.state.lock().unwrap();
         state.note(&format!("{:?} joins {:?}", connection.sidecar, connection.replica));
         let (connection, timeout) = (connection.clone(), connection.timeout);
-        let followed = Followed { connection, lost: None, version: 0, taken: None, updated: None, timeout };
+        let followed =
+            Followed { connection, lost: None, version: 0, taken: None, locked: None, updated: None, timeout };
         state.connections.insert(followed.connection.sidecar, followed);
         state.check();
     }
@@ -168,6 +174,11 @@ impl Checks {
         state.note(&format!("{:?} orders {:?} {operation} {version}", connection.replica, connection.sidecar));
         let Some(followed) = state.connections.get_mut(&connection.sidecar) else { return };
         let before = std::mem::replace(&mut followed.version, version);
+        match operation {
+            "lock" => followed.locked = Some(Instant::now()),
+            "unlock" => followed.locked = None,
+            _ => {}
+        }
         if version < before || (operation != "lock" && version != before) {
             state.fail(format!("{operation} {version} after {before} for {:?}", connection.sidecar));
         }
@@ -194,6 +205,7 @@ impl Checks {
         for followed in state.connections.values_mut() {
             followed.lost.iter_mut().for_each(|lost| *lost += by);
             followed.taken.iter_mut().for_each(|(_, at)| *at += by);
+            followed.locked.iter_mut().for_each(|locked| *locked += by);
         }
     }
 
@@ -245,7 +257,9 @@ impl State {
             let since = followed.lost.unwrap_or(now);
             followed.lost = (!followed.connection.is_whole()).then_some(since);
         }
-        let mut wrong: Vec<_> = self.connections.values().filter_map(|followed| followed.waits_too_long(now)).collect();
+        let waits =
+            self.connections.values().flat_map(|one| [one.waits_too_long(now), one.is_kept_too_long(now, self.round)]);
+        let mut wrong: Vec<_> = waits.flatten().collect();
         let alive: Vec<_> = self.running.values().filter(|running| running.is_alive()).collect();
         for (index, one) in alive.iter().enumerate() {
             let lost = self.connections.get(&one.sidecar).and_then(|followed| followed.lost);
@@ -286,6 +300,11 @@ impl Followed {
         let (operation, since) = self.taken.as_ref()?;
         let is_wrong = operation == "lock" && self.connection.is_whole() && now > *since + self.timeout + LATE;
         is_wrong.then(|| format!("{:?} still waits for tables", self.connection.sidecar))
+    }
+
+    fn is_kept_too_long(&self, now: Instant, round: Duration) -> Option<String> {
+        let is_wrong = self.connection.is_whole() && now > self.locked? + round + LATE;
+        is_wrong.then(|| format!("the round of {:?} does not end", self.connection.sidecar))
     }
 }
 

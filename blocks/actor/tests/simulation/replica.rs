@@ -15,8 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, async_trait};
 use wire::placement::v1::{Host, PlacementOrder};
 
-const SETTINGS: Settings =
-    Settings { replication_factor: 8, timeout: Duration::from_secs(8), coalesce: Duration::ZERO };
+const FACTOR: i64 = 8;
 
 /// All replicas that run, by their place.
 pub(crate) type Cluster = Arc<Mutex<BTreeMap<Place, Replica>>>;
@@ -49,13 +48,19 @@ impl Voters for Others {
 }
 
 impl Replica {
-    /// Starts a replica, one of so many, which is in the cluster from then on.
-    pub(crate) fn start(own: Place, replicas: usize, seed: u64, (cluster, network): (&Cluster, &Network)) {
+    /// Starts a replica, one of so many, which is in the cluster from then on. A round of it may take so long.
+    pub(crate) fn start(
+        own: Place,
+        (replicas, timeout): (usize, Duration),
+        seed: u64,
+        (cluster, network): (&Cluster, &Network),
+    ) {
         let drain = Drain::new();
         network.start(Node::Replica(own));
         let candidate = Candidate::new(own, replicas, seed);
         let registry = Registry::new().unwrap();
-        let service = Service::new(SETTINGS, (&own.to_string(), candidate.lead()), &registry, &drain).unwrap();
+        let settings = Settings { replication_factor: FACTOR, timeout, coalesce: Duration::ZERO };
+        let service = Service::new(settings, (&own.to_string(), candidate.lead()), &registry, &drain).unwrap();
         let others = Others { own, cluster: Arc::clone(cluster), network: network.clone() };
         let running = candidate.clone();
         drain.spawn_until_stopped(async move { running.run(&others).await });

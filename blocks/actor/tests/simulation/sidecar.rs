@@ -47,6 +47,8 @@ pub(crate) struct Surroundings {
     pub(crate) checks: Checks,
     pub(crate) cluster: Cluster,
     pub(crate) replicas: usize,
+    /// How long a round may take.
+    pub(crate) round: Duration,
     pub(crate) sidecars: Sidecars,
     /// How long sidecars wait for tables that were announced.
     pub(crate) timeout: Duration,

@@ -22,8 +22,12 @@ const TROUBLE: Duration = Duration::from_secs(10);
 const RECOVERY: Duration = Duration::from_secs(25);
 /// How long sidecars wait for tables by default.
 const USUAL: Duration = Duration::from_secs(30);
-/// How long those do who give up sooner than the service.
-const IMPATIENCE: Duration = Duration::from_secs(5);
+/// How long those do who give up sooner than the service, which waits for a host that was cut off until it has noticed that.
+const IMPATIENCE: Duration = Duration::from_secs(2);
+/// How long a round may take by default.
+const ROUND: Duration = Duration::from_secs(8);
+/// How long it may where the service gives a host up before it knows that it was cut off.
+const HASTE: Duration = Duration::from_secs(3);
 /// When a caller gives up.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -59,12 +63,13 @@ pub(crate) async fn run(seed: u64, shows: bool) -> Results {
 impl World {
     async fn start(seed: u64, shows: bool) -> Self {
         let random = Random::new(seed);
-        let (network, checks) = (Network::new(random.clone()), Checks::new(shows));
+        let round = if seed.is_multiple_of(5) { HASTE } else { ROUND };
+        let (network, checks) = (Network::new(random.clone()), Checks::new(shows, round));
         let (cluster, sidecars) = (Cluster::default(), Sidecars::default());
         let replicas = if seed.is_multiple_of(3) { 1 } else { 3 };
         // Some wait for less time than the service does, and give it up first.
         let timeout = if seed.is_multiple_of(4) { IMPATIENCE } else { USUAL };
-        let around = Surroundings { network, random, checks, cluster, replicas, sidecars, timeout };
+        let around = Surroundings { network, random, checks, cluster, replicas, round, sidecars, timeout };
         let world = Self { around, tasks: Drain::new(), quiet: CancellationToken::new(), calls: Arc::default() };
         for place in 0..replicas {
             world.start_replica(place);
@@ -76,8 +81,8 @@ impl World {
     }
 
     fn start_replica(&self, place: usize) {
-        let Surroundings { network, random, cluster, replicas, .. } = &self.around;
-        Replica::start(place, *replicas, random.below(u64::MAX), (cluster, network));
+        let Surroundings { network, random, cluster, replicas, round, .. } = &self.around;
+        Replica::start(place, (*replicas, *round), random.below(u64::MAX), (cluster, network));
     }
 
     async fn start_sidecar(&self, number: usize) {
