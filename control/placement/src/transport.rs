@@ -14,13 +14,18 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tonic::Status;
-use tonic::codec::{Codec, Streaming};
+use tonic::codec::{BufferSettings, Streaming};
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic_prost::ProstCodec;
 use wire::placement::v1::{Host, PlacementOrder};
 
 const REPORT: &str = "/dapr.proto.placement.v1.Placement/ReportDaprStatus";
+
+/// Room for a report, which each stream keeps: larger ones are rare, and get more when they come.
+const REPORT_SIZE: usize = 512;
+/// Of encoders, of which there is none here.
+const YIELD: usize = 32 << 10;
 
 /// The routes of the service.
 pub(crate) fn routes(service: Service) -> Routes {
@@ -32,7 +37,7 @@ pub(crate) fn routes(service: Service) -> Routes {
 async fn report(State(service): State<Service>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let peer = peer(&tonic::Request::from_parts(MetadataMap::new(), head.extensions, ()));
-    let decoder = ProstCodec::<PlacementOrder, Host>::default().decoder();
+    let decoder = ProstCodec::<PlacementOrder, Host>::raw_decoder(BufferSettings::new(REPORT_SIZE, YIELD));
     let reports = Streaming::new_request(decoder, body, None, None);
     match service.take(peer, reports).await {
         Ok(orders) => answer_framed(Orders { orders, is_over: false }),
