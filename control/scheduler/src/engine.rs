@@ -1,9 +1,11 @@
 //! Runs the jobs of this scheduler while the schedulers agree (protocols.md 3.3, 3.4).
 //!
-//! One task owns the [`Agenda`]. What it has to read or write goes on beside it, and comes back as [`Done`]. A trigger counts as
-//! done only when that is written, so that after a failure it comes again rather than not at all.
+//! One task owns the [`Agenda`]. What it has to read or write goes on beside it, many jobs at once, and comes back as [`Done`]. A trigger
+//! counts as done only when that is written, so that after a failure it comes again rather than not at all.
 mod congestion;
+mod flights;
 mod load;
+mod outcomes;
 mod work;
 
 use crate::agenda::{Agenda, Due};
@@ -12,9 +14,10 @@ use crate::job::{Damaged, plan, progress};
 use crate::keyspace::{Keyspace, job_name};
 use crate::leadership::Elected;
 use crate::metrics::Metrics;
-use crate::plan::{Plan, Progress};
-use crate::pool::{Outcome, Pool};
+use crate::plan::Progress;
+use crate::pool::{Pool, Recipient};
 use congestion::Congestion;
+use flights::Flights;
 use foundation_drain::Drain;
 use foundation_etcd::{Changes, Error, Watching};
 use futures_util::future::BoxFuture;
@@ -24,18 +27,19 @@ use jiff::Timestamp;
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use wire::etcd::cron::{Counter, StoredJob};
 use wire::etcd::mvccpb::event::EventType;
 use wire::etcd::mvccpb::{Event, KeyValue};
+use work::Found;
 
 const SCOPE: &str = "dapr.scheduler.server.cron";
 /// Before another try when etcd cannot be used.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often the age of what nobody takes is told.
 const LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
-/// Jobs that are started, and outcomes that are taken, before anything else is looked at.
+/// Jobs that are begun together, and outcomes that are taken together, before anything else is looked at.
 const AT_ONCE: usize = 256;
 /// Outcomes that wait to be written before more jobs are started: sidecars may be quicker than the disk.
 const UNWRITTEN: usize = 4096;
@@ -54,27 +58,15 @@ pub(crate) struct Parts {
 }
 
 /// Something that went on beside the engine.
-pub(super) enum Done {
-    /// A job has been offered to sidecars.
-    Triggered(Due, Result<Option<Tried>, Error>),
-    /// Its first tick is due, and more of them are done than was known.
-    Behind(Writing),
-    /// What has become of it is written; or not, and then it is tried again.
-    Written(Writing, Result<bool, Error>),
-}
-
-/// An attempt at a job.
-pub(super) struct Tried {
-    plan: Plan,
-    partition: u64,
-    outcome: Outcome,
-    /// Somebody takes its triggers.
-    is_deliverable: bool,
+enum Done {
+    /// Jobs that are due have been read.
+    Read(Vec<Due>, Result<Vec<Option<Found>>, Error>),
+    /// What has become of jobs is written; or not, and then it is tried again.
+    Written(Vec<Writing>, Result<Vec<Result<bool, Error>>, Error>),
 }
 
 /// What is to be written of a job.
-#[derive(Clone)]
-pub(super) struct Writing {
+struct Writing {
     due: Due,
     partition: u64,
     progress: Progress,
@@ -88,8 +80,12 @@ struct Engine {
     agenda: Agenda,
     congestion: Congestion,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
-    reading: Arc<Semaphore>,
-    /// Outcomes that are being written.
+    /// Jobs that are being read.
+    reading: usize,
+    flights: Flights,
+    /// Outcomes that are to be written with what else comes now.
+    unwritten: Vec<Writing>,
+    /// All outcomes that are not written yet.
     writing: usize,
 }
 
@@ -130,15 +126,15 @@ async fn run(
     running: &watch::Sender<bool>,
     stopping: &Drain,
 ) -> Result<(), Error> {
-    let reading = Arc::new(Semaphore::new(parts.workers));
-    let work = FuturesUnordered::new();
     let mut engine = Engine {
         parts: parts.clone(),
         elected: elected.clone(),
         agenda: Agenda::default(),
         congestion: Congestion::default(),
-        work,
-        reading,
+        work: FuturesUnordered::new(),
+        reading: 0,
+        flights: Flights::default(),
+        unwritten: Vec::new(),
         writing: 0,
     };
     let ended = tokio::select! {
@@ -157,6 +153,7 @@ impl Engine {
         tracing::info!(target: SCOPE, "cron is ready, jobs={}", self.agenda.len());
         running.send_replace(true);
         loop {
+            self.write_all();
             self.turn(&mut watching).await?;
             self.start_due();
             let age = self.agenda.staged_since().map(|since| self.parts.clock.now().duration_since(since));
@@ -168,20 +165,22 @@ impl Engine {
     async fn turn(&mut self, watching: &mut Watching) -> Result<(), Error> {
         let look = self.agenda.staged_since().and_then(|_| self.parts.clock.now().checked_add(LOOK).ok());
         // Many jobs that are due at once are begun as others have been read, and as outcomes are written.
-        let no_reader = self.reading.available_permits() == 0;
-        let is_full = no_reader || self.writing >= UNWRITTEN;
-        let due = self.agenda.next_at().filter(|_| !is_full);
-        let next = [due, self.congestion.next().filter(|_| !is_full), look].into_iter().flatten().min();
+        let due = [self.agenda.next_at(), self.congestion.next()].into_iter().flatten().min();
+        let next = [due.filter(|_| !self.is_full()), look].into_iter().flatten().min();
         let sleep = self.parts.clock.until(next);
-        let reading = Arc::clone(&self.reading);
         tokio::select! {
-            room = reading.acquire(), if no_reader => drop(room),
             changes = watching.next() => self.take_changes(changes?),
             Some(done) = self.work.next() => self.take_all(done),
+            landed = self.flights.land(AT_ONCE) => landed.into_iter().for_each(|landed| self.take_outcome(landed)),
             prefixes = self.parts.pool.connected() => prefixes.iter().for_each(|prefix| self.agenda.deliverable(prefix)),
             () = sleep => {}
         }
         Ok(())
+    }
+
+    /// No more jobs are begun.
+    fn is_full(&self) -> bool {
+        self.reading >= self.parts.workers || self.writing >= UNWRITTEN
     }
 
     /// Takes what has come to an end, and what else has: to wait for each by itself costs more than to take it.
@@ -231,99 +230,32 @@ impl Engine {
         self.agenda.put(name, kv.mod_revision, progress, next.unwrap_or(Timestamp::MAX));
         if next.is_none() {
             let due = Due { name: name.into(), revision: kv.mod_revision, at: Timestamp::MAX, progress };
-            self.write(Writing { due, partition: stored.partition_id, progress, next }, Duration::ZERO);
+            self.write(Writing { due, partition: stored.partition_id, progress, next });
         }
     }
 
     fn start_due(&mut self) {
-        let now = self.parts.clock.now();
-        for _ in 0..AT_ONCE {
+        let (now, mut all) = (self.parts.clock.now(), Vec::new());
+        for _ in 0..AT_ONCE.min(self.parts.workers.saturating_sub(self.reading)) {
             if self.writing >= UNWRITTEN {
-                return;
+                break;
             }
-            let Ok(permit) = Arc::clone(&self.reading).try_acquire_owned() else { return };
-            if let Some(due) = self.congestion.due(&mut self.agenda, now) {
-                self.work.push(work::trigger(self.parts.clone(), permit, due));
+            let room = |recipient: &Recipient| self.parts.pool.room(recipient);
+            if let Some(due) = self.congestion.due(&mut self.agenda, now, room) {
+                all.push(due);
                 continue;
             }
-            let Some(due) = self.agenda.due(now) else { return };
+            let Some(due) = self.agenda.due(now) else { break };
             if self.congestion.holds(&due.name) {
                 self.agenda.stage(&due.name, due.revision);
             } else {
-                self.work.push(work::trigger(self.parts.clone(), permit, due));
+                all.push(due);
             }
         }
-    }
-
-    fn take(&mut self, done: Done) {
-        match done {
-            Done::Triggered(due, Ok(Some(tried))) => self.take_outcome(due, tried),
-            // It was changed or deleted meanwhile: the watch tells.
-            Done::Triggered(_, Ok(None)) => {}
-            Done::Triggered(due, Err(error)) => {
-                tracing::warn!(target: SCOPE, "cannot read the job {}: {error}", due.name);
-                let later = self.parts.clock.now().saturating_add(jiff::SignedDuration::from_secs(1));
-                self.agenda.requeue(&due.name, due.revision, due.progress, later.unwrap_or(Timestamp::MAX));
-            }
-            Done::Behind(writing) => self.take_behind(writing),
-            Done::Written(writing, written) => self.take_written(writing, written),
+        if !all.is_empty() {
+            self.reading += all.len();
+            self.work.push(work::read(self.parts.keyspace.clone(), Arc::clone(&self.parts.clock), all));
         }
-    }
-
-    fn take_behind(&mut self, writing: Writing) {
-        let Writing { due, progress, next, .. } = &writing;
-        match next {
-            Some(next) => self.agenda.requeue(&due.name, due.revision, *progress, *next),
-            None if self.agenda.is_current(&due.name, due.revision) => self.write(writing, Duration::ZERO),
-            None => {}
-        }
-    }
-
-    fn take_outcome(&mut self, due: Due, tried: Tried) {
-        let Tried { plan, partition, outcome, is_deliverable } = tried;
-        let mut progress = due.progress;
-        let now = self.parts.clock.now();
-        let next = match outcome {
-            Outcome::Success => plan.succeed_for(&mut progress, now),
-            Outcome::Failed => plan.fail(&mut progress, due.at, now),
-            Outcome::Undeliverable if is_deliverable => {
-                self.agenda.requeue(&due.name, due.revision, progress, due.at);
-                return;
-            }
-            Outcome::Undeliverable => {
-                self.agenda.stage(&due.name, due.revision);
-                return;
-            }
-            Outcome::Busy => {
-                self.agenda.stage(&due.name, due.revision);
-                self.congestion.add(&due.name, now);
-                return;
-            }
-        };
-        if self.agenda.is_current(&due.name, due.revision) {
-            self.write(Writing { due, partition, progress, next }, Duration::ZERO);
-        }
-    }
-
-    fn take_written(&mut self, writing: Writing, written: Result<bool, Error>) {
-        self.writing -= 1;
-        let Writing { due, progress, next, .. } = &writing;
-        match (written, next) {
-            (Ok(true), Some(next)) => self.agenda.requeue(&due.name, due.revision, *progress, *next),
-            // Done, or another one of the name: that one has a revision of its own.
-            (Ok(_), _) => self.agenda.remove_old(&due.name, due.revision),
-            (Err(error), _) => {
-                tracing::warn!(target: SCOPE, "cannot write how far the job {} is: {error}", due.name);
-                if self.agenda.is_current(&due.name, due.revision) {
-                    self.write(writing, PAUSE);
-                }
-            }
-        }
-    }
-
-    fn write(&mut self, writing: Writing, pause: Duration) {
-        self.writing += 1;
-        self.work.push(work::write(self.parts.keyspace.clone(), writing, pause));
     }
 
     /// Writes what is known of outcomes; triggers that are still out count for nothing.
@@ -331,6 +263,10 @@ impl Engine {
         while let Some(Some(done)) = self.work.next().now_or_never() {
             self.take_last(done);
         }
+        while let Some(landed) = self.flights.landed() {
+            self.take_outcome(landed);
+        }
+        self.write_all();
         while self.writing > 0 {
             match self.work.next().await {
                 Some(done) => self.take_last(done),
@@ -339,11 +275,11 @@ impl Engine {
         }
     }
 
-    /// What could not be written is not tried again.
+    /// Nothing is begun any more, and what could not be written is not tried again.
     fn take_last(&mut self, done: Done) {
         match done {
-            Done::Written(..) => self.writing -= 1,
-            done => self.take(done),
+            Done::Written(writing, _) => self.writing -= writing.len(),
+            Done::Read(..) => {}
         }
     }
 }

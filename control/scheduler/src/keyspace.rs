@@ -32,6 +32,16 @@ impl Keyspace {
         self.get(job_key(name)).await
     }
 
+    /// The same of many jobs.
+    pub(crate) async fn jobs(&self, names: impl Iterator<Item = &str>) -> Result<Vec<Option<KeyValue>>, Error> {
+        self.client.get_all(names.map(job_key).collect()).await
+    }
+
+    /// How far each of many jobs is; it may be an older one of the name.
+    pub(crate) async fn counters(&self, names: impl Iterator<Item = &str>) -> Result<Vec<Option<KeyValue>>, Error> {
+        self.client.get_all(names.map(counter_key).collect()).await
+    }
+
     /// How far a job is; it may be an older one of the name.
     pub(crate) async fn counter(&self, name: &str) -> Result<Option<KeyValue>, Error> {
         self.get(counter_key(name)).await
@@ -73,29 +83,10 @@ impl Keyspace {
         self.client.watch(JOBS, first).await
     }
 
-    /// Notes how far a job is. Returns false when it is not the one of that revision any more.
-    pub(crate) async fn put_counter(&self, name: &str, revision: i64, counter: &Counter) -> Result<bool, Error> {
-        let compare = vec![is_modified_at(job_key(name), revision)];
-        let success = vec![put(counter_key(name), counter.encode_to_vec().into(), 0)];
-        let done = self.client.txn(TxnRequest { compare, success, failure: Vec::new() }).await?;
-        Ok(done.succeeded)
-    }
-
-    /// Deletes a job that is done, if it is still the one of that revision, and its counter unless that is another job's.
-    pub(crate) async fn finish_job(&self, name: &str, revision: i64) -> Result<(), Error> {
-        let (job, counter) = (job_key(name), counter_key(name));
-        let delete = |key: &Bytes| delete(key.clone(), Bytes::new());
-        let orphan = TxnRequest {
-            compare: vec![is_created_at(job.clone(), 0)],
-            success: vec![delete(&counter)],
-            failure: Vec::new(),
-        };
-        let transaction = TxnRequest {
-            compare: vec![is_modified_at(job.clone(), revision)],
-            success: vec![delete(&counter), delete(&job)],
-            failure: vec![RequestOp { request: Some(Request::RequestTxn(orphan)) }],
-        };
-        self.client.txn(transaction).await.map(drop)
+    /// Writes what has become of jobs. Tells of each whether it was the one of its revision.
+    pub(crate) async fn note(&self, notes: Vec<Note>) -> Result<Vec<Result<bool, Error>>, Error> {
+        let done = self.client.txns(notes.into_iter().map(|note| note.0).collect()).await?;
+        Ok(done.into_iter().map(|done| done.map(|done| done.succeeded)).collect())
     }
 
     /// All schedulers that say they are there, and the revision of that.
@@ -136,6 +127,34 @@ impl Keyspace {
     async fn get(&self, key: Bytes) -> Result<Option<KeyValue>, Error> {
         let mut found = self.client.range(RangeRequest { key, ..RangeRequest::default() }).await?;
         Ok(found.kvs.pop())
+    }
+}
+
+/// What is to be written of a job.
+pub(crate) struct Note(TxnRequest);
+
+impl Note {
+    /// How far a job is, if it is still the one of a revision.
+    pub(crate) fn progress(name: &str, revision: i64, counter: &Counter) -> Self {
+        let compare = vec![is_modified_at(job_key(name), revision)];
+        let success = vec![put(counter_key(name), counter.encode_to_vec().into(), 0)];
+        Self(TxnRequest { compare, success, failure: Vec::new() })
+    }
+
+    /// A job is done: it goes, if it is still the one of a revision, and its counter unless that is another job's.
+    pub(crate) fn end(name: &str, revision: i64) -> Self {
+        let (job, counter) = (job_key(name), counter_key(name));
+        let delete = |key: &Bytes| delete(key.clone(), Bytes::new());
+        let orphan = TxnRequest {
+            compare: vec![is_created_at(job.clone(), 0)],
+            success: vec![delete(&counter)],
+            failure: Vec::new(),
+        };
+        Self(TxnRequest {
+            compare: vec![is_modified_at(job.clone(), revision)],
+            success: vec![delete(&counter), delete(&job)],
+            failure: vec![RequestOp { request: Some(Request::RequestTxn(orphan)) }],
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The sidecars that are connected, and the triggers that are on their way to them (protocols.md 3.5).
 mod gates;
+mod recipient;
+mod reply;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -7,10 +9,13 @@ mod tests;
 use crate::metrics::{Metrics, Target};
 use crate::names;
 use gates::{Gates, Key, Limits};
+pub(crate) use recipient::Recipient;
+use recipient::accepts;
+pub(crate) use reply::{Outcomes, Reply, Ticket};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use streams::{Outbox, Stream, Streams};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tonic::Status;
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{JobMetadata, JobTargetType, WatchJobsRequestInitial, WatchJobsResponse};
@@ -29,7 +34,8 @@ pub(crate) enum Outcome {
 /// A trigger that waits for its outcome.
 pub(crate) struct Trigger {
     pub(crate) message: WatchJobsResponse,
-    reply: oneshot::Sender<Outcome>,
+    pub(crate) recipient: Arc<Recipient>,
+    pub(crate) reply: Reply,
 }
 
 pub(crate) type StreamId = u64;
@@ -98,7 +104,7 @@ impl Pool {
         drop(state);
         self.shared.metrics.connected(-1);
         for reply in lost {
-            reply.send(Outcome::Undeliverable).ok();
+            reply.send(Outcome::Undeliverable);
         }
         finish(orphaned, Outcome::Undeliverable);
     }
@@ -113,26 +119,28 @@ impl Pool {
         let flight = flight.ok_or_else(|| Status::unknown("received unknown trigger response from stream"))?;
         self.release(&mut state, &flight.gates);
         drop(state);
-        flight.reply.send(outcome).ok();
+        flight.reply.send(outcome);
         Ok(())
     }
 
     /// Hands a trigger to one of those who take it.
-    pub(crate) fn deliver(&self, message: WatchJobsResponse) -> oneshot::Receiver<Outcome> {
-        let (reply, outcome) = oneshot::channel();
-        let trigger = Trigger { message, reply };
+    pub(crate) fn deliver(&self, trigger: Trigger) {
         let mut state = self.state();
         let refused = self.admit(&mut state, trigger);
         drop(state);
         if let Some((trigger, outcome)) = refused {
-            trigger.reply.send(outcome).ok();
+            trigger.reply.send(outcome);
         }
-        outcome
     }
 
-    /// Whether somebody takes the triggers of somebody's jobs.
-    pub(crate) fn has_recipient(&self, metadata: &JobMetadata) -> bool {
-        Recipient::of(metadata).is_some_and(|recipient| self.state().streams.has(&recipient))
+    /// Whether somebody takes the triggers of a recipient.
+    pub(crate) fn has(&self, recipient: &Recipient) -> bool {
+        self.state().streams.has(recipient)
+    }
+
+    /// How many more triggers there is room for on the way to a recipient; none when nobody takes any.
+    pub(crate) fn room(&self, recipient: &Recipient) -> Option<usize> {
+        self.state().streams.room(recipient)
     }
 
     /// How many schedulers there are, and which of them this one is: it hands out its share of what may run at once.
@@ -155,15 +163,12 @@ impl Pool {
     }
 
     fn admit(&self, state: &mut State, trigger: Trigger) -> Option<(Trigger, Outcome)> {
-        let Some(recipient) = trigger.message.metadata.as_ref().and_then(Recipient::of) else {
-            return Some((trigger, Outcome::Undeliverable));
-        };
-        if !state.streams.has(&recipient) {
+        if !state.streams.has(&trigger.recipient) {
             return Some((trigger, Outcome::Undeliverable));
         }
         let gates = state.gates.of(trigger.message.metadata.as_ref());
         match state.gates.enter(&gates) {
-            Ok(()) => self.send(state, &recipient, trigger, &gates).map(|trigger| (trigger, Outcome::Busy)),
+            Ok(()) => self.send(state, trigger, &gates).map(|trigger| (trigger, Outcome::Busy)),
             Err(full) => {
                 self.shared.metrics.throttled(&full.name);
                 let refused = state.gates.wait(&gates, trigger);
@@ -174,8 +179,8 @@ impl Pool {
     }
 
     /// Sends a trigger that holds its gates; gives both back when all recipients are busy.
-    fn send(&self, state: &mut State, recipient: &Recipient, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
-        let refused = state.streams.send(recipient, trigger, gates);
+    fn send(&self, state: &mut State, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
+        let refused = state.streams.send(trigger, gates);
         if refused.is_some() {
             state.gates.exit(gates);
         }
@@ -196,7 +201,7 @@ impl Pool {
                 tries -= 1;
                 let Some(trigger) = state.gates.first(key) else { break };
                 if let Some((trigger, outcome)) = self.admit(state, trigger) {
-                    trigger.reply.send(outcome).ok();
+                    trigger.reply.send(outcome);
                 }
             }
         }
@@ -215,33 +220,9 @@ impl Pool {
     }
 }
 
-/// Who takes a trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Recipient {
-    /// Namespace and app.
-    App(String, String),
-    /// Namespace and actor type.
-    Type(String, String),
-}
-
-impl Recipient {
-    fn of(metadata: &JobMetadata) -> Option<Self> {
-        let namespace = metadata.namespace.clone();
-        match metadata.target.as_ref()?.r#type.as_ref()? {
-            Type::Job(_) => Some(Self::App(namespace, metadata.app_id.clone())),
-            Type::Actor(actor) => Some(Self::Type(namespace, actor.r#type.clone())),
-        }
-    }
-}
-
-/// An empty list accepts all.
-fn accepts(initial: &WatchJobsRequestInitial, wanted: JobTargetType) -> bool {
-    initial.accept_job_types.is_empty() || initial.accept_job_types().any(|accepted| accepted == wanted)
-}
-
 fn finish(triggers: Vec<Trigger>, outcome: Outcome) {
     for trigger in triggers {
-        trigger.reply.send(outcome).ok();
+        trigger.reply.send(outcome);
     }
 }
 

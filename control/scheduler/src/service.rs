@@ -138,6 +138,9 @@ impl Service {
 
     /// Waits until jobs are run.
     async fn ready(&self) -> Result<(), Status> {
+        if *self.is_running.borrow() && !self.drain.is_stopped() {
+            return Ok(());
+        }
         let mut is_running = self.is_running.clone();
         let ready = timeout(PATIENCE, is_running.wait_for(|running| *running));
         tokio::select! {

@@ -2,10 +2,12 @@
 use crate::remote::RemoteWatch;
 use crate::{Changes, Error, Remote, Store, Watcher, prefix_end};
 use bytes::Bytes;
+use futures_util::future::{join_all, try_join_all};
 use tonic::Code;
 use wire::etcd::etcdserverpb::{
     RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchCreateRequest, WatchResponse,
 };
+use wire::etcd::mvccpb::KeyValue;
 
 /// Reads and writes records, of the store in this process or of servers elsewhere.
 #[derive(Clone)]
@@ -35,6 +37,36 @@ impl Client {
         match self {
             Self::Embedded(store) => store.txn(request).await,
             Self::Remote(remote) => Box::pin(remote.txn(request)).await,
+        }
+    }
+
+    /// Reads records by their keys, all as they are at one moment if the store is in this process.
+    ///
+    /// # Errors
+    /// What cannot be reached, or cannot be read.
+    pub async fn get_all(&self, keys: Vec<Bytes>) -> Result<Vec<Option<KeyValue>>, Error> {
+        match self {
+            Self::Embedded(store) => store.get_all(&keys).await,
+            Self::Remote(remote) => {
+                let request = |key| RangeRequest { key, ..RangeRequest::default() };
+                let ranges = keys.into_iter().map(|key| Box::pin(remote.range(request(key))));
+                let found = try_join_all(ranges).await?;
+                Ok(found.into_iter().map(|mut found| found.kvs.pop()).collect())
+            }
+        }
+    }
+
+    /// Carries out transactions, each by itself.
+    ///
+    /// # Errors
+    /// Of each as [`Client::txn`]; of all of them when one makes no sense.
+    pub async fn txns(&self, requests: Vec<TxnRequest>) -> Result<Vec<Result<TxnResponse, Error>>, Error> {
+        match self {
+            Self::Embedded(store) => store.txns(requests).await,
+            Self::Remote(remote) => {
+                let transactions = requests.into_iter().map(|request| Box::pin(remote.txn(request)));
+                Ok(join_all(transactions).await)
+            }
         }
     }
 

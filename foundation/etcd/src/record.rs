@@ -30,9 +30,14 @@ impl Record {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let damaged = || Error::Storage("a record of the database file is damaged: restore the file".to_owned());
         let (head, value) = bytes.split_at_checked(HEAD).ok_or_else(damaged)?;
-        let numbers: Vec<_> = head.as_chunks::<NUMBER>().0.iter().map(|number| i64::from_le_bytes(*number)).collect();
-        let [created, modified, version, lease] = numbers[..] else { return Err(damaged()) };
-        Ok(Self { created, modified, version, lease, value: Bytes::copy_from_slice(value) })
+        let [created, modified, version, lease] = head.as_chunks::<NUMBER>().0 else { return Err(damaged()) };
+        Ok(Self {
+            created: i64::from_le_bytes(*created),
+            modified: i64::from_le_bytes(*modified),
+            version: i64::from_le_bytes(*version),
+            lease: i64::from_le_bytes(*lease),
+            value: Bytes::copy_from_slice(value),
+        })
     }
 
     pub(crate) fn into_key_value(self, key: Bytes) -> KeyValue {

@@ -27,6 +27,7 @@ use wire::etcd::etcdserverpb::{
     DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, RequestOp,
     ResponseHeader, TxnRequest, TxnResponse,
 };
+use wire::etcd::mvccpb::KeyValue;
 use wire::trilby::replication::v1::Empty;
 use wire::trilby::replication::v1::change::Change as Kind;
 
@@ -145,6 +146,20 @@ impl Store {
         spawn_blocking(move || store.read_now(&request, counts)).await.map_err(|_| Error::Stopped)?
     }
 
+    /// Reads records by their keys, all as they are at one moment.
+    ///
+    /// # Errors
+    /// As [`Store::range`].
+    pub async fn get_all(&self, keys: &[Bytes]) -> Result<Vec<Option<KeyValue>>, Error> {
+        self.wait_for(&RangeRequest::default()).await?;
+        let snapshot = self.shared.database.snapshot()?;
+        let get = |key: &Bytes| {
+            let record = read::get(&snapshot.records, key)?;
+            Ok(record.map(|record| record.into_key_value(key.clone())))
+        };
+        keys.iter().map(get).collect()
+    }
+
     fn read_now(&self, request: &RangeRequest, counts: bool) -> Result<RangeResponse, Error> {
         let snapshot = self.shared.database.snapshot()?;
         let past = self.past(request, snapshot.revision)?;
@@ -178,10 +193,28 @@ impl Store {
     /// What etcd refuses, and a file that cannot be written.
     pub async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
         check(&request, self.most_operations)?;
-        let (mut response, revision) = match &self.way {
+        let (response, revision) = match &self.way {
             Way::Alone(commands) => ask(commands, |reply| Command::Transact(request, reply)).await?,
             Way::Replicated(member) => member.transact(request).await?,
         };
+        Ok(self.complete(response, revision))
+    }
+
+    /// Carries out transactions one after the other, and waits for all of them together.
+    ///
+    /// # Errors
+    /// Of each as [`Store::txn`]; of all of them when one makes no sense.
+    pub async fn txns(&self, requests: Vec<TxnRequest>) -> Result<Vec<Result<TxnResponse, Error>>, Error> {
+        requests.iter().try_for_each(|request| check(request, self.most_operations))?;
+        let done = match &self.way {
+            Way::Alone(commands) => ask(commands, |reply| Command::TransactAll(requests, reply)).await?.0,
+            Way::Replicated(member) => member.transact_all(requests).await?,
+        };
+        Ok(done.into_iter().map(|done| done.map(|(response, revision)| self.complete(response, revision))).collect())
+    }
+
+    /// The headers of an answer.
+    fn complete(&self, mut response: TxnResponse, revision: i64) -> TxnResponse {
         let header = self.header(revision);
         response.responses.iter_mut().filter_map(|response| response.response.as_mut()).for_each(|response| {
             match response {
@@ -192,7 +225,7 @@ impl Store {
             }
         });
         response.header = Some(header);
-        Ok(response)
+        response
     }
 
     /// Writes a record.

@@ -10,7 +10,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wire::etcd::etcdserverpb::compare::{CompareTarget, TargetUnion};
 use wire::etcd::etcdserverpb::request_op::Request;
-use wire::etcd::etcdserverpb::{Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest};
+use wire::etcd::etcdserverpb::{
+    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
+};
 use wire::etcd::mvccpb::KeyValue;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,7 +85,7 @@ fn shown(kv: &KeyValue) -> (String, String) {
     (text(&kv.key), text(&kv.value))
 }
 
-fn operation(request: Request) -> RequestOp {
+pub(crate) fn operation(request: Request) -> RequestOp {
     RequestOp { request: Some(request) }
 }
 
@@ -112,6 +114,29 @@ async fn revisions_count_writes_and_records_know_theirs() {
     assert_eq!((create_revision, mod_revision, version, found.header.unwrap().revision), (2, 4, 2, 4));
     let nothing = DeleteRangeRequest { key: "x".into(), ..DeleteRangeRequest::default() };
     assert_eq!(world.store.delete_range(nothing).await.unwrap().header.unwrap().revision, 4);
+}
+
+#[tokio::test]
+async fn transactions_that_come_together_stand_each_for_itself() {
+    let world = World::with(|settings| settings.quota = 400).await;
+    let revision = world.put("job", "x").await;
+    let too_much = PutRequest { key: "big".into(), value: vec![0; 500].into(), ..PutRequest::default() };
+    let too_much = TxnRequest { success: vec![operation(Request::RequestPut(too_much))], ..TxnRequest::default() };
+    let all = vec![put_if("a", "job", revision), put_if("b", "job", 9), put_if("job", "job", revision), too_much];
+    let done = world.store.txns(all).await.unwrap();
+    let seen = |done: &Result<TxnResponse, Error>| {
+        done.as_ref().map(|done| (done.succeeded, done.header.unwrap().revision)).map_err(Clone::clone)
+    };
+    let done: Vec<_> = done.iter().map(seen).collect();
+    assert_eq!(
+        done,
+        [Ok((true, revision + 1)), Ok((false, revision + 1)), Ok((true, revision + 2)), Err(Error::NoSpace)]
+    );
+    let found = world.store.get_all(&["job".into(), "b".into(), "a".into()]).await.unwrap();
+    let revisions: Vec<_> = found.iter().map(|kv| kv.as_ref().map(|kv| kv.mod_revision)).collect();
+    assert_eq!(revisions, [Some(revision + 2), None, Some(revision + 1)]);
+    let senseless = TxnRequest { success: vec![operation(Request::RequestPut(put("", "")))], ..TxnRequest::default() };
+    assert_eq!(world.store.txns(vec![put_if("c", "job", 9), senseless]).await, Err(Error::NoKey));
 }
 
 #[tokio::test]

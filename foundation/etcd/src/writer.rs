@@ -15,18 +15,23 @@ use wire::etcd::mvccpb::Event;
 const SCOPE: &str = "dapr.scheduler.server.etcd";
 /// Commands that wait; more callers wait themselves.
 const WAITING: usize = 8192;
-/// Commands of one commit.
+/// Commands of one commit, each transaction counted.
 const TOGETHER: usize = 4096;
 
 /// Something to write. The answer is what it has come to and the revision after it.
 pub(crate) enum Command {
     Transact(TxnRequest, Reply<TxnResponse>),
+    /// One after the other, each by itself.
+    TransactAll(Vec<TxnRequest>, Reply<Vec<Transacted>>),
     EndLease(i64, Reply<()>),
     /// There is space again.
     EndAlarm(Reply<()>),
     Defragment(Reply<()>),
     Stop(Reply<()>),
 }
+
+/// What a transaction has come to, and the revision after it.
+pub(crate) type Transacted = Result<(TxnResponse, i64), Error>;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<(T, i64), Error>>;
 
@@ -186,20 +191,34 @@ impl Writer {
 
 /// Commands that can be committed together, and the one behind them that cannot.
 fn gather(first: Command, received: &mut mpsc::Receiver<Command>) -> (Vec<Command>, Option<Command>) {
+    let mut weight = first.weight();
     let mut batch = vec![first];
-    while batch.len() < TOGETHER {
+    while weight < TOGETHER {
         match received.try_recv() {
             Ok(command @ (Command::Defragment(_) | Command::Stop(_))) => return (batch, Some(command)),
-            Ok(command) => batch.push(command),
+            Ok(command) => {
+                weight += command.weight();
+                batch.push(command);
+            }
             Err(_) => break,
         }
     }
     (batch, None)
 }
 
+impl Command {
+    fn weight(&self) -> usize {
+        match self {
+            Self::TransactAll(requests, _) => requests.len(),
+            _ => 1,
+        }
+    }
+}
+
 /// A command that has been carried out, and is not yet durable.
 enum Done {
-    Transaction(Reply<TxnResponse>, Result<(TxnResponse, i64), Error>),
+    Transaction(Reply<TxnResponse>, Transacted),
+    Transactions(Reply<Vec<Transacted>>, Result<(Vec<Transacted>, i64), Error>),
     Other(Reply<()>, Result<((), i64), Error>),
 }
 
@@ -209,6 +228,9 @@ impl Done {
             Command::Transact(request, reply) => {
                 let response = execution.transact(&request, leases);
                 Self::Transaction(reply, response.map(|response| (response, execution.numbers.revision)))
+            }
+            Command::TransactAll(requests, reply) => {
+                Self::Transactions(reply, transact_all(&requests, execution, leases))
             }
             Command::EndLease(id, reply) => {
                 let ended = if leases.end(id) { execution.end_lease(Some(id)) } else { Err(Error::LeaseNotFound) };
@@ -225,6 +247,7 @@ impl Done {
     fn failed(command: Command, error: &Error) -> Self {
         match command {
             Command::Transact(_, reply) => Self::Transaction(reply, Err(error.clone())),
+            Command::TransactAll(_, reply) => Self::Transactions(reply, Err(error.clone())),
             Command::EndLease(_, reply)
             | Command::EndAlarm(reply)
             | Command::Defragment(reply)
@@ -234,9 +257,9 @@ impl Done {
 
     fn storage_error(&self) -> Option<Error> {
         match self {
-            Self::Transaction(_, Err(error @ Error::Storage(_))) | Self::Other(_, Err(error @ Error::Storage(_))) => {
-                Some(error.clone())
-            }
+            Self::Transaction(_, Err(error @ Error::Storage(_)))
+            | Self::Transactions(_, Err(error @ Error::Storage(_)))
+            | Self::Other(_, Err(error @ Error::Storage(_))) => Some(error.clone()),
             _ => None,
         }
     }
@@ -245,7 +268,26 @@ impl Done {
         let failed = failure.cloned().map_or(Ok(()), Err);
         match self {
             Self::Transaction(reply, result) => drop(reply.send(failed.and(result))),
+            Self::Transactions(reply, result) => drop(reply.send(failed.and(result))),
             Self::Other(reply, result) => drop(reply.send(failed.and(result))),
         }
     }
+}
+
+/// # Errors
+/// A file that cannot be written: nothing of all this counts then.
+fn transact_all(
+    requests: &[TxnRequest],
+    execution: &mut Execution<'_>,
+    leases: &Leases,
+) -> Result<(Vec<Transacted>, i64), Error> {
+    let mut done = Vec::with_capacity(requests.len());
+    for request in requests {
+        done.push(match execution.transact(request, leases) {
+            Ok(response) => Ok((response, execution.numbers.revision)),
+            Err(error @ Error::Storage(_)) => return Err(error),
+            Err(error) => Err(error),
+        });
+    }
+    Ok((done, execution.numbers.revision))
 }

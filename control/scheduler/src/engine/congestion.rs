@@ -1,14 +1,15 @@
 //! Sidecars that have too much to do. What is due for them waits aside, and some of it is offered again after a pause: to offer all of it
 //! again and again would read every job each time.
 use crate::agenda::{Agenda, Due};
-use crate::names::recipient;
+use crate::names;
+use crate::pool::Recipient;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-const PAUSE: SignedDuration = SignedDuration::from_millis(20);
+const PAUSE: SignedDuration = SignedDuration::from_millis(10);
 /// Jobs that are offered again at once.
-const AGAIN: usize = 1024;
+const AGAIN: usize = 2048;
 
 /// Who has too much to do, by what the names of their jobs start with.
 #[derive(Default)]
@@ -19,6 +20,7 @@ pub(super) struct Congestion {
 }
 
 struct Waiting {
+    recipient: Arc<Recipient>,
     /// When the next ones are offered.
     until: Timestamp,
     /// The last one that was offered: the turn of others comes first.
@@ -27,14 +29,14 @@ struct Waiting {
 
 impl Congestion {
     /// A job was not taken.
-    pub(super) fn add(&mut self, name: &str, now: Timestamp) {
-        let until = now.saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
-        self.waiting.entry(recipient(name).into()).or_insert(Waiting { until, after: None });
+    pub(super) fn add(&mut self, name: &str, recipient: Arc<Recipient>, now: Timestamp) {
+        let until = later(now);
+        self.waiting.entry(names::recipient(name).into()).or_insert(Waiting { recipient, until, after: None });
     }
 
-    /// Whether a job waits behind others.
+    /// Whether a job has to wait behind others.
     pub(super) fn holds(&self, name: &str) -> bool {
-        !self.waiting.is_empty() && self.waiting.contains_key(recipient(name))
+        !self.waiting.is_empty() && self.waiting.contains_key(names::recipient(name))
     }
 
     /// When some jobs are to be offered again.
@@ -45,30 +47,47 @@ impl Congestion {
         self.waiting.values().map(|waiting| waiting.until).min()
     }
 
-    /// The next job whose turn it is.
-    pub(super) fn due(&mut self, agenda: &mut Agenda, now: Timestamp) -> Option<Due> {
-        if self.again.is_empty() {
-            self.again = self.turn(agenda, now);
+    /// The next job whose turn it is. `room` tells how many a recipient can take now; none when nobody is there to take any.
+    pub(super) fn due(
+        &mut self,
+        agenda: &mut Agenda,
+        now: Timestamp,
+        room: impl Fn(&Recipient) -> Option<usize>,
+    ) -> Option<Due> {
+        if self.again.is_empty() && !self.waiting.is_empty() {
+            self.again = self.turn(agenda, now, room);
         }
         self.again.pop_front()
     }
 
-    fn turn(&mut self, agenda: &mut Agenda, now: Timestamp) -> VecDeque<Due> {
+    fn turn(
+        &mut self,
+        agenda: &mut Agenda,
+        now: Timestamp,
+        room: impl Fn(&Recipient) -> Option<usize>,
+    ) -> VecDeque<Due> {
         let mut all = VecDeque::new();
         self.waiting.retain(|prefix, waiting| {
             if waiting.until > now {
                 return true;
             }
-            let mut due = agenda.take_staged(prefix, waiting.after.as_deref(), AGAIN);
-            if due.len() < AGAIN && waiting.after.is_some() {
-                due.extend(agenda.take_staged(prefix, None, AGAIN - due.len()));
+            // What is staged waits for somebody to come.
+            let Some(room) = room(&waiting.recipient) else { return false };
+            let most = room.min(AGAIN);
+            let mut due = agenda.take_staged(prefix, waiting.after.as_deref(), most);
+            if due.len() < most && waiting.after.is_some() {
+                due.extend(agenda.take_staged(prefix, None, most - due.len()));
             }
-            waiting.after = due.last().map(|due| Arc::clone(&due.name));
-            waiting.until = now.saturating_add(PAUSE).unwrap_or(Timestamp::MAX);
-            let is_over = due.len() < AGAIN;
+            waiting.after = due.last().map(|due| Arc::clone(&due.name)).or(waiting.after.take());
+            waiting.until = later(now);
+            let is_over = due.len() < most;
             all.extend(due);
             !is_over
         });
         all
     }
+}
+
+fn later(now: Timestamp) -> Timestamp {
+    now.saturating_add(PAUSE).unwrap_or(Timestamp::MAX)
 }

@@ -1,101 +1,104 @@
-//! What goes on beside the engine: triggers, and notes of their outcomes.
-use super::{Done, Parts, SCOPE, Tried, Writing};
+//! What goes on beside the engine: jobs that are due are read, and what has become of others is written, many at once.
+use super::{Done, SCOPE, Writing};
 use crate::agenda::Due;
+use crate::clock::Clock;
 use crate::job::{Damaged, counter, metadata, plan, progress};
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Note};
 use crate::names::owner;
 use crate::plan::{Misfire, Plan, Progress};
-use crate::pool::{Outcome, target};
 use foundation_etcd::Error;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use prost::Message;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
 use wire::etcd::cron::{Counter, StoredJob};
-use wire::scheduler::v1::{JobMetadata, WatchJobsResponse};
+use wire::etcd::mvccpb::KeyValue;
+use wire::scheduler::v1::WatchJobsResponse;
 
-/// Reads a job that is due, offers it to sidecars, and waits for the outcome.
-pub(super) fn trigger(parts: Parts, reading: OwnedSemaphorePermit, due: Due) -> BoxFuture<'static, Done> {
+/// A job that is due, as it lies in the store.
+pub(super) struct Found {
+    pub(super) plan: Plan,
+    pub(super) partition: u64,
+    pub(super) step: Step,
+}
+
+/// What is to be done with it.
+pub(super) enum Step {
+    Offer(WatchJobsResponse),
+    /// It is further than was known, or wants nothing of what it has missed.
+    Advance(Progress),
+}
+
+/// Reads jobs that are due. None: it is not the one any more that was due.
+pub(super) fn read(keyspace: Keyspace, clock: Arc<dyn Clock>, due: Vec<Due>) -> BoxFuture<'static, Done> {
     async move {
-        match attempt(&parts, reading, &due).await {
-            Ok(Some(Attempt::Tried(tried))) => Done::Triggered(due, Ok(Some(tried))),
-            Ok(Some(Attempt::Behind(writing))) => Done::Behind(writing),
-            Ok(None) => Done::Triggered(due, Ok(None)),
-            Err(error) => Done::Triggered(due, Err(error)),
-        }
+        let found = read_all(&keyspace, &due, &*clock).await;
+        Done::Read(due, found)
     }
     .boxed()
 }
 
-/// What became of a job that was due.
-enum Attempt {
-    Tried(Tried),
-    /// It is further than was known.
-    Behind(Writing),
-}
-
-/// None: the job is not the one any more that was due.
-async fn attempt(parts: &Parts, reading: OwnedSemaphorePermit, due: &Due) -> Result<Option<Attempt>, Error> {
-    let found = parts.keyspace.job(&due.name).await?.filter(|kv| kv.mod_revision == due.revision);
-    let Some(kv) = found else { return Ok(None) };
-    drop(reading);
-    let read = StoredJob::decode(&kv.value[..]).map_err(Damaged::from).and_then(|stored| {
-        let (plan, partition) = (plan(&stored)?, stored.partition_id);
-        Ok((plan, partition, message(&due.name, stored)?))
-    });
-    let (plan, partition, message) = match read {
-        Ok(read) => read,
-        Err(error) => {
-            tracing::error!(target: SCOPE, "the job {} is passed over: {error}", due.name);
-            return Ok(None);
+async fn read_all(keyspace: &Keyspace, due: &[Due], clock: &dyn Clock) -> Result<Vec<Option<Found>>, Error> {
+    let records = keyspace.jobs(due.iter().map(|due| &*due.name)).await?;
+    let mut found: Vec<_> = due.iter().zip(records).map(|(due, kv)| decode(due, &kv?)).collect();
+    catch_up(keyspace, due, &mut found).await?;
+    let now = clock.now();
+    for (due, found) in due.iter().zip(&mut found) {
+        if let Some(found) = found {
+            found.skip_missed(due, now);
         }
-    };
-    drop(kv);
-    let behind = behind(parts, due, &plan, partition).await?;
-    if let Some(behind) = behind.or_else(|| skipped(due, &plan, partition, parts.clock.now())) {
-        return Ok(Some(Attempt::Behind(behind)));
     }
-    let metadata = message.metadata.clone().unwrap_or_default();
-    let outcome = offer(parts, &metadata, message).await;
-    let is_deliverable = outcome == Outcome::Undeliverable && parts.pool.has_recipient(&metadata);
-    Ok(Some(Attempt::Tried(Tried { plan, partition, outcome, is_deliverable })))
+    Ok(found)
 }
 
-/// How far a job is that wants nothing of what it has missed.
-fn skipped(due: &Due, plan: &Plan, partition: u64, now: Timestamp) -> Option<Writing> {
-    if plan.misfire != Misfire::Skip || due.progress.attempts > 0 {
+fn decode(due: &Due, kv: &KeyValue) -> Option<Found> {
+    if kv.mod_revision != due.revision {
         return None;
     }
-    let mut progress = due.progress;
-    plan.pass_over(&mut progress, now);
-    let writing = || Writing { due: due.clone(), partition, progress, next: plan.next(&progress) };
-    (progress != due.progress).then(writing)
+    let read = StoredJob::decode(&kv.value[..]).map_err(Damaged::from).and_then(|stored| {
+        let (plan, partition) = (plan(&stored)?, stored.partition_id);
+        Ok(Found { plan, partition, step: Step::Offer(message(&due.name, stored)?) })
+    });
+    read.inspect_err(|error| tracing::error!(target: SCOPE, "the job {} is passed over: {error}", due.name)).ok()
 }
 
-/// How far a job is whose first tick is due, if it has been imported with its counter.
-async fn behind(parts: &Parts, due: &Due, plan: &Plan, partition: u64) -> Result<Option<Writing>, Error> {
-    if due.progress != Progress::default() || plan.schedule.is_none() {
-        return Ok(None);
+/// Looks how far the jobs are whose first tick is due: they may have been imported with their counters.
+async fn catch_up(keyspace: &Keyspace, due: &[Due], found: &mut [Option<Found>]) -> Result<(), Error> {
+    let (mut names, mut beginning) = (Vec::new(), Vec::new());
+    for (due, found) in due.iter().zip(found) {
+        let found = found.as_mut().filter(|found| found.plan.schedule.is_some() && due.progress == Progress::default());
+        if let Some(found) = found {
+            names.push(&*due.name);
+            beginning.push(found);
+        }
     }
-    let Some(kv) = parts.keyspace.counter(&due.name).await? else { return Ok(None) };
-    let progress = progress(&Counter::decode(&kv.value[..]).unwrap_or_default(), partition);
-    let writing = || Writing { due: due.clone(), partition, progress, next: plan.next(&progress) };
-    Ok((progress != due.progress).then(writing))
+    if names.is_empty() {
+        return Ok(());
+    }
+    for (found, kv) in beginning.into_iter().zip(keyspace.counters(names.into_iter()).await?) {
+        let Some(kv) = kv else { continue };
+        let progress = progress(&Counter::decode(&kv.value[..]).unwrap_or_default(), found.partition);
+        if progress != Progress::default() {
+            found.step = Step::Advance(progress);
+        }
+    }
+    Ok(())
 }
 
-async fn offer(parts: &Parts, metadata: &JobMetadata, message: WatchJobsResponse) -> Outcome {
-    let (start, target) = (Instant::now(), target(Some(metadata)));
-    let outcome = parts.pool.deliver(message).await.unwrap_or(Outcome::Undeliverable);
-    match outcome {
-        Outcome::Success => parts.metrics.succeeded(target, start.elapsed()),
-        Outcome::Failed => parts.metrics.failed(target, start.elapsed()),
-        Outcome::Undeliverable => parts.metrics.undelivered(target),
-        Outcome::Busy => {}
+impl Found {
+    fn skip_missed(&mut self, due: &Due, now: Timestamp) {
+        let is_offered = matches!(self.step, Step::Offer(_));
+        if !is_offered || self.plan.misfire != Misfire::Skip || due.progress.attempts > 0 {
+            return;
+        }
+        let mut progress = due.progress;
+        self.plan.pass_over(&mut progress, now);
+        if progress != due.progress {
+            self.step = Step::Advance(progress);
+        }
     }
-    outcome
 }
 
 /// What a sidecar gets: the name is the part behind its owner's.
@@ -107,21 +110,22 @@ fn message(name: &str, stored: StoredJob) -> Result<WatchJobsResponse, Damaged> 
     Ok(WatchJobsResponse { name, id: 0, data: job.payload, metadata: Some(metadata) })
 }
 
-/// Writes how far a job is, after a pause.
-pub(super) fn write(keyspace: Keyspace, writing: Writing, pause: Duration) -> BoxFuture<'static, Done> {
+/// Writes how far jobs are, after a pause.
+pub(super) fn write(keyspace: Keyspace, writing: Vec<Writing>, pause: Duration) -> BoxFuture<'static, Done> {
     async move {
         if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
-        let due = &writing.due;
-        let written = match writing.next {
-            Some(_) => {
-                let counter = counter(&writing.progress, writing.partition);
-                keyspace.put_counter(&due.name, due.revision, &counter).await
-            }
-            None => keyspace.finish_job(&due.name, due.revision).await.map(|()| true),
-        };
+        let written = keyspace.note(writing.iter().map(note).collect()).await;
         Done::Written(writing, written)
     }
     .boxed()
+}
+
+fn note(writing: &Writing) -> Note {
+    let Writing { due, partition, progress, next } = writing;
+    match next {
+        Some(_) => Note::progress(&due.name, due.revision, &counter(progress, *partition)),
+        None => Note::end(&due.name, due.revision),
+    }
 }

@@ -1,8 +1,8 @@
 //! Streams of sidecars: who takes what, and what each has not answered yet.
 use super::gates::Key;
-use super::{ByRecipient, Outcome, Recipient, StreamId, Trigger};
+use super::{ByRecipient, Recipient, Reply, StreamId, Trigger};
 use std::collections::HashMap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tonic::Status;
 use wire::scheduler::v1::WatchJobsResponse;
 
@@ -19,7 +19,7 @@ pub(super) struct Stream {
 
 /// A trigger that has been sent.
 pub(super) struct Flight {
-    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) reply: Reply,
     pub(super) gates: Vec<Key>,
 }
 
@@ -80,13 +80,19 @@ impl Streams {
         self.by_recipient.contains_key(recipient)
     }
 
+    /// How many more triggers the streams of a recipient can take.
+    pub(super) fn room(&self, recipient: &Recipient) -> Option<usize> {
+        let streams = &self.by_recipient.get(recipient)?.streams;
+        Some(streams.iter().filter_map(|id| self.streams.get(id)).map(|stream| stream.outbox.capacity()).sum())
+    }
+
     pub(super) fn take(&mut self, stream: StreamId, id: u64) -> Option<Flight> {
         self.streams.get_mut(&stream)?.inflight.remove(&id)
     }
 
     /// Sends a trigger on the next stream in turn that has room; gives it back when none has.
-    pub(super) fn send(&mut self, recipient: &Recipient, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
-        let Some(turns) = self.by_recipient.get_mut(recipient) else { return Some(trigger) };
+    pub(super) fn send(&mut self, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
+        let Some(turns) = self.by_recipient.get_mut(&*trigger.recipient) else { return Some(trigger) };
         let mut unsent = trigger;
         for _ in 0..turns.streams.len() {
             let id = turns.streams[turns.next % turns.streams.len()];

@@ -48,6 +48,23 @@ fn trigger(name: &str, r#type: Type, key: Option<&str>) -> WatchJobsResponse {
     WatchJobsResponse { name: name.into(), metadata: Some(metadata), ..WatchJobsResponse::default() }
 }
 
+/// A trigger that has been handed over.
+#[derive(Debug)]
+struct Delivered(mpsc::UnboundedReceiver<(Ticket, Outcome)>);
+
+impl Delivered {
+    async fn outcome(mut self) -> Outcome {
+        self.0.recv().await.unwrap().1
+    }
+}
+
+fn deliver(pool: &Pool, message: WatchJobsResponse) -> Delivered {
+    let (outcomes, outcome) = mpsc::unbounded_channel();
+    let recipient = Arc::new(Recipient::of(message.metadata.as_ref().unwrap()).unwrap());
+    pool.deliver(Trigger { message, recipient, reply: Reply::new(1, outcomes) });
+    Delivered(outcome)
+}
+
 /// Names and ids of what has come.
 fn read(inbox: &mut Inbox) -> Vec<(String, u64)> {
     std::iter::from_fn(|| inbox.try_recv().ok()).map(|message| message.map(|it| (it.name, it.id)).unwrap()).collect()
@@ -56,12 +73,15 @@ fn read(inbox: &mut Inbox) -> Vec<(String, u64)> {
 #[tokio::test]
 async fn without_a_sidecar_nothing_can_be_delivered() {
     let pool = pool();
-    assert_eq!(pool.deliver(job("a")).await, Ok(Outcome::Undeliverable));
+    assert_eq!(deliver(&pool, job("a")).outcome().await, Outcome::Undeliverable);
     let (id, _inbox) = connect(&pool, &[]);
     assert_eq!(pool.connected().await.len(), 2);
-    assert!(pool.has_recipient(&job("a").metadata.unwrap()));
+    let recipient = Recipient::of(&job("a").metadata.unwrap()).unwrap();
+    assert!(pool.has(&recipient));
+    assert_eq!(pool.room(&recipient), Some(16));
     pool.disconnect(id);
-    assert!(!pool.has_recipient(&job("a").metadata.unwrap()));
+    assert!(!pool.has(&recipient));
+    assert_eq!(pool.room(&recipient), None);
 }
 
 #[tokio::test]
@@ -69,14 +89,14 @@ async fn streams_take_turns_and_answer_for_what_they_got() {
     let pool = pool();
     let (first, mut first_inbox) = connect(&pool, &[]);
     let (_second, mut second_inbox) = connect(&pool, &[]);
-    let outcomes: Vec<_> = ["a", "b", "c"].into_iter().map(|name| pool.deliver(job(name))).collect();
+    let outcomes: Vec<_> = ["a", "b", "c"].into_iter().map(|name| deliver(&pool, job(name))).collect();
     assert_eq!(read(&mut first_inbox), [("a".to_owned(), 1), ("c".to_owned(), 2)]);
     assert_eq!(read(&mut second_inbox), [("b".to_owned(), 1)]);
     pool.acknowledge(first, 2, Outcome::Failed).unwrap();
     assert!(pool.acknowledge(first, 2, Outcome::Failed).is_err());
     pool.disconnect(first);
     let [a, _, c] = <[_; 3]>::try_from(outcomes).unwrap();
-    assert_eq!((a.await, c.await), (Ok(Outcome::Undeliverable), Ok(Outcome::Failed)));
+    assert_eq!((a.outcome().await, c.outcome().await), (Outcome::Undeliverable, Outcome::Failed));
 }
 
 #[tokio::test]
@@ -84,21 +104,21 @@ async fn a_stream_that_does_not_read_is_passed_over() {
     let pool = pool();
     let (_deaf, _unread) = connect_with_room(&pool, &[], 1);
     let (_first, mut inbox) = connect(&pool, &[]);
-    let outcomes: Vec<_> = (0..5).map(|name| pool.deliver(job(&name.to_string()))).collect();
+    let outcomes: Vec<_> = (0..5).map(|name| deliver(&pool, job(&name.to_string()))).collect();
     assert_eq!(read(&mut inbox).len(), 4);
     drop(outcomes);
     let pool = self::pool();
     let (_deaf, _unread) = connect_with_room(&pool, &[], 1);
-    let _sent = pool.deliver(job("a"));
-    assert_eq!(pool.deliver(job("b")).await, Ok(Outcome::Busy));
+    let _sent = deliver(&pool, job("a"));
+    assert_eq!(deliver(&pool, job("b")).outcome().await, Outcome::Busy);
 }
 
 #[tokio::test]
 async fn limits_let_so_many_in_and_the_rest_wait() {
     let pool = pool();
     let (stream, mut inbox) = connect(&pool, &[(None, 2)]);
-    let _outcomes: Vec<_> = ["a", "b", "c", "d"].map(|name| pool.deliver(reminder(name, None))).into();
-    let _free = pool.deliver(job("free"));
+    let _outcomes: Vec<_> = ["a", "b", "c", "d"].map(|name| deliver(&pool, reminder(name, None))).into();
+    let _free = deliver(&pool, job("free"));
     assert_eq!(read(&mut inbox).len(), 3);
     pool.acknowledge(stream, 1, Outcome::Failed).unwrap();
     assert_eq!(read(&mut inbox), [("c".to_owned(), 4)]);
@@ -114,7 +134,7 @@ async fn a_name_has_a_limit_of_its_own() {
     let pool = pool();
     let (stream, mut inbox) = connect(&pool, &[(None, 3), (Some("slow"), 1)]);
     let _outcomes: Vec<_> = [("a", "slow"), ("b", "slow"), ("c", "other")]
-        .map(|(name, key)| pool.deliver(reminder(name, Some(key))))
+        .map(|(name, key)| deliver(&pool, reminder(name, Some(key))))
         .into();
     assert_eq!(read(&mut inbox), [("a".to_owned(), 1), ("c".to_owned(), 2)]);
     pool.acknowledge(stream, 1, Outcome::Success).unwrap();
@@ -125,11 +145,11 @@ async fn a_name_has_a_limit_of_its_own() {
 async fn what_waits_at_a_limit_is_undelivered_when_its_last_stream_goes() {
     let pool = pool();
     let (stream, _inbox) = connect(&pool, &[(None, 1)]);
-    let [running, waiting] = ["a", "b"].map(|name| pool.deliver(reminder(name, None)));
+    let [running, waiting] = ["a", "b"].map(|name| deliver(&pool, reminder(name, None)));
     pool.disconnect(stream);
-    assert_eq!((running.await, waiting.await), (Ok(Outcome::Undeliverable), Ok(Outcome::Undeliverable)));
+    assert_eq!((running.outcome().await, waiting.outcome().await), (Outcome::Undeliverable, Outcome::Undeliverable));
     let (stream, mut inbox) = connect(&pool, &[(None, 1)]);
-    let _again = pool.deliver(reminder("a", None));
+    let _again = deliver(&pool, reminder("a", None));
     assert_eq!(read(&mut inbox).len(), 1);
     pool.acknowledge(stream, 1, Outcome::Success).unwrap();
 }

@@ -115,10 +115,11 @@ impl Scheduler for Service {
 impl Service {
     /// Passes on what a sidecar says of its triggers, until it goes or says something strange.
     async fn follow(&self, stream: StreamId, mut results: Streaming<WatchJobsRequest>) -> Result<(), Status> {
+        let mut stopped = std::pin::pin!(self.drain.stopped());
         loop {
             let message = tokio::select! {
                 message = results.message() => message,
-                () = self.drain.stopped() => return Err(ending()),
+                () = &mut stopped => return Err(ending()),
             };
             let message = match message {
                 Ok(Some(message)) => message,

@@ -3,12 +3,13 @@ mod over_grpc;
 mod simulation;
 mod world;
 
-use crate::tests::{prefix, put};
+use crate::tests::{operation, prefix, put};
 use crate::{Error, Settings, Store};
 use foundation_drain::Drain;
 use std::time::Duration;
 use tokio::time::timeout;
-use wire::etcd::etcdserverpb::PutRequest;
+use wire::etcd::etcdserverpb::request_op::Request;
+use wire::etcd::etcdserverpb::{PutRequest, TxnRequest};
 use world::World;
 
 /// Of simulated time.
@@ -24,6 +25,20 @@ async fn what_one_member_writes_all_can_read() {
         let found = world.store(member).range(prefix("")).await.unwrap();
         assert_eq!((found.kvs.len(), found.header.unwrap().revision), (2, 3), "{member}");
     }
+    world.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn transactions_that_come_together_are_answered_in_their_order() {
+    let mut world = World::new(6).await;
+    let request =
+        |key| TxnRequest { success: vec![operation(Request::RequestPut(put(key, "1")))], ..Default::default() };
+    let follower = world.store((world.leader().await + 1) % 3);
+    let done = follower.txns(vec![request("a"), request("b")]).await.unwrap();
+    let revisions: Vec<_> = done.into_iter().map(|done| done.unwrap().header.unwrap().revision).collect();
+    assert_eq!(revisions, [2, 3]);
+    let found = follower.get_all(&["b".into(), "x".into()]).await.unwrap();
+    assert_eq!(found.iter().map(|kv| kv.as_ref().map(|kv| kv.mod_revision)).collect::<Vec<_>>(), [Some(3), None]);
     world.close().await;
 }
 

@@ -4,6 +4,7 @@ use crate::Error;
 use crate::database::Database;
 use crate::leases::Left;
 use crate::replica::{self, Channels, Members, Peers, Proposal, Replica, Situation, Transport};
+use crate::writer::Transacted;
 use foundation_drain::Drain;
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,7 +14,7 @@ use tokio::task::spawn_blocking;
 use tonic::transport::Channel;
 use wire::etcd::etcdserverpb::{RangeRequest, TxnRequest, TxnResponse};
 use wire::trilby::replication::v1::change::Change as Kind;
-use wire::trilby::replication::v1::{Change, LeaseQuestion};
+use wire::trilby::replication::v1::{Change, LeaseQuestion, Outcome};
 
 /// The member that a store is. Changes can be proposed as long as somebody holds one.
 #[derive(Clone)]
@@ -99,6 +100,13 @@ impl Membership {
         Ok((response.unwrap_or_default(), revision))
     }
 
+    pub(super) async fn transact_all(&self, requests: Vec<TxnRequest>) -> Result<Vec<Transacted>, Error> {
+        let changes = requests.into_iter().map(|request| Change { change: Some(Kind::Transaction(request)) });
+        let outcomes = self.replica.propose(changes.collect(), false).await?;
+        let read = |outcome| read(outcome).map(|(response, revision)| (response.unwrap_or_default(), revision));
+        Ok(outcomes.into_iter().map(read).collect())
+    }
+
     /// Makes a change; returns the revision after it.
     pub(super) async fn change(&self, change: Kind) -> Result<i64, Error> {
         Ok(self.propose(change).await?.1)
@@ -112,11 +120,14 @@ impl Membership {
 
     async fn propose(&self, change: Kind) -> Result<(Option<TxnResponse>, i64), Error> {
         let mut outcomes = self.replica.propose(vec![Change { change: Some(change) }], false).await?;
-        let outcome = outcomes.pop().ok_or(Error::Stopped)?;
-        match outcome.failure {
-            Some(failure) => Err(failure.into()),
-            None => Ok((outcome.transaction, outcome.revision)),
-        }
+        read(outcomes.pop().ok_or(Error::Stopped)?)
+    }
+}
+
+fn read(outcome: Outcome) -> Result<(Option<TxnResponse>, i64), Error> {
+    match outcome.failure {
+        Some(failure) => Err(failure.into()),
+        None => Ok((outcome.transaction, outcome.revision)),
     }
 }
 

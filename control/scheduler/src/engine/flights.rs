@@ -1,0 +1,57 @@
+//! Triggers that are out, until it is known what has become of them.
+use crate::agenda::Due;
+use crate::metrics::Target;
+use crate::plan::Plan;
+use crate::pool::{Outcome, Outcomes, Recipient, Reply, Ticket};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// What is to be known of a job when the outcome of its trigger comes.
+pub(super) struct Flight {
+    pub(super) due: Due,
+    pub(super) plan: Plan,
+    pub(super) partition: u64,
+    pub(super) recipient: Arc<Recipient>,
+    pub(super) target: Target,
+    pub(super) begun: Instant,
+}
+
+pub(super) struct Flights {
+    out: HashMap<Ticket, Flight>,
+    last: Ticket,
+    outcomes: Outcomes,
+    landed: mpsc::UnboundedReceiver<(Ticket, Outcome)>,
+}
+
+impl Default for Flights {
+    fn default() -> Self {
+        let (outcomes, landed) = mpsc::unbounded_channel();
+        Self { out: HashMap::new(), last: 0, outcomes, landed }
+    }
+}
+
+impl Flights {
+    pub(super) fn begin(&mut self, flight: Flight) -> Reply {
+        self.last += 1;
+        self.out.insert(self.last, flight);
+        Reply::new(self.last, self.outcomes.clone())
+    }
+
+    /// Waits until it is known what has become of one, or of more, up to a number.
+    pub(super) async fn land(&mut self, most: usize) -> Vec<(Ticket, Outcome)> {
+        let mut landed = Vec::new();
+        self.landed.recv_many(&mut landed, most).await;
+        landed
+    }
+
+    /// One of which it is known now what has become of it.
+    pub(super) fn landed(&mut self) -> Option<(Ticket, Outcome)> {
+        self.landed.try_recv().ok()
+    }
+
+    pub(super) fn end(&mut self, ticket: Ticket) -> Option<Flight> {
+        self.out.remove(&ticket)
+    }
+}
