@@ -32,11 +32,8 @@ struct Cluster {
 
 impl Cluster {
     async fn start(flags: &[String]) -> Self {
-        let names: Vec<_> = (0..3).map(|number| format!("s{number}=http://127.0.0.1:{}", free_port())).collect();
         let mut schedulers = Vec::new();
-        for number in 0..3 {
-            let mut own = vec![format!("--id=s{number}"), format!("--etcd-initial-cluster={}", names.join(","))];
-            own.extend_from_slice(flags);
+        for own in own_flags(flags) {
             schedulers.push(Scheduler::with(own).await);
         }
         Self { schedulers }
@@ -57,6 +54,15 @@ impl Cluster {
         .await;
         leader.unwrap()
     }
+}
+
+/// The flags of each.
+fn own_flags(flags: &[String]) -> [Vec<String>; 3] {
+    let names = [0, 1, 2].map(|number| format!("s{number}=http://127.0.0.1:{}", free_port()));
+    [0, 1, 2].map(|number| {
+        let own = [format!("--id=s{number}"), format!("--etcd-initial-cluster={}", names.join(","))];
+        [&own, flags].concat()
+    })
 }
 
 /// Who a member is, and who leads as far as it knows.
@@ -204,4 +210,15 @@ async fn schedulers_with_identities_keep_jobs_together_and_refuse_strangers() {
     until("certificates were renewed", async || sentry.signed().await >= signed + 6).await;
     cluster.schedulers[leader].kill();
     assert_ne!(cluster.leader((leader + 1) % 3).await, leader);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_three_schedulers_begin_and_the_third_joins_them() {
+    let [first, second, third] = own_flags(&[]);
+    let (first, second) = (Scheduler::with(first).await, Scheduler::with(second).await);
+    until("two schedulers share the jobs", async || first.hosts().await.len() == 2).await;
+    second.client().schedule_job(job("a", "1000h")).await.unwrap();
+    let third = Scheduler::with(third).await;
+    until("three schedulers share the jobs", async || third.hosts().await.len() == 3).await;
+    assert!(third.has_job("a").await && first.hosts().await.len() == 3);
 }

@@ -23,7 +23,7 @@ impl Replica {
         let is_meant = request.cluster == self.members.cluster() && request.to == self.members.own().id;
         let Some(call) = request.call.filter(|_| is_meant) else { return refusal(Refusal::Stranger) };
         match call {
-            Call::Standing(_) => self.standing(),
+            Call::Standing(_) => self.standing().await,
             Call::Append(append) if self.gate.get() >= Gate::Followers => self.append(append).await,
             Call::Piece(piece) if self.gate.get() >= Gate::Followers => self.take(piece).await,
             Call::Candidacy(candidacy) if self.gate.get() >= Gate::Open => self.vote(candidacy).await,
@@ -44,9 +44,14 @@ impl Replica {
         answer.unwrap_or_else(|| refusal(Refusal::NotLeader))
     }
 
-    fn standing(&self) -> Answer {
+    async fn standing(&self) -> Answer {
         let last = self.raft.metrics().borrow().last_log_index;
-        Answer::Standing(Standing { is_established: last.is_some_and(|last| last > 0) })
+        match self.blocking(|log| log.joining()).await {
+            Ok(joining) => {
+                Answer::Standing(Standing { is_established: joining.is_some() || last.is_some_and(|last| last > 0) })
+            }
+            Err(error) => failure(error),
+        }
     }
 
     async fn append(&self, append: Append) -> Answer {

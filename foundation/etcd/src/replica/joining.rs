@@ -3,6 +3,11 @@
 //! A member without a log may have had one, and have promised and confirmed things that it does not know any more. It takes part in
 //! nothing until most of the others have confirmed a leader without its help, and votes for nobody until it has what was
 //! committed by then: what it has forgotten was for leaders before this one.
+//!
+//! Most members found the cluster without the others. All that found it write the same first entry, which names all members, so that
+//! whoever is elected has most of them behind it: two halves cannot both begin. A member that has had the log of a cluster is among any
+//! majority, as long as its disk is: a member whose disk is empty cannot be told from one that was never there. So the others are waited
+//! for a while, and until all have been there the disks of those who began must last.
 use super::{PATIENCE, Replica, SCOPE};
 use crate::Error;
 use openraft::EmptyNode;
@@ -17,6 +22,8 @@ use wire::trilby::replication::v1::response::Answer;
 /// Before the others are asked again, and after how many times it is said whom this one waits for.
 const PAUSE: Duration = Duration::from_millis(200);
 const REMINDER: u32 = 50;
+/// How long most members wait for the others before they begin without them.
+const GRACE: Duration = Duration::from_secs(5);
 /// Longest question of what another member is.
 const QUESTION: Duration = Duration::from_secs(2);
 
@@ -54,7 +61,7 @@ impl Guard {
 /// Why a member is none yet.
 #[derive(Debug, thiserror::Error)]
 enum Waiting {
-    #[error("the cluster is new, and not all members of --etcd-initial-cluster are there")]
+    #[error("the cluster is new, and too few members of --etcd-initial-cluster are there")]
     Others,
     #[error("the cluster cannot begin: {0}")]
     Refused(String),
@@ -63,20 +70,30 @@ enum Waiting {
 }
 
 /// What the others say that they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Others {
-    /// One has a log with something in it.
+    /// One has a log with something in it, or joins those who have.
     Established,
-    /// All are as new as this one.
-    New,
-    /// Some do not answer.
+    /// Most members, with this one, are as new as it. These do not answer.
+    New { silent: Vec<u64> },
+    /// Too few answer.
     Unknown,
+}
+
+/// Since when most members are there, and not all.
+#[derive(Default)]
+struct Incomplete(Option<Instant>);
+
+impl Incomplete {
+    fn is_over(&mut self) -> bool {
+        self.0.get_or_insert_with(Instant::now).elapsed() >= GRACE
+    }
 }
 
 /// Makes this member one, however long it takes.
 pub(crate) async fn run(replica: &Replica) {
-    let mut tries = 0;
-    while let Err(error) = step(replica).await {
+    let (mut tries, mut incomplete) = (0, Incomplete::default());
+    while let Err(error) = step(replica, &mut incomplete).await {
         if tries % REMINDER == 0 {
             tracing::warn!(target: SCOPE, "this member is not one of the cluster yet: {error}");
         }
@@ -85,7 +102,7 @@ pub(crate) async fn run(replica: &Replica) {
     }
 }
 
-async fn step(replica: &Replica) -> Result<(), Waiting> {
+async fn step(replica: &Replica, incomplete: &mut Incomplete) -> Result<(), Waiting> {
     let joining = replica.blocking(|log| log.joining()).await?;
     if let Some(index) = joining {
         return catch_up(replica, index).await;
@@ -95,33 +112,48 @@ async fn step(replica: &Replica) -> Result<(), Waiting> {
         return Ok(());
     }
     match others(replica).await {
-        Others::New => found(replica).await,
+        Others::New { silent } if silent.is_empty() || incomplete.is_over() => found(replica, &silent).await,
+        Others::New { .. } => Err(Waiting::Others),
         Others::Established => join(replica).await,
-        Others::Unknown => Err(Waiting::Others),
+        Others::Unknown => {
+            *incomplete = Incomplete::default();
+            Err(Waiting::Others)
+        }
     }
 }
 
 async fn others(replica: &Replica) -> Others {
-    let ask = |id| replica.transport.exchange(id, Call::Standing(Empty {}), QUESTION);
-    let answers = futures_util::future::join_all(replica.members.others().map(|member| ask(member.id))).await;
-    let answers: Vec<_> = answers
-        .into_iter()
-        .map(|answer| match answer {
-            Ok(Answer::Standing(standing)) => Some(standing.is_established),
-            _ => None,
-        })
-        .collect();
-    match answers {
-        answers if answers.contains(&Some(true)) => Others::Established,
-        answers if answers.contains(&None) => Others::Unknown,
-        _ => Others::New,
+    let asked = replica.members.others().map(|member| ask(replica, member.id));
+    weigh(&futures_util::future::join_all(asked).await)
+}
+
+async fn ask(replica: &Replica, member: u64) -> (u64, Option<bool>) {
+    match replica.transport.exchange(member, Call::Standing(Empty {}), QUESTION).await {
+        Ok(Answer::Standing(standing)) => (member, Some(standing.is_established)),
+        _ => (member, None),
     }
 }
 
-async fn found(replica: &Replica) -> Result<(), Waiting> {
+/// Whether each of the others is one of a cluster, as far as it says.
+fn weigh(answers: &[(u64, Option<bool>)]) -> Others {
+    if answers.iter().any(|(_, is_established)| *is_established == Some(true)) {
+        return Others::Established;
+    }
+    let silent: Vec<_> = answers.iter().filter(|(_, answer)| answer.is_none()).map(|(id, _)| *id).collect();
+    // With this one, those who answer are more than the others.
+    let is_most = answers.len() + 1 > 2 * silent.len();
+    if is_most { Others::New { silent } } else { Others::Unknown }
+}
+
+async fn found(replica: &Replica, silent: &[u64]) -> Result<(), Waiting> {
     let members: BTreeMap<_, _> = replica.members.all().iter().map(|member| (member.id, EmptyNode {})).collect();
     replica.raft.initialize(members).await.map_err(|error| Waiting::Refused(error.to_string()))?;
     tracing::info!(target: SCOPE, "the cluster begins with {} members", replica.members.all().len());
+    if !silent.is_empty() {
+        let names: Vec<_> = silent.iter().map(|id| replica.members.name(*id)).collect();
+        let names = names.join(", ");
+        tracing::warn!(target: SCOPE, "{names} cannot be reached: until all members have been there, no disk of the others may be lost");
+    }
     open(replica);
     Ok(())
 }
@@ -151,4 +183,26 @@ async fn catch_up(replica: &Replica, index: u64) -> Result<(), Waiting> {
     open(replica);
     tracing::info!(target: SCOPE, "this member has caught up with the cluster");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_members_begin_and_none_does_beside_a_cluster() {
+        let weigh = |answers: &[Option<bool>]| weigh(&(1..).zip(answers.iter().copied()).collect::<Vec<_>>());
+        let (new, silent, old) = (Some(false), None, Some(true));
+        let all_new = |silent: &[u64]| Others::New { silent: silent.to_vec() };
+        assert_eq!(weigh(&[]), all_new(&[]));
+        assert_eq!(weigh(&[new, new]), all_new(&[]));
+        assert_eq!(weigh(&[silent, new]), all_new(&[1]));
+        assert_eq!(weigh(&[silent]), Others::Unknown);
+        assert_eq!(weigh(&[silent, silent]), Others::Unknown);
+        assert_eq!(weigh(&[new, silent, silent]), Others::Unknown);
+        assert_eq!(weigh(&[new, silent, silent, new]), all_new(&[2, 3]));
+        for answers in [[old, new], [silent, old], [old, silent]] {
+            assert_eq!(weigh(&answers), Others::Established, "{answers:?}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
 //! Members of a cluster in one process, whose ways to each other are cut, and who crash.
+mod founding;
 mod over_grpc;
 mod simulation;
 mod world;

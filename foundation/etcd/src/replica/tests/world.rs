@@ -82,13 +82,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(seed: u64) -> Self {
-        let network = Network {
-            members: Mutex::default(),
-            cut: Mutex::default(),
-            chance: Mutex::new(StdRng::seed_from_u64(seed)),
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let mut world = Self { folder, network: Arc::new(network), members: [const { None }; 3], lives: [0; 3] };
+        let mut world = Self::empty(seed);
         for member in 0..3 {
             world.restart(member).await;
         }
@@ -96,6 +90,17 @@ impl World {
             world.joined(member).await;
         }
         world
+    }
+
+    /// Without members, none of which has been there yet.
+    pub(super) fn empty(seed: u64) -> Self {
+        let network = Network {
+            members: Mutex::default(),
+            cut: Mutex::default(),
+            chance: Mutex::new(StdRng::seed_from_u64(seed)),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, network: Arc::new(network), members: [const { None }; 3], lives: [0; 3] }
     }
 
     /// A member of its own, whom nobody can reach.
