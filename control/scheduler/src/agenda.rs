@@ -19,13 +19,14 @@ pub(crate) struct Agenda {
     staged_since: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Entry {
     /// Of the job in the store.
     revision: i64,
     /// Of the next attempt, or of the present one.
     at: Timestamp,
-    progress: Progress,
+    /// None: it is at its beginning, as most jobs are that wait.
+    progress: Option<Box<Progress>>,
     stage: Stage,
 }
 
@@ -52,12 +53,17 @@ impl Agenda {
         self.remove(name);
         let name: Arc<str> = name.into();
         self.queue.insert((at, Arc::clone(&name)));
-        self.entries.insert(name, Entry { revision, at, progress, stage: Stage::Waiting });
+        self.entries.insert(name, Entry::waiting(revision, at, progress));
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        let Some((name, entry)) = self.entries.remove_entry(name) else { return };
-        self.leave(name, &entry);
+        if let Some((name, entry)) = self.entries.remove_entry(name) {
+            self.removed(name, &entry);
+        }
+    }
+
+    fn removed(&mut self, name: Arc<str>, entry: &Entry) {
+        self.leave(name, entry.at, entry.stage);
         // Room for many that were there at once is not kept for good.
         if self.entries.len() < self.entries.capacity() / SPARSE {
             self.entries.shrink_to(SPARSE + self.entries.len() * 2);
@@ -66,8 +72,10 @@ impl Agenda {
 
     /// Removes a job if it is still the one of a revision.
     pub(crate) fn remove_old(&mut self, name: &str, revision: i64) {
-        if self.is_current(name, revision) {
-            self.remove(name);
+        match self.entries.remove_entry(name) {
+            Some((name, entry)) if entry.revision == revision => self.removed(name, &entry),
+            Some((name, other)) => drop(self.entries.insert(name, other)),
+            None => {}
         }
     }
 
@@ -83,7 +91,7 @@ impl Agenda {
         let (at, name) = self.queue.pop_first()?;
         let entry = self.entries.get_mut(&name)?;
         entry.stage = Stage::Running;
-        Some(Due { revision: entry.revision, progress: entry.progress, name, at })
+        Some(Due { revision: entry.revision, progress: entry.progress(), name, at })
     }
 
     /// When the next job is due.
@@ -103,11 +111,12 @@ impl Agenda {
 
     /// The next attempt at a job of a revision, unless there is another one of the name.
     pub(crate) fn requeue(&mut self, name: &str, revision: i64, progress: Progress, at: Timestamp) {
-        let found = self.entries.get_key_value(name).map(|(name, entry)| (Arc::clone(name), *entry));
-        let Some((name, entry)) = found.filter(|(_, entry)| entry.revision == revision) else { return };
-        self.leave(Arc::clone(&name), &entry);
+        let found = self.entries.get_key_value(name).filter(|(_, entry)| entry.revision == revision);
+        let Some((name, entry)) = found else { return };
+        let (name, was_at, stage) = (Arc::clone(name), entry.at, entry.stage);
+        self.leave(Arc::clone(&name), was_at, stage);
         self.queue.insert((at, Arc::clone(&name)));
-        self.entries.insert(name, Entry { revision, at, progress, stage: Stage::Waiting });
+        self.entries.insert(name, Entry::waiting(revision, at, progress));
     }
 
     /// Nobody is there to take a job.
@@ -150,22 +159,33 @@ impl Agenda {
         self.staged.remove(&name);
         self.staged_since.remove(&(entry.at, Arc::clone(&name)));
         entry.stage = Stage::Running;
-        Some(Due { revision: entry.revision, progress: entry.progress, at: entry.at, name })
+        Some(Due { revision: entry.revision, progress: entry.progress(), at: entry.at, name })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    fn leave(&mut self, name: Arc<str>, entry: &Entry) {
-        match entry.stage {
-            Stage::Waiting => drop(self.queue.remove(&(entry.at, name))),
+    fn leave(&mut self, name: Arc<str>, at: Timestamp, stage: Stage) {
+        match stage {
+            Stage::Waiting => drop(self.queue.remove(&(at, name))),
             Stage::Staged => {
                 self.staged.remove(&name);
-                self.staged_since.remove(&(entry.at, name));
+                self.staged_since.remove(&(at, name));
             }
             Stage::Running => {}
         }
+    }
+}
+
+impl Entry {
+    fn waiting(revision: i64, at: Timestamp, progress: Progress) -> Self {
+        let progress = (progress != Progress::default()).then(|| Box::new(progress));
+        Self { revision, at, progress, stage: Stage::Waiting }
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress.as_deref().copied().unwrap_or_default()
     }
 }
 

@@ -141,6 +141,11 @@ pub(crate) fn metadata(job: &Job) -> Result<JobMetadata, Damaged> {
 
 /// When a stored job is due.
 pub(crate) fn plan(stored: &StoredJob) -> Result<Plan, Damaged> {
+    plan_for(stored, &metadata(stored.job.as_ref().ok_or(Damaged::Empty)?)?)
+}
+
+/// The same, of a job whose metadata is known.
+pub(crate) fn plan_for(stored: &StoredJob, metadata: &JobMetadata) -> Result<Plan, Damaged> {
     let job = stored.job.as_ref().ok_or(Damaged::Empty)?;
     let begin = match stored.begin.ok_or(Damaged::Empty)? {
         StoredBegin::Start(start) => Begin::Start(from_stored(start)),
@@ -153,7 +158,7 @@ pub(crate) fn plan(stored: &StoredJob) -> Result<Plan, Damaged> {
         expiration: stored.expiration.map(from_stored),
         repeats: job.repeats,
         policy: policy(job.failure_policy.as_ref()),
-        misfire: misfire(metadata(job)?.misfire_policy()),
+        misfire: misfire(metadata.misfire_policy()),
     })
 }
 

@@ -85,8 +85,7 @@ impl Keyspace {
 
     /// Writes what has become of jobs. Tells of each whether it was the one of its revision.
     pub(crate) async fn note(&self, notes: Vec<Note>) -> Result<Vec<Result<bool, Error>>, Error> {
-        let done = self.client.txns(notes.into_iter().map(|note| note.0).collect()).await?;
-        Ok(done.into_iter().map(|done| done.map(|done| done.succeeded)).collect())
+        self.client.txns(notes.into_iter().map(|note| note.0).collect()).await
     }
 
     /// All schedulers that say they are there, and the revision of that.

@@ -56,16 +56,17 @@ impl Client {
         }
     }
 
-    /// Carries out transactions, each by itself.
+    /// Carries out transactions, each by itself. Tells of each whether its comparisons held.
     ///
     /// # Errors
     /// Of each as [`Client::txn`]; of all of them when one makes no sense.
-    pub async fn txns(&self, requests: Vec<TxnRequest>) -> Result<Vec<Result<TxnResponse, Error>>, Error> {
+    pub async fn txns(&self, requests: Vec<TxnRequest>) -> Result<Vec<Result<bool, Error>>, Error> {
         match self {
             Self::Embedded(store) => store.txns(requests).await,
             Self::Remote(remote) => {
                 let transactions = requests.into_iter().map(|request| Box::pin(remote.txn(request)));
-                Ok(join_all(transactions).await)
+                let done = join_all(transactions).await;
+                Ok(done.into_iter().map(|done| done.map(|done| done.succeeded)).collect())
             }
         }
     }

@@ -200,17 +200,16 @@ impl Store {
         Ok(self.complete(response, revision))
     }
 
-    /// Carries out transactions one after the other, and waits for all of them together.
+    /// Carries out transactions one after the other, and waits for all of them together. Tells of each whether its comparisons held.
     ///
     /// # Errors
     /// Of each as [`Store::txn`]; of all of them when one makes no sense.
-    pub async fn txns(&self, requests: Vec<TxnRequest>) -> Result<Vec<Result<TxnResponse, Error>>, Error> {
+    pub async fn txns(&self, requests: Vec<TxnRequest>) -> Result<Vec<Result<bool, Error>>, Error> {
         requests.iter().try_for_each(|request| check(request, self.most_operations))?;
-        let done = match &self.way {
-            Way::Alone(commands) => ask(commands, |reply| Command::TransactAll(requests, reply)).await?.0,
-            Way::Replicated(member) => member.transact_all(requests).await?,
-        };
-        Ok(done.into_iter().map(|done| done.map(|(response, revision)| self.complete(response, revision))).collect())
+        match &self.way {
+            Way::Alone(commands) => Ok(ask(commands, |reply| Command::TransactAll(requests, reply)).await?.0),
+            Way::Replicated(member) => member.transact_all(requests).await,
+        }
     }
 
     /// The headers of an answer.

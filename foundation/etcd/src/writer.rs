@@ -21,8 +21,9 @@ const TOGETHER: usize = 4096;
 /// Something to write. The answer is what it has come to and the revision after it.
 pub(crate) enum Command {
     Transact(TxnRequest, Reply<TxnResponse>),
-    /// One after the other, each by itself.
-    TransactAll(Vec<TxnRequest>, Reply<Vec<Transacted>>),
+    /// One after the other, each by itself. Whoever asks wants to know no more than whether comparisons held: what is allocated here and freed
+    /// elsewhere takes its time.
+    TransactAll(Vec<TxnRequest>, Reply<Vec<Held>>),
     EndLease(i64, Reply<()>),
     /// There is space again.
     EndAlarm(Reply<()>),
@@ -30,8 +31,8 @@ pub(crate) enum Command {
     Stop(Reply<()>),
 }
 
-/// What a transaction has come to, and the revision after it.
-pub(crate) type Transacted = Result<(TxnResponse, i64), Error>;
+/// Whether the comparisons of a transaction held.
+pub(crate) type Held = Result<bool, Error>;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<(T, i64), Error>>;
 
@@ -217,8 +218,8 @@ impl Command {
 
 /// A command that has been carried out, and is not yet durable.
 enum Done {
-    Transaction(Reply<TxnResponse>, Transacted),
-    Transactions(Reply<Vec<Transacted>>, Result<(Vec<Transacted>, i64), Error>),
+    Transaction(Reply<TxnResponse>, Result<(TxnResponse, i64), Error>),
+    Transactions(Reply<Vec<Held>>, Result<(Vec<Held>, i64), Error>),
     Other(Reply<()>, Result<((), i64), Error>),
 }
 
@@ -280,11 +281,11 @@ fn transact_all(
     requests: &[TxnRequest],
     execution: &mut Execution<'_>,
     leases: &Leases,
-) -> Result<(Vec<Transacted>, i64), Error> {
+) -> Result<(Vec<Held>, i64), Error> {
     let mut done = Vec::with_capacity(requests.len());
     for request in requests {
         done.push(match execution.transact(request, leases) {
-            Ok(response) => Ok((response, execution.numbers.revision)),
+            Ok(response) => Ok(response.succeeded),
             Err(error @ Error::Storage(_)) => return Err(error),
             Err(error) => Err(error),
         });

@@ -2,7 +2,7 @@
 use super::{Done, SCOPE, Writing};
 use crate::agenda::Due;
 use crate::clock::Clock;
-use crate::job::{Damaged, counter, metadata, plan, progress};
+use crate::job::{Damaged, counter, metadata, plan_for, progress};
 use crate::keyspace::{Keyspace, Note};
 use crate::names::owner;
 use crate::plan::{Misfire, Plan, Progress};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use wire::etcd::cron::{Counter, StoredJob};
 use wire::etcd::mvccpb::KeyValue;
-use wire::scheduler::v1::WatchJobsResponse;
+use wire::scheduler::v1::{JobMetadata, WatchJobsResponse};
 
 /// A job that is due, as it lies in the store.
 pub(super) struct Found {
@@ -58,8 +58,9 @@ fn decode(due: &Due, kv: &KeyValue) -> Option<Found> {
         return None;
     }
     let read = StoredJob::decode(&kv.value[..]).map_err(Damaged::from).and_then(|stored| {
-        let (plan, partition) = (plan(&stored)?, stored.partition_id);
-        Ok(Found { plan, partition, step: Step::Offer(message(&due.name, stored)?) })
+        let metadata = metadata(stored.job.as_ref().ok_or(Damaged::Empty)?)?;
+        let (plan, partition) = (plan_for(&stored, &metadata)?, stored.partition_id);
+        Ok(Found { plan, partition, step: Step::Offer(message(&due.name, stored, metadata)?) })
     });
     read.inspect_err(|error| tracing::error!(target: SCOPE, "the job {} is passed over: {error}", due.name)).ok()
 }
@@ -102,9 +103,8 @@ impl Found {
 }
 
 /// What a sidecar gets: the name is the part behind its owner's.
-fn message(name: &str, stored: StoredJob) -> Result<WatchJobsResponse, Damaged> {
+fn message(name: &str, stored: StoredJob, metadata: JobMetadata) -> Result<WatchJobsResponse, Damaged> {
     let job = stored.job.ok_or(Damaged::Empty)?;
-    let metadata = metadata(&job)?;
     let owner = owner(&metadata).map_err(|_| Damaged::Empty)?;
     let name = name.strip_prefix(&owner).ok_or(Damaged::Empty)?.to_owned();
     Ok(WatchJobsResponse { name, id: 0, data: job.payload, metadata: Some(metadata) })

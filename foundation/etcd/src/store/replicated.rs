@@ -4,7 +4,6 @@ use crate::Error;
 use crate::database::Database;
 use crate::leases::Left;
 use crate::replica::{self, Channels, Members, Peers, Proposal, Replica, Situation, Transport};
-use crate::writer::Transacted;
 use foundation_drain::Drain;
 use std::collections::HashMap;
 use std::path::Path;
@@ -100,11 +99,11 @@ impl Membership {
         Ok((response.unwrap_or_default(), revision))
     }
 
-    pub(super) async fn transact_all(&self, requests: Vec<TxnRequest>) -> Result<Vec<Transacted>, Error> {
+    pub(super) async fn transact_all(&self, requests: Vec<TxnRequest>) -> Result<Vec<Result<bool, Error>>, Error> {
         let changes = requests.into_iter().map(|request| Change { change: Some(Kind::Transaction(request)) });
         let outcomes = self.replica.propose(changes.collect(), false).await?;
-        let read = |outcome| read(outcome).map(|(response, revision)| (response.unwrap_or_default(), revision));
-        Ok(outcomes.into_iter().map(read).collect())
+        let held = |response: Option<TxnResponse>| response.is_some_and(|response| response.succeeded);
+        Ok(outcomes.into_iter().map(|outcome| read(outcome).map(|(response, _)| held(response))).collect())
     }
 
     /// Makes a change; returns the revision after it.
