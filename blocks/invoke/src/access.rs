@@ -57,6 +57,11 @@ impl Access {
         Self { rules: configuration.map_or_else(Rules::open, |control| Rules::new(control, http)), metrics }
     }
 
+    /// Whether no call is refused.
+    pub(crate) fn is_open(&self) -> bool {
+        self.rules.allow && self.rules.apps.is_empty()
+    }
+
     /// Whether the call may reach the app.
     ///
     /// # Errors

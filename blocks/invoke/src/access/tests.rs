@@ -28,6 +28,14 @@ fn access(control: &AccessControl, http: bool) -> Access {
     Access::new(Some(control), http, Metrics::disabled())
 }
 
+#[test]
+fn rules_that_refuse_nothing_are_open() {
+    assert!(Access::new(None, true, Metrics::disabled()).is_open());
+    assert!(access(&control("allow", Vec::new()), false).is_open());
+    assert!(!access(&control("deny", Vec::new()), false).is_open());
+    assert!(!access(&control("allow", vec![policy("allow", Vec::new())]), false).is_open());
+}
+
 fn allows(access: &Access, caller: &str, operation: &str, verb: Option<Method>) -> bool {
     let caller = caller.parse::<SpiffeId>().ok();
     access.check(Call { caller: caller.as_ref(), operation, verb: verb.as_ref() }).is_ok()
