@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use wire::etcd::etcdserverpb::compare::{CompareTarget, TargetUnion};
 use wire::etcd::etcdserverpb::request_op::Request;
 use wire::etcd::etcdserverpb::{
-    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
+    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest,
 };
 use wire::etcd::mvccpb::KeyValue;
 
