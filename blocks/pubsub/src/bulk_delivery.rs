@@ -148,7 +148,7 @@ impl Delivery {
     async fn sort_out(&self, messages: &[Message], verdicts: &mut Verdicts) -> Vec<(String, Vec<Outgoing>)> {
         let mut by_path: Vec<(String, Vec<Outgoing>)> = Vec::new();
         for (place, message) in messages.iter().enumerate() {
-            match self.entry(message) {
+            match self.entry(message).await {
                 Ok(Some((path, entry))) => {
                     let outgoing = Outgoing { place, _span: self.span(&entry), entry };
                     match by_path.iter_mut().find(|(known, _)| *known == path) {
@@ -173,7 +173,7 @@ impl Delivery {
     }
 
     /// None for a message that the app does not want, or that is too old.
-    fn entry(&self, message: &Message) -> Result<Option<(String, BulkEntry)>, String> {
+    async fn entry(&self, message: &Message) -> Result<Option<(String, BulkEntry)>, String> {
         let raw = raw_payload(&self.subscription.metadata)?;
         let (envelope, event) = if raw {
             (Envelope::new(), BulkPayload::Raw(message.data.clone()))
@@ -193,7 +193,7 @@ impl Delivery {
             content_type: message.content_type.clone().unwrap_or_default(),
             metadata: message.metadata.clone(),
         };
-        Ok(self.rules.path(&envelope)?.map(|path| (path.to_owned(), entry)))
+        Ok(self.rules.path(&envelope).await?.map(|path| (path.to_owned(), entry)))
     }
 
     /// Hands out entries until each has its verdict or the policy gives up; only what failed is tried again.

@@ -58,7 +58,7 @@ impl Delivery {
     async fn deliver_one(&self, mut message: Message) -> Verdict {
         self.complete(&mut message);
         let topic = self.topics.at_app(&message.topic).into_owned();
-        match self.way(&message, &topic) {
+        match self.way(&message, &topic).await {
             Way::Deliver(event, span) => {
                 let verdict = self.hand_out(&event, &message).await;
                 if let Some(span) = span.filter(|_| verdict == Verdict::Retry) {
@@ -86,7 +86,7 @@ impl Delivery {
         message.metadata.insert("pubsubName".to_owned(), self.subscription.pubsub.clone());
     }
 
-    fn way(&self, message: &Message, topic: &str) -> Way {
+    async fn way(&self, message: &Message, topic: &str) -> Way {
         let pubsub = &self.subscription.pubsub;
         let raw = match raw_payload(&self.subscription.metadata) {
             Ok(raw) => raw,
@@ -105,7 +105,7 @@ impl Delivery {
             tracing::warn!(target: SCOPE, "dropping expired pub/sub event {id}");
             return Way::Drop { status: "drop" };
         }
-        match self.rules.path(&event.envelope) {
+        match self.rules.path(&event.envelope).await {
             Ok(Some(path)) => {
                 let path = path.to_owned();
                 let span = of_delivery(self.service.tracer(), topic, &event.envelope);

@@ -1,8 +1,8 @@
 //! Routes of a subscription: the first rule whose expression is true gets the event (protocols.md 7.2).
-use cel::{Context, Program};
 use foundation_app::{Envelope, Rule};
-use foundation_resources::check_expression;
+use foundation_expression::{Budget, Expression, Failure, Value as Cel, Variables, apart};
 use serde_json::Value;
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Levels of an event that a rule can look into; the library takes much stack for each.
 const LEVELS: usize = 100;
 
-/// An expression that is not CEL.
+/// An expression that is not CEL, or too large.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid expression \"{expression}\" of a subscription: {reason}")]
 pub struct InvalidRule {
@@ -24,7 +24,7 @@ pub struct Rules(Arc<[Compiled]>);
 
 struct Compiled {
     rule: Rule,
-    program: Option<Program>,
+    expression: Option<Expression>,
 }
 
 impl Rules {
@@ -38,18 +38,43 @@ impl Rules {
     ///
     /// # Errors
     /// An expression that cannot be evaluated for this event: then it goes nowhere, not even to the default.
-    pub(crate) fn path(&self, event: &Envelope) -> Result<Option<&str>, String> {
-        let mut context = None;
-        for Compiled { rule, program } in &*self.0 {
-            let wanted = match program {
+    pub(crate) async fn path(&self, event: &Envelope) -> Result<Option<&str>, String> {
+        let place = if self.have_loops() {
+            let (rules, event) = (self.clone(), map(event, LEVELS));
+            apart(move |budget| rules.place(budget, || event)).await.map_err(|late| self.about_loops(&late))?
+        } else {
+            self.place(&Budget::unlimited(), || map(event, LEVELS))
+        }?;
+        Ok(place.map(|place| self.0[place].rule.path.as_str()))
+    }
+
+    fn have_loops(&self) -> bool {
+        self.loops().next().is_some()
+    }
+
+    fn loops(&self) -> impl Iterator<Item = &Compiled> {
+        let has_loops = |compiled: &&Compiled| compiled.expression.as_ref().is_some_and(|one| one.loops() > 0);
+        self.0.iter().filter(has_loops)
+    }
+
+    /// The place of the first rule that wants the event.
+    fn place(&self, budget: &Budget, event: impl FnOnce() -> Cel) -> Result<Option<usize>, String> {
+        let variables = LazyCell::new(|| Variables::new(budget).with("event", event()));
+        for (place, Compiled { rule, expression }) in self.0.iter().enumerate() {
+            let wanted = match expression {
                 None => true,
-                Some(program) => is_true(program, context.get_or_insert_with(|| variables(event)), rule)?,
+                Some(expression) => expression.is_true(&variables).map_err(|failure| said_by(rule, &failure))?,
             };
             if wanted {
-                return Ok(Some(&rule.path));
+                return Ok(Some(place));
             }
         }
         Ok(None)
+    }
+
+    fn about_loops(&self, late: &dyn fmt::Display) -> String {
+        let texts: Vec<_> = self.loops().filter_map(|compiled| compiled.rule.expression.as_deref()).collect();
+        format!("match expression {} has no result: {late}", texts.join(" or "))
     }
 }
 
@@ -60,42 +85,31 @@ impl fmt::Debug for Rules {
 }
 
 fn compiled(rule: &Rule) -> Result<Compiled, InvalidRule> {
-    let compile = |text: &String| {
-        let checked = check_expression(text).map_err(str::to_owned);
-        let program = checked.and_then(|()| Program::compile(text).map_err(|error| error.to_string()));
-        program.map_err(|reason| InvalidRule { expression: text.clone(), reason })
-    };
-    Ok(Compiled { program: rule.expression.as_ref().map(compile).transpose()?, rule: rule.clone() })
+    let compile =
+        |text: &String| Expression::parse(text).map_err(|reason| InvalidRule { expression: text.clone(), reason });
+    Ok(Compiled { expression: rule.expression.as_ref().map(compile).transpose()?, rule: rule.clone() })
 }
 
-fn is_true(program: &Program, context: &Context<'_, '_>, rule: &Rule) -> Result<bool, String> {
-    match program.execute(context) {
-        Ok(cel::Value::Bool(result)) => Ok(result),
-        Ok(_) => {
-            let text = rule.expression.as_deref().unwrap_or_default();
-            Err(format!("the result of match expression {text} was not a boolean"))
-        }
-        Err(error) => Err(error.to_string()),
+fn said_by(rule: &Rule, failure: &Failure) -> String {
+    let text = rule.expression.as_deref().unwrap_or_default();
+    match failure {
+        Failure::NotBoolean => format!("the result of match expression {text} was not a boolean"),
+        Failure::Spent => format!("match expression {text} has no result: {failure}"),
+        Failure::Failed(reason) => reason.clone(),
     }
 }
 
-fn variables(event: &Envelope) -> Context<'static, 'static> {
-    let mut context = Context::default();
-    context.add_variable_from_value("event", map(event, LEVELS));
-    context
-}
-
-fn map(members: &Envelope, levels: usize) -> cel::Value {
-    let members: HashMap<String, cel::Value> =
+fn map(members: &Envelope, levels: usize) -> Cel {
+    let members: HashMap<String, Cel> =
         members.iter().map(|(name, member)| (name.clone(), value(member, levels))).collect();
     members.into()
 }
 
 /// Numbers are doubles, as Dapr reads them. What is below `levels` is null.
-fn value(json: &Value, levels: usize) -> cel::Value {
+fn value(json: &Value, levels: usize) -> Cel {
     match json {
-        Value::Array(_) | Value::Object(_) if levels == 0 => cel::Value::Null,
-        Value::Null => cel::Value::Null,
+        Value::Array(_) | Value::Object(_) if levels == 0 => Cel::Null,
+        Value::Null => Cel::Null,
         Value::Bool(value) => (*value).into(),
         Value::Number(number) => number.as_f64().unwrap_or_default().into(),
         Value::String(text) => text.as_str().into(),
@@ -111,14 +125,28 @@ mod tests {
     use proptest::sample::select;
     use serde_json::json;
 
-    fn path(expressions: &[Option<&str>], event: Value) -> Result<Option<String>, String> {
+    #[tokio::main(flavor = "current_thread")]
+    async fn path(expressions: &[Option<&str>], event: Value) -> Result<Option<String>, String> {
         let rule = |(number, text): (usize, &Option<&str>)| Rule {
             expression: text.map(str::to_owned),
             path: number.to_string(),
         };
         let rules = Rules::compile(&expressions.iter().enumerate().map(rule).collect::<Vec<_>>()).unwrap();
         let Value::Object(event) = event else { panic!("an object") };
-        rules.path(&event).map(|path| path.map(str::to_owned))
+        rules.path(&event).await.map(|path| path.map(str::to_owned))
+    }
+
+    #[tokio::main(flavor = "current_thread")]
+    async fn decide(rules: &Rules, event: &Envelope) -> Result<(), String> {
+        rules.path(event).await.map(drop)
+    }
+
+    #[test]
+    fn a_rule_that_loops_without_end_is_an_error_that_names_it() {
+        let list: Vec<_> = (0..20_000).collect();
+        let rules = [Some("event.data.l.all(a, event.data.l.all(b, a >= 0))"), None];
+        let failure = path(&rules, json!({"data": {"l": list}})).unwrap_err();
+        assert!(failure.contains("event.data.l.all(b") && failure.contains("loops for too long"), "{failure}");
     }
 
     #[test]
@@ -224,7 +252,7 @@ mod tests {
             for expression in [words.concat(), words.join(" "), text] {
                 let rule = Rule { expression: Some(expression), path: String::new() };
                 if let Ok(rules) = Rules::compile(&[rule]) {
-                    rules.path(&event).ok();
+                    decide(&rules, &event).ok();
                 }
             }
         }

@@ -1,13 +1,16 @@
 //! When a circuit breaker opens: a CEL expression over its counts (surface.md 6.3).
 use crate::breaker::Counts;
-use cel::{Context, Program, Value};
-use foundation_resources::check_expression;
+use foundation_expression::{Budget, Expression, Variables};
 use std::fmt;
 
 /// Failures in a row after which a breaker without an expression opens.
 const USUAL: u32 = 5;
 
-/// An expression that is not CEL.
+/// Macros within each other or in a row. The expression is evaluated while calls wait, and one loop over a list in its text
+/// is short.
+const LOOPS: usize = 1;
+
+/// An expression that is not CEL, or takes too long.
 #[derive(Debug, thiserror::Error)]
 #[error("invalid trip expression \"{expression}\": {reason}")]
 pub(crate) struct InvalidTrip {
@@ -17,28 +20,30 @@ pub(crate) struct InvalidTrip {
 
 /// Says after a failure whether the breaker opens.
 #[derive(Default)]
-pub(crate) struct Trip(Option<(String, Program)>);
+pub(crate) struct Trip(Option<(String, Expression)>);
 
 impl Trip {
     /// An empty expression is `consecutiveFailures > 5`.
     ///
     /// # Errors
-    /// [`InvalidTrip`] for what is not CEL.
+    /// [`InvalidTrip`] for what is not CEL, or has loops within loops.
     pub(crate) fn parse(expression: &str) -> Result<Self, InvalidTrip> {
         if expression.is_empty() {
             return Ok(Self(None));
         }
-        let checked = check_expression(expression).map_err(str::to_owned);
-        let program = checked.and_then(|()| Program::compile(expression).map_err(|error| error.to_string()));
-        let program = program.map_err(|reason| InvalidTrip { expression: expression.to_owned(), reason })?;
-        Ok(Self(Some((expression.to_owned(), program))))
+        let invalid = |reason| InvalidTrip { expression: expression.to_owned(), reason };
+        let parsed = Expression::parse(expression).map_err(invalid)?;
+        if parsed.loops() > LOOPS {
+            return Err(invalid("it has macros such as all or map within each other or in a row".to_owned()));
+        }
+        Ok(Self(Some((expression.to_owned(), parsed))))
     }
 
     /// An expression that cannot be evaluated, or is no truth value, opens nothing.
     pub(crate) fn opens(&self, counts: &Counts) -> bool {
         match &self.0 {
             None => counts.consecutive_failures > USUAL,
-            Some((_, program)) => matches!(program.execute(&variables(counts)), Ok(Value::Bool(true))),
+            Some((_, expression)) => is_true(expression, counts),
         }
     }
 }
@@ -49,8 +54,8 @@ impl fmt::Debug for Trip {
     }
 }
 
-fn variables(counts: &Counts) -> Context<'static, 'static> {
-    let mut context = Context::default();
+fn is_true(expression: &Expression, counts: &Counts) -> bool {
+    let budget = Budget::unlimited();
     let all = [
         ("requests", counts.requests),
         ("totalSuccesses", counts.total_successes),
@@ -58,10 +63,11 @@ fn variables(counts: &Counts) -> Context<'static, 'static> {
         ("consecutiveSuccesses", counts.consecutive_successes),
         ("consecutiveFailures", counts.consecutive_failures),
     ];
+    let mut variables = Variables::new(&budget);
     for (name, count) in all {
-        context.add_variable_from_value(name, i64::from(count));
+        variables = variables.with(name, i64::from(count));
     }
-    context
+    expression.is_true(&variables).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -101,6 +107,15 @@ mod tests {
         assert!(!opens("requests"));
         assert!(!opens("nobody > 1"));
         assert!(Trip::parse("requests >").is_err());
+    }
+
+    #[test]
+    fn loops_within_loops_are_refused() {
+        assert!(opens("[requests, totalFailures].all(count, count > 5)"));
+        let bomb = |inner: &str| format!("[1, 2, 3].all(a, {inner})");
+        let refused = Trip::parse(&bomb(&bomb(&bomb("true")))).unwrap_err();
+        assert!(refused.to_string().contains("within each other"), "{refused}");
+        assert!(Trip::parse("['a'].map(a, a + a).map(a, a + a) == []").is_err());
     }
 
     const WORDS: [&str; 24] = [

@@ -7,7 +7,6 @@ mod decode;
 mod diff;
 mod document;
 mod environment;
-mod expression;
 mod files;
 mod hints;
 mod http_endpoint;
@@ -24,7 +23,6 @@ pub use component::{Component, ComponentSpec};
 pub use configuration::*;
 pub use decode::{DecodeError, decode, member};
 pub use diff::Diff;
-pub use expression::check_expression;
 pub use files::{load, load_text};
 pub use http_endpoint::{HttpEndpoint, HttpEndpointSpec, Tls, TlsDocument};
 pub use mcp_server::{

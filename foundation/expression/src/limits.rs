@@ -9,7 +9,7 @@ const DEEPEST: usize = 16;
 ///
 /// # Errors
 /// It is longer than 4,096 bytes, or nests deeper than 16 brackets.
-pub fn check_expression(text: &str) -> Result<(), &'static str> {
+pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     match text {
         text if text.len() > LONGEST => Err("it is longer than 4096 bytes"),
         text if nesting(text) > DEEPEST => Err("it nests deeper than 16 brackets"),
@@ -38,9 +38,9 @@ mod tests {
     #[test]
     fn expressions_that_are_too_deep_or_too_long_are_refused() {
         let deep = |depth| format!("{}true{}", "(".repeat(depth), ")".repeat(depth));
-        assert!(check_expression(&deep(DEEPEST)).is_ok());
-        assert!(check_expression(&deep(DEEPEST + 1)).unwrap_err().contains(&DEEPEST.to_string()));
-        assert!(check_expression(&"(a)".repeat(100)).is_ok());
-        assert!(check_expression(&"a".repeat(LONGEST + 1)).unwrap_err().contains(&LONGEST.to_string()));
+        assert!(check(&deep(DEEPEST)).is_ok());
+        assert!(check(&deep(DEEPEST + 1)).unwrap_err().contains(&DEEPEST.to_string()));
+        assert!(check(&"(a)".repeat(100)).is_ok());
+        assert!(check(&"a".repeat(LONGEST + 1)).unwrap_err().contains(&LONGEST.to_string()));
     }
 }
