@@ -101,6 +101,7 @@ impl Reloader {
             tokio::select! {
                 () = changed(watch.as_ref()) => {}
                 _ = ticks.tick() => {
+                    watch.iter().for_each(Watch::renew);
                     IN_PLACE.iter().for_each(|kind| tracing::debug!(target: RECONCILER, "Running scheduled {kind} reconcile"));
                 }
             }

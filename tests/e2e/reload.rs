@@ -58,6 +58,22 @@ async fn folders_that_are_swapped_by_a_link_are_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_made_again_is_followed() {
+    let sidecar = Setup::new("folders", None).start().await;
+    let (folder, elsewhere) = (sidecar.resources(), sidecar.resources().with_extension("old"));
+    let leave: [&dyn Fn(); 2] =
+        [&|| fs::remove_dir_all(&folder).unwrap(), &|| fs::rename(&folder, &elsewhere).unwrap()];
+    for (number, leave) in leave.iter().enumerate() {
+        leave();
+        fs::create_dir(&folder).unwrap();
+        for name in [format!("made{number}"), format!("changed{number}")] {
+            sidecar.write("a.yaml", &store(&name));
+            lists(&sidecar, "components", &[&name]).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_in_work_is_finished_though_its_subscription_is_gone() {
     let app = App::start(&[]).await;
     let sidecar = Setup::new("events", Some(app.port)).component("broker", "pubsub.in-memory", &[]).start().await;
