@@ -179,10 +179,10 @@ enum Command {
 
 /// Work whose answer is kept until it is committed.
 trait Job: Send {
-    /// Does the work; false when it is to be undone.
-    fn run(&mut self, connection: &Connection) -> bool;
-    /// Tells whoever asked, given why the commit failed, if it did.
-    fn finish(self: Box<Self>, failure: Option<&rusqlite::Error>);
+    /// Does the work; an error when it is to be undone.
+    fn run(&mut self, connection: &Connection) -> Result<()>;
+    /// Tells whoever asked, given why nothing was committed, if it was not. The work's own error comes first.
+    fn finish(self: Box<Self>, failure: Option<&Error>);
 }
 
 struct Asked<T, F> {
@@ -196,18 +196,23 @@ where
     T: Send,
     F: FnOnce(&Connection) -> Outcome<T> + Send,
 {
-    fn run(&mut self, connection: &Connection) -> bool {
+    fn run(&mut self, connection: &Connection) -> Result<()> {
         // A panic is the trouble of whoever asked, not of all who come after.
         let attempt = |work: F| catch_unwind(AssertUnwindSafe(|| work(connection)));
         let done = self.work.take().map(attempt);
-        self.answer = done.map(|done| done.map_or_else(|_| Err(panicked()), |outcome| outcome.map_err(Error::from)));
-        matches!(self.answer, Some(Ok(_)))
+        let answer = done.map_or_else(
+            || Err(closed()),
+            |done| done.map_or_else(|_| Err(panicked()), |outcome| outcome.map_err(Error::from)),
+        );
+        let said = answer.as_ref().map(drop).map_err(Error::clone);
+        self.answer = Some(answer);
+        said
     }
 
-    fn finish(self: Box<Self>, failure: Option<&rusqlite::Error>) {
+    fn finish(self: Box<Self>, failure: Option<&Error>) {
         let answer = match (failure, self.answer) {
-            (None, Some(answer)) => answer,
-            (failure, _) => Err(failure.map_or_else(closed, translate)),
+            (Some(failure), Some(Ok(_)) | None) => Err(failure.clone()),
+            (_, answer) => answer.unwrap_or_else(|| Err(closed())),
         };
         // Whoever asked may have gone.
         self.reply.send(answer).ok();
@@ -245,25 +250,40 @@ fn run(mut opened: Opened, source: &Source, mut commands: mpsc::Receiver<Command
     }
 }
 
-fn commit(opened: &mut Opened, source: &Source, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+fn commit(opened: &mut Opened, source: &Source, jobs: &mut [Box<dyn Job>]) -> Result<()> {
     if opened.is_gone() {
-        source.replace(opened)?;
+        source.replace(opened).map_err(|error| translate(&error))?;
     }
-    let mut transaction = opened.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match jobs {
+    let transaction = opened.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let mut transaction = transaction.map_err(|error| translate(&error))?;
+    let ended = match jobs {
         [] => return Ok(()),
-        [only] => return if only.run(&transaction) { transaction.commit() } else { transaction.rollback() },
-        jobs => jobs.iter_mut().try_for_each(|job| apart(&mut transaction, job.as_mut()))?,
-    }
-    transaction.commit()
+        [only] => match only.run(&transaction) {
+            Ok(()) => transaction.commit(),
+            Err(_) => undo(transaction),
+        },
+        jobs => {
+            jobs.iter_mut().try_for_each(|job| apart(&mut transaction, job.as_mut()))?;
+            transaction.commit()
+        }
+    };
+    ended.map_err(|error| translate(&error))
 }
 
-fn apart(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> rusqlite::Result<()> {
-    let mut savepoint = transaction.savepoint()?;
-    if !job.run(&savepoint) {
-        savepoint.rollback()?;
+/// SQLite rolls back by itself when the disk is full, and a second time is an error.
+fn undo(transaction: Transaction<'_>) -> rusqlite::Result<()> {
+    if transaction.is_autocommit() { Ok(()) } else { transaction.rollback() }
+}
+
+/// The error of a job that has taken all others with it is theirs too.
+fn apart(transaction: &mut Transaction<'_>, job: &mut dyn Job) -> Result<()> {
+    let mut savepoint = transaction.savepoint().map_err(|error| translate(&error))?;
+    let done = job.run(&savepoint);
+    if savepoint.is_autocommit() {
+        return done;
     }
-    savepoint.commit()
+    let undone = done.or_else(|_| savepoint.rollback());
+    undone.and_then(|()| savepoint.commit()).map_err(|error| translate(&error))
 }
 
 /// A database that is busy or out of reach for now may work later.

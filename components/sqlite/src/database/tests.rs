@@ -80,3 +80,53 @@ async fn a_folder_that_is_gone_is_an_error_until_it_is_back() {
     insert(&database, 2).await;
     assert_eq!(numbers(&database).await, [2]);
 }
+
+/// Lets the file grow to so many pages at most, in place of a disk that is full.
+async fn limit(database: &Database, pages: i64) {
+    let limit = move |connection: &Connection| {
+        Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
+    };
+    database.write(limit).await.unwrap();
+}
+
+fn fill(connection: &Connection) -> Outcome<()> {
+    connection.execute("INSERT INTO numbers VALUES (zeroblob(1000000))", [])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder).await;
+    insert(&database, 1).await;
+    limit(&database, 1).await;
+    let refused = database.write(fill).await.unwrap_err();
+    assert!(refused.kind() == Kind::Unavailable && refused.to_string().contains("full"), "{refused}");
+    limit(&database, 1 << 20).await;
+    insert(&database, 2).await;
+    assert_eq!(numbers(&database).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_to_all_that_were_to_be_committed_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder).await;
+    limit(&database, 1).await;
+    let ((begin, begun), (release, released)) = (oneshot::channel(), oneshot::channel());
+    let hold = database.write(move |_| {
+        begin.send(()).ok();
+        Ok(released.blocking_recv().unwrap_or_default())
+    });
+    let small = || database.write(|connection| Ok(connection.execute("INSERT INTO numbers VALUES (1)", [])?));
+    let together = async {
+        begun.await.unwrap();
+        let go = async { release.send(()).unwrap() };
+        tokio::join!(small(), database.write(fill), small(), go)
+    };
+    let (held, (first, full, last, ())) = tokio::join!(hold, together);
+    held.unwrap();
+    for refused in [first.unwrap_err(), full.unwrap_err(), last.unwrap_err()] {
+        assert!(refused.kind() == Kind::Unavailable && refused.to_string().contains("full"), "{refused}");
+    }
+    assert!(numbers(&database).await.is_empty());
+}
