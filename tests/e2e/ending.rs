@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,6 +83,28 @@ async fn a_taken_port_and_bad_flags_are_errors() {
     assert_eq!(flag("--dapr-http-port", &port).ended().await.code(), Some(1));
     assert_eq!(flag("--mode", "sideways").ended().await.code(), Some(1));
     assert_eq!(flag("--no-such-flag", "1").ended().await.code(), Some(2));
+}
+
+/// The connection preface of HTTP/2 with empty settings: what follows from the server has no answer.
+const SILENT: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_say_nothing_do_not_hold_up_the_end() {
+    let mut sidecar = Setup::new("silence", None).start().await;
+    let mut silent = Vec::new();
+    for (port, begin) in [
+        (sidecar.port, &b"GET /v1.0/metadata HTTP/1.1\r\nHo"[..]),
+        (sidecar.port, SILENT),
+        (sidecar.grpc_port, SILENT),
+        (sidecar.grpc_port, b""),
+    ] {
+        let mut connection = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        connection.write_all(begin).await.unwrap();
+        silent.push(connection);
+    }
+    sidecar.get("/v1.0/metadata").await.unwrap();
+    sidecar.signal("-TERM");
+    assert_eq!(sidecar.ended().await.code(), Some(0), "the grace was not needed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,18 +1,21 @@
-//! How long a client may take over the head of a request.
+//! How long a client may take over the head of a request, and over the end of its connection.
 //!
 //! hyper's own limit also ends connections that rest between requests, which clients keep in pools and Dapr leaves open.
 use http_body::{Body, Frame, SizeHint};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 
 /// How a connection in HTTP/2 begins (RFC 9113 3.4). Its frames are no heads.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a connection that is to end may rest before it is cut.
+pub(crate) const REST: Duration = Duration::from_secs(1);
 
 /// What a connection and its requests know of each other.
 #[derive(Debug, Default)]
@@ -21,6 +24,10 @@ pub(crate) struct Pace {
     heads: AtomicUsize,
     /// Requests whose bodies are not at their end; the bytes that come are theirs.
     running: AtomicUsize,
+    /// No head is due any more.
+    headless: AtomicBool,
+    /// Pieces that were written.
+    written: AtomicUsize,
 }
 
 /// A request under way, until it is dropped.
@@ -35,8 +42,26 @@ impl Pace {
     }
 
     /// No head is due any more: what comes is another protocol.
-    pub(crate) fn end(self: &Arc<Self>) {
-        std::mem::forget(self.run());
+    pub(crate) fn end(&self) {
+        self.headless.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets a connection that was told to end come to its end. One without a request under way is cut when nothing is
+    /// written to it any more: a client that is silent, or leaves a head half-sent, must not hold up the end of all.
+    pub(crate) async fn finish(&self, connection: impl Future) {
+        tokio::select! {
+            biased;
+            _ = connection => {}
+            () = self.rests() => {}
+        }
+    }
+
+    async fn rests(&self) {
+        let now = || (self.is_running(), self.heads.load(Ordering::Relaxed), self.written.load(Ordering::Relaxed));
+        let mut before = None;
+        while before.replace(now()) != Some(now()) || self.is_running() {
+            sleep(REST).await;
+        }
     }
 
     fn run(self: &Arc<Self>) -> Running {
@@ -134,10 +159,10 @@ impl<C> Paced<C> {
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.due || self.pace.is_running() {
+        if !self.due || self.pace.is_running() || self.pace.headless.load(Ordering::Relaxed) {
             return Poll::Pending;
         }
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.limit)));
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(self.limit)));
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -159,7 +184,9 @@ impl<C: AsyncRead + Unpin> AsyncRead for Paced<C> {
 
 impl<C: AsyncWrite + Unpin> AsyncWrite for Paced<C> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(cx, bytes)
+        let written = ready!(Pin::new(&mut self.connection).poll_write(cx, bytes));
+        self.pace.written.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -175,7 +202,9 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Paced<C> {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write_vectored(cx, pieces)
+        let written = ready!(Pin::new(&mut self.connection).poll_write_vectored(cx, pieces));
+        self.pace.written.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -186,7 +215,9 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for Paced<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::pending;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::timeout;
 
     const LONG: Duration = Duration::from_secs(3600);
 
@@ -198,7 +229,7 @@ mod tests {
 
     /// Whether the connection ends before it has more bytes.
     async fn ends(paced: &mut Paced<DuplexStream>) -> bool {
-        matches!(tokio::time::timeout(LONG, paced.read_u8()).await, Ok(Err(_)))
+        matches!(timeout(LONG, paced.read_u8()).await, Ok(Err(_)))
     }
 
     async fn come(client: &mut DuplexStream, paced: &mut Paced<DuplexStream>, text: &[u8]) {
@@ -255,5 +286,28 @@ mod tests {
             come(&mut client, &mut paced, begin).await;
             assert!(ends(&mut paced).await);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_to_end_is_cut_when_it_rests() {
+        let (_client, mut paced, pace) = paced();
+        timeout(2 * REST, pace.finish(paced.read_u8())).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_and_what_is_written_are_not_cut() {
+        let (mut client, mut paced, pace) = paced();
+        let running = pace.begin();
+        let answer = async {
+            sleep(10 * REST).await;
+            drop(running);
+            for _ in 0..10 {
+                sleep(REST / 2).await;
+                paced.write_u8(b'a').await.unwrap();
+            }
+            pending::<()>().await;
+        };
+        timeout(20 * REST, pace.finish(answer)).await.unwrap();
+        client.read_exact(&mut [0; 10]).await.unwrap();
     }
 }

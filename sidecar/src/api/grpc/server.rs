@@ -1,5 +1,5 @@
 //! Connections of gRPC clients.
-use crate::api::pace::Paced;
+use crate::api::pace::{Pace, Paced};
 use axum::body::Body;
 use axum::extract::Request;
 use foundation_app::Filled;
@@ -67,22 +67,26 @@ impl<A> Clone for Server<A> {
 
 impl<A: Answer> Serve for Server<A> {
     async fn serve(self, connection: impl Connection, drain: Drain) {
-        let (answers, peer) = (self.answers, connection.peer().cloned());
+        let (answers, peer, pace) = (self.answers, connection.peer().cloned(), Arc::<Pace>::default());
+        let requests = Arc::clone(&pace);
         let service = service_fn(move |mut request: http::Request<Incoming>| {
-            let answers = Arc::clone(&answers);
+            let (answers, running) = (Arc::clone(&answers), requests.begin());
             if let Some(peer) = &peer {
                 request.extensions_mut().insert(peer.clone());
             }
             // The library moves it several times on its way to a task: boxed it stays where it is.
-            Box::pin(async move { Ok::<_, Infallible>(answers.answer(request.map(body)).await) })
+            Box::pin(async move {
+                let response = answers.answer(request.map(body)).await;
+                Ok::<_, Infallible>(response.map(|body| running.body(body)))
+            })
         });
-        let (corked, cork) = corked(Paced::new(connection, Arc::default(), PREFACE_LIMIT));
+        let (corked, cork) = corked(Paced::new(connection, Arc::clone(&pace), PREFACE_LIMIT));
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(corked), service));
         tokio::select! {
             _ = poll_fn(|cx| cork.turn(cx, connection.as_mut())) => {}
             () = drain.stopped() => {
                 connection.as_mut().graceful_shutdown();
-                poll_fn(|cx| cork.turn(cx, connection.as_mut())).await.ok();
+                pace.finish(poll_fn(|cx| cork.turn(cx, connection.as_mut()))).await;
             }
         }
     }

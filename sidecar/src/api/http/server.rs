@@ -1,7 +1,7 @@
 //! Connections of HTTP clients: HTTP/1.1, and HTTP/2 without TLS from the first byte.
 use super::Api;
 use super::h2c::Change;
-use crate::api::pace::{Pace, Paced, Running, RunningBody};
+use crate::api::pace::{Pace, Paced, REST, Running, RunningBody};
 use axum::body::Body;
 use foundation_app::Filled;
 use foundation_drain::Drain;
@@ -18,6 +18,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
 
 /// More than headers may have, so that bodies are read in large pieces.
 const BUFFER: usize = 256 << 10;
@@ -74,7 +75,7 @@ impl Server {
         Self { api, http2, builder }
     }
 
-    async fn run<C, F>(&self, connection: C, drain: &Drain, answer: impl Fn(Request<Incoming>) -> F)
+    async fn run<C, F>(&self, connection: C, connected: &Connected, answer: impl Fn(Request<Incoming>) -> F)
     where
         C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         F: Future<Output = Answer> + Send + 'static,
@@ -83,9 +84,9 @@ impl Server {
         let mut serving = pin!(serving);
         tokio::select! {
             _ = serving.as_mut() => {}
-            () = drain.stopped() => {
+            () = connected.drain.stopped() => {
                 serving.as_mut().graceful_shutdown();
-                serving.await.ok();
+                connected.pace.finish(serving).await;
             }
         }
     }
@@ -98,7 +99,7 @@ impl Serve for Server {
         let connected = Arc::new(Connected { server: self, client, pace, drain });
         // The library keeps the room for it as long as the connection lasts: boxed, an idle one costs half as much.
         let answer = |request| Box::pin(Arc::clone(&connected).begin(request));
-        connected.server.run(paced, &connected.drain, answer).await;
+        connected.server.run(paced, &connected, answer).await;
     }
 }
 
@@ -120,12 +121,22 @@ impl Connected {
 
     async fn change(self: Arc<Self>, change: Change, request: Request<Incoming>) {
         let begin = async { change.replay(TokioIo::new(hyper::upgrade::on(request).await.ok()?)).await.ok() };
-        let Ok(Some(connection)) = tokio::time::timeout(CHANGE_LIMIT, begin).await else { return };
+        let begun = tokio::select! {
+            begun = timeout(CHANGE_LIMIT, begin) => begun.ok().flatten(),
+            () = self.is_to_end() => None,
+        };
+        let Some(connection) = begun else { return };
         let answer = |request| {
             let connected = Arc::clone(&self);
             async move { connected.answer(request).await }
         };
-        self.server.run(connection, &self.drain, answer).await;
+        self.server.run(connection, &self, answer).await;
+    }
+
+    /// Resolves when the client has had its time to go on before the end.
+    async fn is_to_end(&self) {
+        self.drain.stopped().await;
+        sleep(REST).await;
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Answer {
