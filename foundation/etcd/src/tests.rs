@@ -10,9 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wire::etcd::etcdserverpb::compare::{CompareTarget, TargetUnion};
 use wire::etcd::etcdserverpb::request_op::Request;
-use wire::etcd::etcdserverpb::{
-    Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest,
-};
+use wire::etcd::etcdserverpb::{Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest};
 use wire::etcd::mvccpb::KeyValue;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@ mod apart;
 mod budget;
 mod limits;
 mod loops;
+mod presence;
 
 pub use apart::{Late, apart};
 pub use budget::Budget;
@@ -14,6 +15,7 @@ pub use cel::Value;
 use cel::parser::Expression as Node;
 use cel::{Context, Program};
 use limits::check;
+use presence::{HAS_MEMBERS, has_members};
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -80,6 +82,8 @@ impl<'b> Variables<'b> {
     pub fn new(budget: &'b Budget) -> Self {
         let mut context = Context::default();
         context.set_variable_resolver(budget);
+        // The name is nobody else's.
+        context.add_function(HAS_MEMBERS, has_members).ok();
         Self { context, budget }
     }
 

@@ -1,14 +1,16 @@
 //! Loops of expressions, each of whose steps is made to read [`STEP`].
 use crate::budget::STEP;
+use crate::presence::soften;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, LiteralValue, operators};
 use cel::parser::Expression as Node;
 
 /// Loops within each other or in a row: each can make a value several times as large.
 pub(crate) const MOST: usize = 8;
 
-/// Binds all loops below a node. Returns how many there are on the way to its deepest one.
+/// Binds all loops below a node, and makes each `has` the one that is wanted. Returns how many there are on the way to its deepest one.
 pub(crate) fn bind(node: &mut Node) -> usize {
     let deepest = children(&mut node.expr).into_iter().map(bind).max().unwrap_or_default();
+    soften(node);
     let Expr::Comprehension(comprehension) = &mut node.expr else { return deepest };
     guard(comprehension);
     deepest + 1

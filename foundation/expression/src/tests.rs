@@ -1,5 +1,6 @@
 //! Expressions with and without loops.
 use super::*;
+use std::collections::HashMap;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::task::yield_now;
@@ -78,4 +79,22 @@ async fn work_apart_leaves_the_worker_to_others() {
 #[tokio::test]
 async fn a_panic_apart_is_an_error() {
     assert_eq!(apart(|_| assert!(std::hint::black_box(false))).await, Err(Late::BrokenOff));
+}
+
+#[test]
+fn what_has_no_members_lacks_them() {
+    let budget = Budget::unlimited();
+    let has = |data: Value| {
+        let variables = Variables::new(&budget).with("event", HashMap::from([("data".to_owned(), data)]));
+        Expression::parse("has(event.data.kind) && event.data.kind == 'a'").unwrap().is_true(&variables)
+    };
+    let kind = |kind: &str| Value::from(HashMap::from([("kind".to_owned(), Value::from(kind))]));
+    assert_eq!(
+        [has(kind("a")), has(kind("b")), has(Value::from(HashMap::<String, Value>::new()))],
+        [Ok(true), Ok(false), Ok(false)]
+    );
+    for data in [Value::from("text"), Value::from(5.0), Value::Null, Value::from(true)] {
+        assert_eq!(has(data), Ok(false));
+    }
+    assert!(matches!(has(Value::from(vec![1_i64])), Err(Failure::Failed(_))));
 }
