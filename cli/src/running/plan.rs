@@ -280,8 +280,8 @@ pub(crate) fn asks_for_mtls(path: &Path) -> bool {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let document: serde_json::Value = serde_saphyr::from_str(&text).unwrap_or_default();
     // Names of any case, as the sidecar reads them.
-    let path = ["spec", "mtls", "enabled"].iter();
-    let enabled = path.fold(Some(&document), |value, name| member(value?.as_object()?, name));
+    let mut path = ["spec", "mtls", "enabled"].iter();
+    let enabled = path.try_fold(&document, |value, name| member(value.as_object()?, name));
     enabled.and_then(serde_json::Value::as_bool) == Some(true)
 }
 

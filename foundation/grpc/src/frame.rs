@@ -77,7 +77,7 @@ impl Frames {
     ///
     /// # Errors
     /// A frame that cannot be read; no later one can be either.
-    pub fn next(&mut self) -> Result<Option<Bytes>, FrameError> {
+    pub fn next_message(&mut self) -> Result<Option<Bytes>, FrameError> {
         let Some(length) = self.length()? else { return Ok(None) };
         if !self.joined.is_empty() {
             self.joined.advance(PREFIX);
@@ -127,7 +127,7 @@ mod tests {
             let mut found = Vec::new();
             for piece in wire.chunks(cut) {
                 frames.push(Bytes::copy_from_slice(piece));
-                while let Some(message) = frames.next().unwrap() {
+                while let Some(message) = frames.next_message().unwrap() {
                     found.push(message.to_vec());
                 }
             }
@@ -139,7 +139,7 @@ mod tests {
         fn garbage_never_panics(data in prop::collection::vec(any::<u8>(), 0..64)) {
             let mut frames = Frames::new(32);
             frames.push(Bytes::from(data));
-            while let Ok(Some(_)) = frames.next() {}
+            while let Ok(Some(_)) = frames.next_message() {}
         }
     }
 
@@ -147,6 +147,6 @@ mod tests {
     fn a_message_above_the_limit_is_refused() {
         let mut frames = Frames::new(3);
         frames.push(of_bytes(b"1234"));
-        assert_eq!(frames.next(), Err(FrameError::TooLarge { size: 4, limit: 3 }));
+        assert_eq!(frames.next_message(), Err(FrameError::TooLarge { size: 4, limit: 3 }));
     }
 }

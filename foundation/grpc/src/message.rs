@@ -85,7 +85,7 @@ where
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
         if message.is_none() {
-            message = frames.next()?;
+            message = frames.next_message()?;
         }
         if message.is_some() && !frames.is_empty() {
             return Err(Status::internal("cardinality violation: more than one message in a call that has one"));

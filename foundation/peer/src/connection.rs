@@ -21,10 +21,13 @@ const VANISHED: Duration = Duration::from_secs(20);
 const SETTINGS: Settings =
     Settings { peer: "another sidecar", largest_frame: 64 << 10, largest_headers: 1 << 20, deadline: CONNECT_DEADLINE };
 
+/// Connections by address. How a dial failed is told as a text.
+type OfTarget = HashMap<String, Arc<Connections<String>>>;
+
 /// All open connections by app and address: with an identity a connection is good for the app that proved to be there alone.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    slots: Mutex<HashMap<Target, HashMap<String, Arc<Connections<String>>>>>,
+    slots: Mutex<HashMap<Target, OfTarget>>,
     /// Of this sidecar; without one connections are in the open.
     identity: Option<Identity>,
     drain: Drain,

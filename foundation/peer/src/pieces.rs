@@ -150,7 +150,7 @@ where
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Status>> {
         loop {
-            if let Some(message) = self.frames.next()? {
+            if let Some(message) = self.frames.next_message()? {
                 let piece = Piece::decode(message).map_err(|error| Status::internal(error.to_string()))?;
                 return Poll::Ready(Ok(Some(piece)));
             }
