@@ -61,12 +61,18 @@ fn plain(port: u16) -> Setup {
     Setup::new("host", Some(port))
 }
 
+/// Two hosts, and the replica that knows both.
+async fn two_hosts(placement: &Replicas) -> (Host, Host, usize) {
+    let (one, other) = (Host::start(plain, placement).await, Host::start(plain, placement).await);
+    let first = placement.leader().await;
+    until("both are known", async || placement.tables(first).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+    (one, other, first)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn actors_go_on_when_the_replica_that_serves_is_killed() {
     let mut placement = Replicas::start(3, None);
-    let (one, other) = (Host::start(plain, &placement).await, Host::start(plain, &placement).await);
-    let first = placement.leader().await;
-    until("both are known", async || placement.tables(first).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+    let (one, other, first) = two_hosts(&placement).await;
     let (version, _) = placement.tables(first).await.unwrap();
     assert!(call(&one.sidecar, 1).await && call(&other.sidecar, 1).await);
 
@@ -94,9 +100,7 @@ async fn actors_go_on_when_the_replica_that_serves_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn actors_go_on_when_the_replica_that_serves_hangs() {
     let mut placement = Replicas::start(3, None);
-    let (one, other) = (Host::start(plain, &placement).await, Host::start(plain, &placement).await);
-    let first = placement.leader().await;
-    until("both are known", async || placement.tables(first).await.is_some_and(|(_, hosts)| hosts == 2)).await;
+    let (one, other, first) = two_hosts(&placement).await;
 
     placement.hang(first);
     let second = placement.leader().await;
