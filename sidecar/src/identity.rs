@@ -31,6 +31,7 @@ pub(crate) async fn start(options: &Options, metrics: &Metrics, drain: &Drain) -
         trust_domain: None,
         token: environment.filled("DAPR_SENTRY_TOKEN_FILE").map(Into::into),
         jwt_audiences: mtls.jwt_audiences.clone(),
+        copies: None,
     };
     let identity = foundation_identity::start(sentry, anchors(environment)?, counted(metrics.clone()), drain).await?;
     Ok(Some(identity))

@@ -180,6 +180,7 @@ fn embedded(flags: &Flags, namespace: &str, is_kubernetes: bool) -> Result<Embed
 /// Without an address, sentry is where Dapr's Helm chart has it.
 fn mtls(flags: &Flags, namespace: &str) -> Mtls {
     let mut mtls = Mtls::read(flags, namespace);
+    mtls.copies = Some(flags.text("identity-directory-write")).filter(|path| !path.is_empty()).map(PathBuf::from);
     if mtls.sentry_address.is_empty() {
         mtls.sentry_address = format!("dapr-sentry.{namespace}.svc:443");
     }
@@ -225,12 +226,15 @@ mod tests {
     #[test]
     fn flags_are_those_of_dapr() {
         let cluster = "--etcd-initial-cluster=x=http://127.0.0.1:1";
+        let copied = read(&["--tls-enabled", "--identity-directory-write=/tls"]).unwrap().mtls.unwrap();
         let options =
             read(&["--id=x", cluster, "--etcd-data-dir", "/tmp/a", "--etcd-space-quota=16Mi", "--tls-enabled"])
                 .unwrap();
         let Store::Embedded(embedded) = options.store else { panic!("an embedded store") };
         assert_eq!((embedded.folder, embedded.quota, embedded.port), ("/tmp/a/default-x".into(), 16 << 20, 2379));
-        assert_eq!(options.mtls.unwrap().sentry_address, "dapr-sentry.default.svc:443");
+        let mtls = options.mtls.unwrap();
+        assert_eq!((mtls.sentry_address.as_str(), mtls.copies), ("dapr-sentry.default.svc:443", None));
+        assert_eq!(copied.copies, Some("/tls".into()));
         assert_eq!((options.port, options.workers, options.broadcast), (50006, 2048, None));
     }
 

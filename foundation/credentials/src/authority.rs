@@ -6,11 +6,11 @@ use crate::Credentials;
 use crate::certificate::{ISSUER, chain, date, parse, pem, time};
 use crate::error::{Error, unreadable};
 use crate::key::{OF_ISSUER, private_key};
-use foundation_identity::{SpiffeId, Svid, Trust};
+use foundation_identity::{SpiffeId, Svid, Trust, new_key};
 use rcgen::string::Ia5String;
 use rcgen::{
-    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, PKCS_ED25519,
-    PublicKeyData, SanType, SerialNumber,
+    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    SanType, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -92,7 +92,7 @@ impl Authority {
         if self.expires <= SystemTime::now() {
             return Err(Error::IssuerEnded(date(self.expires)));
         }
-        let pair = KeyPair::generate_for(&PKCS_ED25519)?;
+        let pair = new_key()?;
         let signed = self.sign(&pair, id, &[])?;
         let own = Svid::new(signed.chain, &PrivateKeyDer::from(pair))?;
         let (leaf, rest) = own.chain().split_first().ok_or(Error::Empty("the own certificate"))?;

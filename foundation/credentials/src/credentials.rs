@@ -4,10 +4,10 @@ use crate::certificate::{self, ISSUER, Root, chain, parse};
 use crate::error::unreadable;
 use crate::key::{OF_ISSUER, private_key};
 use crate::{Authority, Error, Lifetimes};
-use foundation_identity::SpiffeId;
+use foundation_identity::{SpiffeId, new_key};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519, PublicKeyData,
+    KeyUsagePurpose, PublicKeyData,
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,7 +27,7 @@ impl Credentials {
     /// # Errors
     /// None but what the library says.
     pub fn generate(sentry: &SpiffeId, lifetimes: Lifetimes, now: SystemTime) -> Result<Self, Error> {
-        Self::under(&KeyPair::generate_for(&PKCS_ED25519)?, sentry, life(lifetimes, now))
+        Self::under(&new_key()?, sentry, life(lifetimes, now))
     }
 
     /// Like [`Credentials::generate`], for what follows credentials that are valid from `begins` on. It is valid since then, too: a clock
@@ -39,7 +39,7 @@ impl Credentials {
         now: SystemTime,
     ) -> Result<Self, Error> {
         let (own, ends) = life(lifetimes, now);
-        Self::under(&KeyPair::generate_for(&PKCS_ED25519)?, sentry, (own.min(begins), ends))
+        Self::under(&new_key()?, sentry, (own.min(begins), ends))
     }
 
     /// Like [`Credentials::generate`], with a certain key of the root in PEM.
@@ -52,7 +52,7 @@ impl Credentials {
     }
 
     fn under(root_key: &KeyPair, sentry: &SpiffeId, life: (SystemTime, SystemTime)) -> Result<Self, Error> {
-        let key = KeyPair::generate_for(&PKCS_ED25519)?;
+        let key = new_key()?;
         let root = authority(sentry.trust_domain().as_str(), life);
         let mut issuer = authority(&sentry.to_string(), life);
         issuer.use_authority_key_identifier_extension = true;

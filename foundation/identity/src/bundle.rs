@@ -24,6 +24,10 @@ impl Sources {
     fn knows(&self, roots: &[u8]) -> bool {
         self.told == roots || self.given == roots
     }
+
+    fn pem(&self) -> Vec<u8> {
+        [&self.given, b"\n".as_slice(), &self.told].concat()
+    }
 }
 
 impl Bundle {
@@ -39,6 +43,11 @@ impl Bundle {
     /// The roots as they are at each moment.
     pub(crate) fn trust(&self) -> &Arc<ArcSwap<Trust>> {
         &self.trust
+    }
+
+    /// All roots in PEM; one that is given and told stands there twice.
+    pub(crate) fn pem(&self) -> Vec<u8> {
+        self.sources().pem()
     }
 
     /// Takes other roots than those that were given before. What sentry told counts until it tells anew.
@@ -65,7 +74,7 @@ impl Bundle {
         let mut sources = self.sources();
         let before = (sources.given.clone(), sources.told.clone());
         change(&mut sources);
-        match Trust::from_pem(&[&sources.given, b"\n".as_slice(), &sources.told].concat()) {
+        match Trust::from_pem(&sources.pem()) {
             Ok(trust) => self.trust.store(Arc::new(trust)),
             Err(error) => {
                 (sources.given, sources.told) = before;

@@ -22,6 +22,8 @@ pub enum Error {
     File { path: String, reason: std::io::Error },
     #[error("cannot read the token for sentry from {path}: {reason}")]
     TokenFile { path: String, reason: std::io::Error },
+    #[error("cannot write copies of the identity to {path}: {reason}; check --identity-directory-write")]
+    Copies { path: String, reason: std::io::Error },
     #[error("the certificate of {found} is not that of {expected}")]
     Stranger { found: String, expected: String },
     #[error("`{0}` is no address of sentry; check --sentry-address, and give host and port, as in localhost:50001")]

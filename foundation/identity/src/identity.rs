@@ -1,6 +1,6 @@
 //! The identity of this process: its certificate and its trust as they are now, and the connections that they secure.
 use crate::connection::{client, handshake, server_name};
-use crate::handshakes::Handshakes;
+use crate::places::Places;
 use crate::verifier::Verifier;
 use crate::{Error, Expected, PeerId, Secured, SpiffeId, Svid, Trust, id_of};
 use arc_swap::ArcSwap;
@@ -13,9 +13,18 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+/// Handshakes at once. Each holds a socket and some kilobytes.
+const HANDSHAKES: usize = 1024;
+const HANDSHAKE_GRACE: Duration = Duration::from_millis(500);
+/// Connections at once of those who need no identity: anybody may open one and say nothing.
+const STRANGERS: usize = 1024;
+/// A stranger asks one thing, which takes some milliseconds.
+const STRANGER_GRACE: Duration = Duration::from_secs(1);
 
 /// Certificate and trust of this process. Clones share them; both may change while it runs.
 #[derive(Clone, Debug)]
@@ -78,7 +87,8 @@ impl Identity {
         // A resumed session would outlive the certificate that it began with.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Acceptor::new(config))
+        let strangers = (clients == ClientAuth::None).then(|| Places::new(STRANGERS, STRANGER_GRACE));
+        Ok(Acceptor { strangers, ..Acceptor::new(config) })
     }
 
     /// Secures a connection to a server, if it is who is expected.
@@ -95,11 +105,13 @@ impl Identity {
     }
 }
 
-/// Secures connections that come in. Clones share a limit of handshakes at once.
+/// Secures connections that come in. Clones share its limits of what is open at once.
 #[derive(Clone)]
 pub struct Acceptor {
     tls: TlsAcceptor,
-    handshakes: Handshakes,
+    handshakes: Places,
+    /// Of those whose clients have no identity.
+    strangers: Option<Places>,
 }
 
 impl Acceptor {
@@ -119,13 +131,17 @@ impl Acceptor {
     }
 
     fn new(config: ServerConfig) -> Self {
-        Self { tls: TlsAcceptor::from(Arc::new(config)), handshakes: Handshakes::default() }
+        let handshakes = Places::new(HANDSHAKES, HANDSHAKE_GRACE);
+        Self { tls: TlsAcceptor::from(Arc::new(config)), handshakes, strangers: None }
     }
 
-    /// Waits until there is room for one more handshake. Nobody is accepted before: those who only open connections shall neither
-    /// fill the house nor bar the door.
+    /// Waits until there is room for one more. Nobody is accepted before: those who only open connections shall neither fill the house
+    /// nor bar the door.
     pub async fn room(&self) {
         self.handshakes.room().await;
+        if let Some(strangers) = &self.strangers {
+            strangers.room().await;
+        }
     }
 
     /// Secures a connection.
@@ -136,14 +152,14 @@ impl Acceptor {
     where
         C: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut place = self.handshakes.begin();
+        let mut place = self.handshakes.take();
         let stream = tokio::select! {
             secured = handshake(self.tls.accept(stream)) => secured?,
             () = place.gives_way() => return Err(io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake gave way to others")),
         };
         let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let peer = leaf.map(id_of).transpose().map_err(io::Error::other)?.map(PeerId);
-        Ok(Secured::new(stream, peer))
+        Ok(Secured::new(stream, peer, self.strangers.as_ref().map(Places::take)))
     }
 }
 

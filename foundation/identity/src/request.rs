@@ -2,11 +2,11 @@
 use crate::connection::{client, handshake, server_name};
 use crate::doubt::Doubt;
 use crate::regular::read_regular;
-use crate::{Error, Expected, SpiffeId, Svid, Trust};
+use crate::{Error, Expected, SpiffeId, Svid, Trust, new_key};
 use arc_swap::ArcSwap;
 use http::uri::Authority;
 use hyper_util::rt::TokioIo;
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ED25519};
+use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
 use std::io;
 use std::path::PathBuf;
@@ -39,6 +39,19 @@ pub struct Sentry {
     pub token: Option<PathBuf>,
     /// Audiences of tokens that sentry is asked for beside the certificate.
     pub jwt_audiences: Vec<String>,
+    /// Folder of copies of what sentry gives, for other programs.
+    pub copies: Option<PathBuf>,
+}
+
+/// What sentry gives.
+pub(crate) struct Signed {
+    pub(crate) svid: Svid,
+    /// In PEM; none when they do not count.
+    pub(crate) roots: Vec<u8>,
+    pub(crate) pair: KeyPair,
+    /// In PEM, leaf first.
+    pub(crate) chain: Vec<u8>,
+    pub(crate) token: Option<String>,
 }
 
 impl Sentry {
@@ -55,7 +68,7 @@ impl Sentry {
     ///
     /// # Errors
     /// A sentry that cannot be reached, is not who it must be, refuses, or gives another certificate than what was asked for.
-    pub(crate) async fn sign(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<(Svid, Vec<u8>), Error> {
+    pub(crate) async fn sign(&self, trust: &Arc<ArcSwap<Trust>>) -> Result<Signed, Error> {
         let (pair, request) = self.request()?;
         let exchange = async {
             let mut client = CaClient::new(self.connect(trust).await?);
@@ -68,7 +81,8 @@ impl Sentry {
         let key = PrivateKeyDer::try_from(pair.serialize_der()).map_err(|error| Error::Key(error.to_owned()))?;
         let svid = Svid::from_pem(&answer.workload_certificate, &key)?;
         let is_proven = self.is_proven(&svid, &trust.load())?;
-        Ok((svid, if is_proven { answer.trust_chain_certificates.join(&b'\n') } else { Vec::new() }))
+        let roots = if is_proven { answer.trust_chain_certificates.join(&b'\n') } else { Vec::new() };
+        Ok(Signed { svid, roots, pair, chain: answer.workload_certificate.into(), token: answer.jwt })
     }
 
     /// Whether a certificate is valid now. One may end before it is looked at: they live for milliseconds, and end on whole seconds.
@@ -88,7 +102,7 @@ impl Sentry {
 
     fn request(&self) -> Result<(KeyPair, SignCertificateRequest), Error> {
         let unusable = |error: rcgen::Error| Error::Key(error.to_string());
-        let pair = KeyPair::generate_for(&PKCS_ED25519).map_err(unusable)?;
+        let pair = new_key().map_err(unusable)?;
         let (token, validator) = self.token()?;
         let request = SignCertificateRequest {
             id: self.app_id.clone(),
@@ -175,6 +189,7 @@ mod tests {
             trust_domain: None,
             token: None,
             jwt_audiences: vec!["one".to_owned(), "other".to_owned()],
+            copies: None,
         }
     }
 

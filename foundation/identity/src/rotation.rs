@@ -1,9 +1,11 @@
 //! A certificate that keeps itself fresh.
 use crate::bundle::Bundle;
+use crate::copies::Copies;
 use crate::{Anchors, Error, Identity, Sentry, Svid};
 use foundation_drain::Drain;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 const SCOPE: &str = "dapr.runtime.security";
@@ -80,11 +82,17 @@ async fn renew(sentry: &Sentry, identity: &Identity, bundle: &Bundle) -> Result<
 
 /// A new certificate. Its roots are trusted before it is used.
 async fn sign(sentry: &Sentry, bundle: &Bundle) -> Result<Svid, Error> {
-    let (svid, roots) = sentry.sign(bundle.trust()).await?;
-    if !roots.is_empty() {
-        bundle.told(roots);
+    let signed = sentry.sign(bundle.trust()).await?;
+    if !signed.roots.is_empty() {
+        bundle.told(signed.roots);
     }
-    Ok(svid)
+    if let Some(folder) = sentry.copies.clone() {
+        let key = signed.pair.serialize_pem();
+        let copies = Copies { key, chain: signed.chain, roots: bundle.pem(), token: signed.token };
+        let written = spawn_blocking(move || copies.write(&folder)).await;
+        written.unwrap_or_else(|error| Err(Error::Key(error.to_string())))?;
+    }
+    Ok(signed.svid)
 }
 
 /// Waits until half of the time that is left has gone by, or the clock was set back: the certificate may not be valid yet then.

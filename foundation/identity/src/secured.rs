@@ -1,5 +1,6 @@
 //! A connection after its handshake.
 use crate::PeerId;
+use crate::places::Place;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,11 +14,13 @@ use tonic::transport::server::Connected;
 pub struct Secured<C> {
     stream: TlsStream<C>,
     peer: Option<PeerId>,
+    /// Where there are only so many.
+    place: Option<Place>,
 }
 
 impl<C> Secured<C> {
-    pub(crate) fn new(stream: TlsStream<C>, peer: Option<PeerId>) -> Self {
-        Self { stream, peer }
+    pub(crate) fn new(stream: TlsStream<C>, peer: Option<PeerId>, place: Option<Place>) -> Self {
+        Self { stream, peer, place }
     }
 
     /// Who the client is when it had to prove that.
@@ -33,6 +36,10 @@ impl<C> Secured<C> {
 
 impl<C: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<C> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let gives_way = self.place.as_mut().is_some_and(|place| place.poll_gives_way(cx).is_ready());
+        if gives_way {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the connection gave way to others")));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

@@ -8,6 +8,7 @@ use rcgen::{
 use rustls_pki_types::PrivateKeyDer;
 use std::io;
 use std::time::{Duration, SystemTime};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const CALLER: &str = "spiffe://public/ns/default/caller";
 const CALLEE: &str = "spiffe://public/ns/default/callee";
@@ -167,4 +168,27 @@ async fn those_who_never_finish_do_not_bar_the_door() {
     assert!(connected.is_ok() && accepted.is_ok());
     let first = idle.join_next().await.unwrap().unwrap().unwrap_err();
     assert_eq!(first.to_string(), "the TLS handshake gave way to others");
+}
+
+#[tokio::test]
+async fn strangers_who_say_nothing_give_way_to_others() {
+    let authority = Authority::new();
+    let acceptor = authority.identity(CALLEE).acceptor(ClientAuth::None).unwrap();
+    let caller = authority.identity(CALLER);
+    let open = async || {
+        let (near, far) = tokio::io::duplex(1 << 14);
+        let (near, far) = tokio::join!(caller.connect(near, app("default", "callee")), acceptor.accept(far));
+        (near.unwrap(), far.unwrap())
+    };
+    let mut silent = Vec::new();
+    for _ in 0..1024 {
+        acceptor.room().await;
+        silent.push(open().await);
+    }
+    acceptor.room().await;
+    let (mut asking, mut asked) = open().await;
+    let ended = silent[0].1.read_u8().await.unwrap_err();
+    assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+    asking.write_all(b"x").await.unwrap();
+    assert_eq!(asked.read_u8().await.unwrap(), b'x');
 }

@@ -1,11 +1,14 @@
 //! Connections to the services of the control plane, in the open or secured.
 mod connected;
+mod open;
 mod silence;
 
 pub use connected::Connected;
 
+use crate::error::innermost;
 use foundation_identity::{Expected, Identity, SpiffeId};
 use hyper_util::rt::TokioIo;
+use open::Open;
 use silence::{Attentive, Heard};
 use std::io;
 use std::net::SocketAddr;
@@ -98,12 +101,7 @@ async fn dial(
     let stream = Attentive::new(stream, heard);
     let connection: Box<dyn Connection> = match identity {
         Some((own, service)) => Box::new(own.connect(stream, Expected::Id(service)).await?),
-        None => Box::new(stream),
+        None => Box::new(Open::new(stream)),
     };
     Ok(TokioIo::new(connection))
-}
-
-/// The reason behind the layers of a client.
-fn innermost(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -88,9 +88,19 @@ impl From<Error> for Status {
     }
 }
 
-/// A status as Go prints it, which users and tests know from Dapr's messages.
+/// A status as Go prints it, which users and tests know from Dapr's messages. One that comes of a broken connection is followed by what
+/// broke it.
 pub fn describe(status: &Status) -> String {
-    format!("rpc error: code = {} desc = {}", code_name(status.code()), status.message())
+    let cause = std::error::Error::source(status)
+        .map(|cause| innermost(cause))
+        .filter(|cause| !status.message().contains(cause.as_str()));
+    let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("rpc error: code = {} desc = {}{cause}", code_name(status.code()), status.message())
+}
+
+/// The reason behind the layers of a client.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The name of a code as Go writes it.

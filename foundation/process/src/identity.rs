@@ -22,6 +22,8 @@ pub struct Mtls {
     pub token: Option<PathBuf>,
     /// Folder of the credentials of the authority, if they are at hand: then no sentry is asked.
     pub credentials: Option<PathBuf>,
+    /// Folder of copies of the identity that sentry gives, for other programs.
+    pub copies: Option<PathBuf>,
 }
 
 /// Why there is no identity.
@@ -44,6 +46,7 @@ impl Mtls {
             sentry_address: flags.text("sentry-address").to_owned(),
             namespace: namespace.to_owned(),
             credentials: None,
+            copies: None,
             token: None,
         }
     }
@@ -66,6 +69,7 @@ impl Mtls {
             trust_domain: Some(self.trust_domain.clone()),
             token: self.token.clone(),
             jwt_audiences: Vec::new(),
+            copies: self.copies.clone(),
         };
         Ok(foundation_identity::start(
             sentry,

@@ -83,7 +83,7 @@ impl Client {
                 }
             }
         };
-        timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("context deadline exceeded")))
+        timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(self.late()))
     }
 }
 

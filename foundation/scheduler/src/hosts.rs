@@ -1,6 +1,7 @@
 //! Which schedulers there are, and the streams to each of them.
 use crate::stream::{Deliver, Stream};
 use crate::wanted::Wanted;
+use arc_swap::ArcSwapOption;
 use foundation_drain::Drain;
 use foundation_peer::{Connected, ControlService};
 use futures_util::future::join_all;
@@ -36,6 +37,8 @@ pub struct Client {
     /// Those that are known, with a connection to each.
     hosts: watch::Sender<Vec<(String, Channel)>>,
     turn: AtomicUsize,
+    /// Why none of them is followed now.
+    trouble: ArcSwapOption<String>,
     wanted: watch::Sender<Wanted>,
     drain: Drain,
 }
@@ -47,6 +50,7 @@ impl Client {
             options,
             hosts: watch::Sender::new(Vec::new()),
             turn: AtomicUsize::new(0),
+            trouble: ArcSwapOption::empty(),
             wanted: watch::Sender::new(Wanted::default()),
             drain: drain.clone(),
         }
@@ -77,8 +81,15 @@ impl Client {
         for attempt in first.. {
             let Err(reason) = self.follow(attempt, &deliver).await;
             tracing::warn!(target: SCOPE, "Lost the scheduler: {reason}. Reconnecting...");
+            self.trouble.store(Some(Arc::new(reason)));
             pause().await;
         }
+    }
+
+    /// A call that has waited as long as it may. The text begins as Dapr's.
+    pub(crate) fn late(&self) -> Status {
+        let why = self.trouble.load().as_ref().map(|reason| format!(": no scheduler could be reached: {reason}"));
+        Status::deadline_exceeded(format!("context deadline exceeded{}", why.unwrap_or_default()))
     }
 
     /// The connection to the scheduler whose turn it is; waits until one is known.
@@ -112,6 +123,7 @@ impl Client {
             Err(status) => return Err(foundation_peer::describe(&status)),
         };
         let mut hosts = next(&mut told).await?;
+        self.trouble.store(None);
         loop {
             hosts = tokio::select! {
                 next = next(&mut told) => next?,

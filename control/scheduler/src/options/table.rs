@@ -4,7 +4,6 @@ use foundation_flags::Standing::{Absent, Current};
 use foundation_flags::{Flag, Standing, flag_of as flag};
 
 const NO_LOG: Standing = Absent("the log of several schedulers is kept as long as they need it; a single one has none");
-const NO_FILES: Standing = Absent("connections between schedulers are secured without files");
 const NO_TICKS: Standing = Absent("elections have one timing");
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -19,7 +18,13 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("trust-domain", Text, "localhost", Current, "Trust domain of the control plane"),
     flag("trust-anchors-file", Text, "/var/run/secrets/dapr.io/tls/ca.crt", Current, "Certificates to trust"),
     flag("sentry-address", Text, "", Current, "Where sentry is"),
-    flag("identity-directory-write", Text, "", NO_FILES, "Has no effect"),
+    flag(
+        "identity-directory-write",
+        Text,
+        "",
+        Current,
+        "Folder for copies of certificate, key and roots; none when empty",
+    ),
     flag("etcd-embed", Bool, "true", Current, "Keep jobs in a file, and serve etcd's API from it"),
     flag("etcd-data-dir", Text, "./data", Current, "Folder of the file"),
     flag("etcd-client-port", Int, "2379", Current, "Port of etcd's API"),

@@ -2,7 +2,7 @@
 use super::*;
 use crate::Files;
 use foundation_identity::id_of;
-use rcgen::{PKCS_ECDSA_P384_SHA384, SignatureAlgorithm};
+use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SignatureAlgorithm};
 
 const LIFETIMES: Lifetimes =
     Lifetimes { workload: Duration::from_secs(3600), skew: Duration::from_secs(60), root: Duration::from_secs(86_400) };

@@ -1,41 +1,46 @@
-//! Handshakes that are under way: there are only so many, and who dawdles gives way to who waits.
+//! Places for what strangers begin: there are only so many, and who dawdles gives way to who waits.
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout};
 
-/// Handshakes at once. Each holds a socket and some kilobytes.
-const MOST: usize = 1024;
-/// How long a handshake is not disturbed although others wait: on a busy machine it is not the client who dawdles.
-const GRACE: Duration = Duration::from_millis(500);
+/// The places of one server. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Places(Arc<Shared>);
 
-/// The handshakes of one server. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Handshakes(Arc<Shared>);
-
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    under_way: Mutex<UnderWay>,
+    /// How many there are.
+    most: usize,
+    /// How long nobody is disturbed although others wait: on a busy machine it is not the client who dawdles.
+    grace: Duration,
+    taken: Mutex<Taken>,
     left: Notify,
 }
 
 #[derive(Debug, Default)]
-struct UnderWay {
-    /// In the order in which they began. Who drops a sender makes its handshake give way.
+struct Taken {
+    /// In the order in which they began. Who drops a sender makes that place give way.
     begun: BTreeMap<u64, (Instant, oneshot::Sender<()>)>,
     count: u64,
 }
 
-/// A handshake that is under way until it is dropped.
+/// A place that is taken until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Handshake {
+pub(crate) struct Place {
     number: u64,
     gives_way: oneshot::Receiver<()>,
-    all: Handshakes,
+    all: Places,
 }
 
-impl Handshakes {
+impl Places {
+    pub(crate) fn new(most: usize, grace: Duration) -> Self {
+        Self(Arc::new(Shared { most, grace, taken: Mutex::default(), left: Notify::new() }))
+    }
+
     /// Waits until there is room for one more, which the oldest one makes when it has had its time.
     pub(crate) async fn room(&self) {
         loop {
@@ -45,24 +50,24 @@ impl Handshakes {
         }
     }
 
-    /// Begins a handshake.
-    pub(crate) fn begin(&self) -> Handshake {
+    /// Takes a place.
+    pub(crate) fn take(&self) -> Place {
         let (sender, gives_way) = oneshot::channel();
-        let mut under_way = self.under_way();
-        under_way.count += 1;
-        let number = under_way.count;
-        under_way.begun.insert(number, (Instant::now(), sender));
-        drop(under_way);
-        Handshake { number, gives_way, all: self.clone() }
+        let mut taken = self.taken();
+        taken.count += 1;
+        let number = taken.count;
+        taken.begun.insert(number, (Instant::now(), sender));
+        drop(taken);
+        Place { number, gives_way, all: self.clone() }
     }
 
     /// How long the oldest may still take; none when there is room. There may be too many of them, for who was accepted begins a little
     /// later.
     fn make_room(&self) -> Option<Duration> {
-        let mut under_way = self.under_way();
-        while under_way.begun.len() >= MOST {
-            let oldest = under_way.begun.first_entry()?;
-            let wait = GRACE.saturating_sub(oldest.get().0.elapsed());
+        let mut taken = self.taken();
+        while taken.begun.len() >= self.0.most {
+            let oldest = taken.begun.first_entry()?;
+            let wait = self.0.grace.saturating_sub(oldest.get().0.elapsed());
             if !wait.is_zero() {
                 return Some(wait);
             }
@@ -71,21 +76,29 @@ impl Handshakes {
         None
     }
 
-    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
-        self.0.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Handshake {
+impl Place {
     /// Resolves when it is to give way to others.
     pub(crate) async fn gives_way(&mut self) {
         (&mut self.gives_way).await.ok();
     }
+
+    /// As [`Place::gives_way`].
+    pub(crate) fn poll_gives_way(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.gives_way.is_terminated() {
+            return Poll::Ready(());
+        }
+        Pin::new(&mut self.gives_way).poll(context).map(drop)
+    }
 }
 
-impl Drop for Handshake {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.all.under_way().begun.remove(&self.number);
+        self.all.taken().begun.remove(&self.number);
         self.all.0.left.notify_one();
     }
 }
@@ -94,12 +107,15 @@ impl Drop for Handshake {
 mod tests {
     use super::*;
 
-    async fn crowd() -> (Handshakes, Vec<Handshake>) {
-        let all = Handshakes::default();
+    const MOST: usize = 100;
+    const GRACE: Duration = Duration::from_millis(500);
+
+    async fn crowd() -> (Places, Vec<Place>) {
+        let all = Places::new(MOST, GRACE);
         let mut crowd = Vec::new();
         for _ in 0..MOST {
             all.room().await;
-            crowd.push(all.begin());
+            crowd.push(all.take());
         }
         (all, crowd)
     }
@@ -118,10 +134,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_is_too_many_gives_way_too() {
         let (all, mut crowd) = crowd().await;
-        crowd.extend((0..100).map(|_| all.begin()));
+        crowd.extend((0..10).map(|_| all.take()));
         all.room().await;
-        assert_eq!(all.under_way().begun.len(), MOST - 1);
-        crowd[100].gives_way().await;
+        assert_eq!(all.taken().begun.len(), MOST - 1);
+        crowd[10].gives_way().await;
     }
 
     #[tokio::test(start_paused = true)]
