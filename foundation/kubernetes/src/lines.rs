@@ -20,7 +20,7 @@ where
         Self { body, read: BytesMut::new(), searched: 0 }
     }
 
-    /// The next line without its end; none when the body has ended. What is not ended by a line end is no line.
+    /// The next line without its end; none when the body has ended. The last one needs no end: a body that is cut off is an error.
     ///
     /// # Errors
     /// A body that breaks off, and a line of more than 1 MiB.
@@ -35,7 +35,10 @@ where
             if self.searched > LARGEST {
                 return Err(Error::Broken("a line is longer than 1 MiB".to_owned()));
             }
-            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let Some(frame) = self.body.frame().await else {
+                self.searched = 0;
+                return Ok(Some(self.read.split().freeze()).filter(|rest| !rest.is_empty()));
+            };
             let frame = frame.map_err(|error| Error::Broken(error.to_string()))?;
             self.read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
         }
@@ -57,7 +60,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_its_lines() {
-        assert_eq!(lines("one\n\nthree\nbroken").await, ["one", "", "three"]);
+        assert_eq!(lines("one\n\nthree\nlast").await, ["one", "", "three", "last"]);
         assert!(lines("").await.is_empty());
     }
 
