@@ -13,7 +13,6 @@ use crate::storage::Guard;
 use crate::{broadcast, storage};
 use anyhow::Context as _;
 use foundation_drain::Drain;
-use foundation_footprint::Freed;
 use foundation_identity::{Acceptor, ClientAuth};
 use foundation_kubernetes::Kubernetes;
 use foundation_process::{Context, Refused, listen, serve_grpc};
@@ -22,8 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
 use tonic::transport::Server;
 use wire::scheduler::v1::scheduler_server::SchedulerServer;
 
@@ -32,8 +29,6 @@ const APP_ID: &str = "dapr-scheduler";
 /// Pause between pings of a silent sidecar, and how long it may take to answer (Dapr 1.18).
 const KEEPALIVE: Duration = Duration::from_secs(3);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often freed memory is looked for.
-const LOOK: Duration = Duration::from_secs(3);
 
 /// A scheduler that has been started in a process.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +62,6 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
     tracing::info!(target: SCOPE, "Dapr Scheduler listening on: {}", listener.local_addr()?);
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
     serve(service, (listener, acceptor), refused, &context.drain);
-    context.drain.spawn_until_stopped(shrink());
     context.ready.set(true);
     Ok(Started { port, etcd_port })
 }
@@ -104,23 +98,6 @@ fn follow_namespaces(options: &Options, keyspace: &Keyspace, drain: &Drain) -> a
     let namespaces = Namespaces::new(kubernetes, keyspace.clone());
     drain.spawn_until_stopped(async move { match namespaces.follow().await {} });
     Ok(())
-}
-
-/// Gives memory back that a burst of jobs has needed.
-async fn shrink() {
-    let (mut freed, mut looks) = (Freed::default(), interval(LOOK));
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        if !freed.is_likely() {
-            continue;
-        }
-        let given = spawn_blocking(move || {
-            freed.give_back();
-            freed
-        });
-        freed = given.await.unwrap_or_default();
-    }
 }
 
 /// Tells the pool its part of what may run at once, in the order of addresses.

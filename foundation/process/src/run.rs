@@ -7,12 +7,15 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use foundation_drain::Drain;
+use foundation_footprint::Freed;
 use foundation_telemetry::Registry;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 const SCOPE: &str = "dapr.signals";
 /// How long calls in flight may take when the process ends.
@@ -20,6 +23,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// What starts beside the process has come to rest by then.
 const SETTLED: Duration = Duration::from_secs(1);
+/// How often freed memory is looked for.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// Whether the process is ready, for its health endpoint. Clones share the answer.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +74,7 @@ pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::R
         let routes = routes.route("/healthz", get(async move || ready.status()));
         serve(bound("healthz", &common.health.0, common.health.1).await?, routes, &servers);
         tokio::select! {
-            never = forget_start() => match never {},
+            never = stay_small() => match never {},
             () = end.comes() => {}
         }
     }
@@ -101,12 +106,24 @@ impl End {
     }
 }
 
-/// Gives the memory back that only the start needed: now, and when all that starts beside has come to rest.
-async fn forget_start() -> Infallible {
+/// Gives memory back: that which only the start needed, now and when all that starts beside has come to rest, and that of bursts after
+/// them.
+async fn stay_small() -> Infallible {
     foundation_footprint::forget_start();
-    tokio::time::sleep(SETTLED).await;
+    sleep(SETTLED).await;
     foundation_footprint::forget_start();
-    std::future::pending().await
+    let mut freed = Freed::default();
+    loop {
+        sleep(LOOK).await;
+        if !freed.is_likely() {
+            continue;
+        }
+        let given = spawn_blocking(move || {
+            freed.give_back();
+            freed
+        });
+        freed = given.await.unwrap_or_default();
+    }
 }
 
 async fn bound(name: &str, address: &str, port: u16) -> anyhow::Result<Listener> {
