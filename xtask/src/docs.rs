@@ -45,7 +45,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
 
 fn index(categories: &[Category]) -> String {
     let mut text = format!(
-        "{GENERATED}# Components\n\nAll are in the usual build but those that name a feature; with them it is built by\n`cargo install --locked --path trilby --features opa,wasm` (or `--features all`). A sidecar without the feature refuses\nthe type.\n"
+        "{GENERATED}# Components\n\nAll are in the usual build but those that name a feature; with them it is built by\n`cargo install --locked --path trilby --features opa,wasm` (or `--features stable` for what Dapr's builds of stable components\nhave, `--features all` for everything). A sidecar without the feature refuses the type.\n"
     );
     for category in categories.iter().filter(|category| !category.descriptors.is_empty()) {
         text += &format!("\n## {}\n\n| type | status | what it is |\n|---|---|---|\n", category.title);
