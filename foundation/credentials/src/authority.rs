@@ -6,11 +6,11 @@ use crate::Credentials;
 use crate::certificate::{ISSUER, chain, date, parse, pem, time};
 use crate::error::{Error, unreadable};
 use crate::key::{OF_ISSUER, private_key};
-use foundation_identity::{SpiffeId, Svid, Trust, new_key};
+use foundation_identity::{ROOTS_EXTENSION, SpiffeId, Svid, Trust, announcement, new_key};
 use rcgen::string::Ia5String;
 use rcgen::{
-    CertificateParams, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
-    SanType, SerialNumber,
+    CertificateParams, CustomExtension, DistinguishedName, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose,
+    PublicKeyData, SanType, SerialNumber,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,6 +30,8 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     chain: Vec<CertificateDer<'static>>,
     anchors: String,
+    /// What certificates say of them.
+    announcement: Vec<u8>,
     expires: SystemTime,
     lifetimes: Lifetimes,
 }
@@ -57,7 +59,8 @@ impl Authority {
         let expires = time(parsed.validity().not_after.timestamp());
         let key = private_key(&credentials.issuer_key, OF_ISSUER)?;
         let issuer = Issuer::from_ca_cert_der(first, key).map_err(|error| unreadable(ISSUER, error))?;
-        Ok(Self { issuer, anchors: credentials.ca.clone(), expires, lifetimes, chain })
+        let announcement = announcement(credentials.ca.as_bytes());
+        Ok(Self { issuer, anchors: credentials.ca.clone(), announcement, expires, lifetimes, chain })
     }
 
     /// Signs a key for an identity.
@@ -79,6 +82,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
+        let announcement = self.announcement.clone();
+        params.custom_extensions = vec![CustomExtension::from_oid_content(ROOTS_EXTENSION, announcement)];
         let leaf = params.signed_by(key, &self.issuer)?;
         let chain = std::iter::once(leaf.der().clone()).chain(self.chain.iter().cloned()).collect();
         Ok(Signed { chain, expires })

@@ -3,6 +3,7 @@
 //! [`start`] gets a certificate from sentry and keeps it fresh; the [`Identity`] that it returns accepts and opens connections.
 //! Contract: protocols.md 5.
 mod anchors;
+mod announced;
 mod bundle;
 mod connection;
 mod copies;
@@ -21,6 +22,7 @@ mod trust;
 mod verifier;
 
 pub use anchors::Anchors;
+pub use announced::{ROOTS_EXTENSION, announcement};
 pub use error::Error;
 pub use identity::{Acceptor, ClientAuth, Identity};
 pub use key::new_key;

@@ -1,4 +1,5 @@
 //! A request to sentry for a certificate (protocols.md 5.2).
+use crate::announced::announces;
 use crate::connection::{client, handshake, server_name};
 use crate::doubt::Doubt;
 use crate::regular::read_regular;
@@ -64,7 +65,8 @@ impl Sentry {
     }
 
     /// A new certificate for a new key, and the roots in PEM that sentry tells of. Those count only beside a certificate that is valid by
-    /// what was trusted before: who has stolen sentry's own certificate, but no key of the authority, cannot plant a root.
+    /// what was trusted before, and that names them: who has stolen sentry's own certificate, but no key of the authority, cannot plant
+    /// a root.
     ///
     /// # Errors
     /// A sentry that cannot be reached, is not who it must be, refuses, or gives another certificate than what was asked for.
@@ -81,7 +83,10 @@ impl Sentry {
         let key = PrivateKeyDer::try_from(pair.serialize_der()).map_err(|error| Error::Key(error.to_owned()))?;
         let svid = Svid::from_pem(&answer.workload_certificate, &key)?;
         let is_proven = self.is_proven(&svid, &trust.load())?;
-        let roots = if is_proven { answer.trust_chain_certificates.join(&b'\n') } else { Vec::new() };
+        let mut roots = answer.trust_chain_certificates.join(&b'\n');
+        if !is_proven || !svid.chain().first().is_some_and(|leaf| announces(leaf, &roots)) {
+            roots.clear();
+        }
         Ok(Signed { svid, roots, pair, chain: answer.workload_certificate.into(), token: answer.jwt })
     }
 
