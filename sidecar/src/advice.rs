@@ -35,6 +35,9 @@ fn of_access(access: &AccessControl, has_mtls: bool) -> Vec<String> {
         for (index, operation) in policy.operations.iter().enumerate() {
             let at = format!("{at}.operations[{index}]");
             advice.extend(of_action(&format!("{at}.action"), &operation.action));
+            if operation.http_verb.is_empty() {
+                advice.push(format!("{at} has no httpVerb and so is for calls over gRPC alone; for HTTP use [\"*\"]"));
+            }
             let unknown = operation.http_verb.iter().filter(|verb| !VERBS.contains(&verb.as_str()));
             advice.extend(unknown.map(|verb| {
                 format!("{at}.httpVerb has {verb:?}, which no call has; use capital letters, such as GET, or \"*\"")
@@ -83,15 +86,20 @@ mod tests {
             http_verb: vec!["GET".to_owned(), "get".to_owned()],
             action: "permit".to_owned(),
         };
-        let policy =
-            AppPolicy { default_action: "Deny".to_owned(), operations: vec![operation], ..AppPolicy::default() };
+        let for_grpc = Operation { name: "/y".to_owned(), ..Operation::default() };
+        let policy = AppPolicy {
+            default_action: "Deny".to_owned(),
+            operations: vec![operation, for_grpc],
+            ..AppPolicy::default()
+        };
         let access = AccessControl { policies: vec![policy], ..AccessControl::default() };
         let mtls = Mtls { enabled: Some(true), ..Mtls::default() };
         let configuration =
             ConfigurationSpec { access_control: Some(access), mtls: Some(mtls), ..ConfigurationSpec::default() };
         let with = of(&configuration, true);
-        assert_eq!(with.len(), 2, "{with:?}");
+        assert_eq!(with.len(), 3, "{with:?}");
         assert!(with[0].contains("operations[0].action is \"permit\"") && with[1].contains("has \"get\""), "{with:?}");
+        assert!(with[2].contains("operations[1] has no httpVerb"), "{with:?}");
         let without = of(&configuration, false);
         assert!(without[0].contains("--enable-mtls") && without[1].contains("no effect without mTLS"), "{without:?}");
     }

@@ -105,6 +105,11 @@ impl Authority {
         let present = self.files().read()?.and_then(|credentials| credentials.sentry());
         let usual = || SpiffeId::new(TrustDomain::new("localhost")?, "default", "dapr-sentry");
         let sentry = present.map_or_else(usual, Ok)?;
-        Ok(Rotation { files: self.files(), sentry, lifetimes: Lifetimes { workload: DAY, skew: SKEW, root } })
+        // Sentries write down how long their certificates are good; without a word of them it is the usual.
+        let lifetimes = Lifetimes { workload: DAY, skew: SKEW, root };
+        let longest = self.files().journal()?.longest;
+        let zero = Lifetimes { workload: Duration::ZERO, skew: Duration::ZERO, root };
+        let lifetimes = longest.map_or(lifetimes, |longest| longest.with(zero));
+        Ok(Rotation { files: self.files(), sentry, lifetimes })
     }
 }

@@ -8,6 +8,7 @@ use foundation_drain::Drain;
 use foundation_etcd::{Client, Remote, RemoteSettings, Settings, Store, serve};
 use foundation_identity::Identity;
 use foundation_process::{Refused, listen};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
@@ -48,7 +49,9 @@ pub(crate) async fn open(
             let listener = listener.with_context(|| {
                 format!("cannot listen on {}:{}; check --etcd-client-port", embedded.address, embedded.port)
             })?;
-            let port = listener.local_addr()?.port();
+            let bound = listener.local_addr()?;
+            warn_of_strangers(bound);
+            let port = bound.port();
             serve(store.clone(), &options.id, listener, drain);
             drain.spawn_until_stopped(look_after(store.clone(), metrics.clone(), embedded.defragmentation));
             Ok((Client::Embedded(store), Some(port)))
@@ -76,6 +79,16 @@ async fn open_embedded(embedded: &Embedded, guard: Guard<'_>, drain: &Drain) -> 
         Some(members) => return peers::join(settings, members, guard, drain).await,
     };
     opened.with_context(|| format!("cannot open the store in {}; check --etcd-data-dir", folder.display()))
+}
+
+/// The API has no users and no TLS, as in Dapr: it is for this machine.
+fn warn_of_strangers(bound: SocketAddr) {
+    if !bound.ip().is_loopback() {
+        tracing::warn!(
+            target: SCOPE,
+            "whoever reaches {bound} can read and change all jobs, with or without mTLS; check --etcd-client-listen-address"
+        );
+    }
 }
 
 /// The files of Dapr's scheduler are of another kind.

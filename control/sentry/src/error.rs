@@ -10,6 +10,10 @@ pub enum Error {
     Unreadable { what: &'static str, reason: String },
     #[error("the key of tokens: {0}; check --jwt-signing-algorithm")]
     TokenKey(foundation_jwt::Error),
+    #[error(
+        "the keys of tokens that are made here are for RS256, not for {algorithm}; put a key of your own into {path}, or leave --jwt-signing-algorithm out"
+    )]
+    NoKeyFor { algorithm: String, path: String },
     #[error("the public keys of tokens do not hold that of the private key, with its id; check --jwks-filename")]
     ForeignKeySet,
     #[error("{0}")]

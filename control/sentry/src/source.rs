@@ -20,6 +20,8 @@ use tokio::time::{Instant, sleep};
 const SCOPE: &str = "dapr.sentry";
 /// Between two looks at the files, at the age of the own certificate, and at what is to become of the root.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between two renewals of the own certificate, however short its life is.
+const REST: Duration = Duration::from_millis(5);
 /// For roots that live for seconds.
 const QUICK_LOOK: Duration = Duration::from_millis(200);
 /// Longest time between two looks at what is to become of the root; one that failed is repeated after it.
@@ -136,7 +138,7 @@ impl Source {
             self.look(&mut following, &signers, &identity, &metrics).await;
             metrics.root_expires(signers.load().root_expires);
             self.warn(&mut following, signers.load().root_expires);
-            sleep(pause).await;
+            sleep(following.until_renewal().min(pause)).await;
         }
     }
 
@@ -256,6 +258,11 @@ impl Following {
 
     fn renewed(&mut self, identity: &Identity) {
         (self.renewed, self.renewal) = (SystemTime::now(), half_life(identity));
+    }
+
+    /// Certificates may live for less than a look lasts.
+    fn until_renewal(&self) -> Duration {
+        self.renewal.duration_since(SystemTime::now()).unwrap_or_default().max(REST)
     }
 
     /// Each fault is told once.

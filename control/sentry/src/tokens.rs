@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const SCOPE: &str = "dapr.sentry";
 /// What keys are made for when there are none.
 const OWN_ALGORITHM: &str = "RS256";
 
@@ -78,7 +77,7 @@ impl Tokens {
                 let keys = Keys::generate(options)?;
                 write(&options.key, &keys.key)?;
                 write(&options.key_set, &keys.key_set)?;
-                Self::new(keys, &of_own_keys(options), skew)
+                Self::new(keys, options, skew)
             }
         }
     }
@@ -138,8 +137,14 @@ impl Keys {
     /// New ones.
     ///
     /// # Errors
-    /// None but what the library says.
+    /// [`Error::NoKeyFor`], and what the library says.
     pub(crate) fn generate(options: &JwtOptions) -> Result<Self, Error> {
+        if options.algorithm != OWN_ALGORITHM {
+            return Err(Error::NoKeyFor {
+                algorithm: options.algorithm.clone(),
+                path: options.key.display().to_string(),
+            });
+        }
         let der = generate_rsa().map_err(Error::TokenKey)?;
         let key = SigningKey::from_der(&der, OWN_ALGORITHM, options.key_id.as_deref()).map_err(Error::TokenKey)?;
         Ok(Self { key: pem("PRIVATE KEY", &der), key_set: json!({ "keys": [key.public()] }).to_string() })
@@ -150,18 +155,6 @@ fn signing_key(pem: &str, options: &JwtOptions) -> Result<SigningKey, Error> {
     let der = PrivateKeyDer::from_pem_slice(pem.as_bytes());
     let der = der.map_err(|error| Error::Unreadable { what: "the key of tokens", reason: error.to_string() })?;
     SigningKey::from_der(der.secret_der(), &options.algorithm, options.key_id.as_deref()).map_err(Error::TokenKey)
-}
-
-/// Options for keys that were made here.
-pub(crate) fn of_own_keys(options: &JwtOptions) -> JwtOptions {
-    if options.algorithm != OWN_ALGORITHM {
-        tracing::warn!(
-            target: SCOPE,
-            "--jwt-signing-algorithm is {}, but keys that are made here are for {OWN_ALGORITHM}: bring a key of your own for it",
-            options.algorithm
-        );
-    }
-    JwtOptions { algorithm: OWN_ALGORITHM.to_owned(), ..options.clone() }
 }
 
 /// Whether a set has the public key, by a certain id if there is one.
@@ -184,6 +177,15 @@ mod tests {
             key_id: None,
             ttl: Duration::from_secs(60),
         }
+    }
+
+    #[test]
+    fn keys_are_made_for_one_algorithm_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = JwtOptions { algorithm: "ES256".to_owned(), ..options(folder.path()) };
+        let error = Tokens::load(&other, Duration::ZERO).err().unwrap().to_string();
+        assert!(error.contains("ES256") && error.contains("jwt.key"), "{error}");
+        assert!(!other.key.exists() && !other.key_set.exists());
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Authority {
     /// What certificates say of them.
     announcement: Vec<u8>,
     expires: SystemTime,
+    /// When the issuer or its root ends: nobody trusts a certificate beyond that.
+    ends: SystemTime,
     lifetimes: Lifetimes,
 }
 
@@ -60,7 +62,8 @@ impl Authority {
         let key = private_key(&credentials.issuer_key, OF_ISSUER)?;
         let issuer = Issuer::from_ca_cert_der(first, key).map_err(|error| unreadable(ISSUER, error))?;
         let announcement = announcement(credentials.ca.as_bytes());
-        Ok(Self { issuer, anchors: credentials.ca.clone(), announcement, expires, lifetimes, chain })
+        let ends = expires.min(credentials.signing_root()?.expires);
+        Ok(Self { issuer, anchors: credentials.ca.clone(), announcement, expires, ends, lifetimes, chain })
     }
 
     /// Signs a key for an identity.
@@ -69,10 +72,10 @@ impl Authority {
     /// [`Error::Ended`], and what the library says, such as of names that are no ASCII.
     pub fn sign(&self, key: &impl PublicKeyData, id: &SpiffeId, hosts: &[String]) -> Result<Signed, Error> {
         let now = SystemTime::now();
-        if self.expires <= now {
+        if self.ends <= now {
             return Err(Error::Ended);
         }
-        let expires = whole_seconds(now + self.lifetimes.workload).min(self.expires);
+        let expires = whole_seconds(now + self.lifetimes.workload).min(self.ends);
         let mut params = CertificateParams::new(hosts)?;
         params.subject_alt_names.push(SanType::URI(Ia5String::try_from(id.to_string())?));
         params.distinguished_name = DistinguishedName::new();
@@ -94,14 +97,16 @@ impl Authority {
     /// # Errors
     /// As [`Authority::sign`], [`Error::IssuerEnded`] and [`Error::Untrusted`].
     pub fn own(&self, id: &SpiffeId) -> Result<Svid, Error> {
-        if self.expires <= SystemTime::now() {
-            return Err(Error::IssuerEnded(date(self.expires)));
+        if self.ends <= SystemTime::now() {
+            return Err(Error::IssuerEnded(date(self.ends)));
         }
         let pair = new_key()?;
         let signed = self.sign(&pair, id, &[])?;
         let own = Svid::new(signed.chain, &PrivateKeyDer::from(pair))?;
         let (leaf, rest) = own.chain().split_first().ok_or(Error::Empty("the own certificate"))?;
-        self.trust()?.server(leaf, rest).map_err(Error::Untrusted)?;
+        let trust = self.trust()?;
+        // An issuer may be good for one side of a connection alone; both sides are sidecars.
+        trust.server(leaf, rest).and_then(|_| trust.client(leaf, rest)).map_err(Error::Untrusted)?;
         Ok(own)
     }
 

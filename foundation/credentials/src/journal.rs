@@ -1,6 +1,7 @@
 //! How far the replacement of a root has come, as `rotation.json` keeps it. It holds a key that will sign: it is as secret as `issuer.key`.
+use crate::Lifetimes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What is known beyond the files of Dapr.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,46 @@ pub struct Journal {
     pub next: Option<Next>,
     /// Roots that sign no more and are trusted for a while.
     pub retiring: Vec<Retiring>,
+    /// How long certificates below the root that signs are good at most, whichever sentry has signed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest: Option<Longest>,
+}
+
+/// The longest of the lifetimes of several sentries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Longest {
+    pub workload_milliseconds: u64,
+    pub skew_milliseconds: u64,
+}
+
+impl Longest {
+    /// Those of one sentry.
+    pub fn of(lifetimes: Lifetimes) -> Self {
+        let milliseconds = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            workload_milliseconds: milliseconds(lifetimes.workload),
+            skew_milliseconds: milliseconds(lifetimes.skew),
+        }
+    }
+
+    /// Of these and others.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            workload_milliseconds: self.workload_milliseconds.max(other.workload_milliseconds),
+            skew_milliseconds: self.skew_milliseconds.max(other.skew_milliseconds),
+        }
+    }
+
+    /// Lifetimes that are at least as long.
+    pub fn with(self, lifetimes: Lifetimes) -> Lifetimes {
+        Lifetimes {
+            workload: lifetimes.workload.max(Duration::from_millis(self.workload_milliseconds)),
+            skew: lifetimes.skew.max(Duration::from_millis(self.skew_milliseconds)),
+            root: lifetimes.root,
+        }
+    }
 }
 
 /// A root that was made here.

@@ -18,6 +18,6 @@ pub use certificate::{Root, pem};
 pub use credentials::Credentials;
 pub use error::Error;
 pub use files::{Files, read, write};
-pub use journal::{Journal, Next, Retiring};
+pub use journal::{Journal, Longest, Next, Retiring};
 pub use rotation::{Rotation, Step};
 pub use schedule::Schedule;

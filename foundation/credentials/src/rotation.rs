@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::certificate::{Root, date};
-use crate::journal::{Journal, Next, Own, Retiring};
+use crate::journal::{Journal, Longest, Next, Own, Retiring};
 use crate::{Credentials, Error, Files, Lifetimes, Schedule, files};
 use foundation_identity::SpiffeId;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -37,6 +37,8 @@ pub enum Step {
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
+    /// Others have to know how long certificates of this one are good.
+    Register,
     Prepare,
     Publish,
     Switch,
@@ -70,7 +72,9 @@ impl Rotation {
         };
         let mut steps = Vec::new();
         self.make_missing(now, &mut steps)?;
-        self.settle(now, &mut steps)?;
+        if let Err(error) = self.settle(now, &mut steps) {
+            return Ok((self.usable(now).map_err(|_| error)?, steps));
+        }
         let gone = || Error::Incomplete(self.files.ca.display().to_string());
         Ok((self.loaded(now)?.ok_or_else(gone)?, steps))
     }
@@ -85,20 +89,25 @@ impl Rotation {
         Ok(credentials)
     }
 
+    /// The credentials as long as they are good, whatever is due and cannot be done: that is told, and tried again, while they are used.
+    fn usable(&self, now: SystemTime) -> Result<Credentials, Error> {
+        let state = self.state()?;
+        if state.signing.expires <= now {
+            return Err(Error::Expired(date(state.signing.expires)));
+        }
+        state.credentials.fit_together()?;
+        Ok(state.credentials)
+    }
+
     /// The credentials, if they are there, fit together, and nothing is due.
     fn loaded(&self, now: SystemTime) -> Result<Option<Credentials>, Error> {
         if self.files.read()?.is_none() {
             return Ok(None);
         }
-        let state = self.state()?;
-        if self.due(&state, now)?.is_some() {
+        if self.due(&self.state()?, now)?.is_some() {
             return Ok(None);
         }
-        if state.signing.expires <= now {
-            return Err(Error::Expired(date(state.signing.expires)));
-        }
-        state.credentials.fit_together()?;
-        Ok(Some(state.credentials))
+        self.usable(now).map(Some)
     }
 
     /// Does what is due now. Nothing is written when nothing is due, and nobody is waited for.
@@ -118,7 +127,7 @@ impl Rotation {
     /// Does what is due, which may be nothing any more: another process may have been quicker.
     fn settle(&self, now: SystemTime, steps: &mut Vec<Step>) -> Result<(), Error> {
         while let Some(due) = self.due(&self.state()?, now)? {
-            steps.push(self.take(due, self.state()?, now)?);
+            steps.extend(self.take(due, self.state()?, now)?);
         }
         Ok(())
     }
@@ -182,7 +191,8 @@ impl Rotation {
     fn make_first(&self, now: SystemTime) -> Result<(), Error> {
         let made = Credentials::generate(&self.sentry, self.lifetimes, now)?;
         let own = vec![own(&made.signing_root()?, now)];
-        let journal = Journal { own, next: Some(next(&made, now, true)?), ..Journal::default() };
+        let longest = Some(Longest::of(self.lifetimes));
+        let journal = Journal { own, longest, next: Some(next(&made, now, true)?), ..Journal::default() };
         self.files.write_journal(&journal)?;
         self.write_first(journal)
     }
@@ -212,10 +222,14 @@ impl Rotation {
 
     fn schedule(&self, state: &State) -> Result<Schedule, Error> {
         let expires = state.signing.expires.min(state.credentials.issuer_expires()?);
-        Ok(Schedule::new(state.made().unwrap_or(UNIX_EPOCH), expires, self.lifetimes))
+        let longest = state.journal.longest.unwrap_or_default().with(self.lifetimes);
+        Ok(Schedule::new(state.made().unwrap_or(UNIX_EPOCH), expires, longest))
     }
 
     fn due(&self, state: &State, now: SystemTime) -> Result<Option<Due>, Error> {
+        if self.is_longer(state) {
+            return Ok(Some(Due::Register));
+        }
         let schedule = self.schedule(state)?;
         if let Some(next) = &state.journal.next {
             if state.credentials.issuer_key == next.issuer_key {
@@ -235,13 +249,27 @@ impl Rotation {
         Ok(needs_next.then_some(Due::Prepare))
     }
 
-    fn take(&self, due: Due, state: State, now: SystemTime) -> Result<Step, Error> {
+    /// Whether certificates of this sentry are good for longer than is known, where that matters.
+    fn is_longer(&self, state: &State) -> bool {
+        let known = state.journal.longest.unwrap_or_default();
+        let is_replaced = state.made().is_some() || state.journal.next.is_some();
+        is_replaced && known.or(Longest::of(self.lifetimes)) != known
+    }
+
+    fn take(&self, due: Due, state: State, now: SystemTime) -> Result<Option<Step>, Error> {
         match due {
-            Due::Prepare => self.prepare(state, now).map(|()| Step::Announced),
-            Due::Publish => self.publish(&state).map(|()| Step::Announced),
-            Due::Switch => self.switch(state, now).map(|()| Step::Switched),
-            Due::Drop => self.drop_overdue(state, now).map(|()| Step::Dropped),
+            Due::Register => self.register(state).map(|()| None),
+            Due::Prepare => self.prepare(state, now).map(|()| Some(Step::Announced)),
+            Due::Publish => self.publish(&state).map(|()| Some(Step::Announced)),
+            Due::Switch => self.switch(state, now).map(|()| Some(Step::Switched)),
+            Due::Drop => self.drop_overdue(state, now).map(|()| Some(Step::Dropped)),
         }
+    }
+
+    fn register(&self, mut state: State) -> Result<(), Error> {
+        let known = state.journal.longest.unwrap_or_default();
+        state.journal.longest = Some(known.or(Longest::of(self.lifetimes)));
+        self.files.write_journal(&state.journal)
     }
 
     fn prepare(&self, mut state: State, now: SystemTime) -> Result<(), Error> {
@@ -272,6 +300,8 @@ impl Rotation {
         }
         files::write(&self.files.issuer_key, &next.issuer_key)?;
         files::write(&self.files.issuer_certificate, &next.issuer_certificate)?;
+        // Below the new root there is nothing yet; other sentries say again how long theirs are good.
+        state.journal.longest = Some(Longest::of(self.lifetimes));
         self.files.write_journal(&state.journal)
     }
 

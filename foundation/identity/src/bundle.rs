@@ -50,13 +50,14 @@ impl Bundle {
         self.sources().pem()
     }
 
-    /// Takes other roots than those that were given before. What sentry told counts until it tells anew.
+    /// Takes other roots than those that were given before. What sentry told before counts no more: who takes a root away wants its
+    /// successors gone too, and a sentry that is trusted still tells anew with the next certificate.
     ///
     /// # Errors
     /// What [`Trust::from_pem`] says; all stays as it is then.
     pub(crate) fn given(&self, given: Vec<u8>) -> Result<(), Error> {
         Trust::from_pem(&given)?;
-        self.change(|sources| sources.given = given)
+        self.change(|sources| *sources = Sources { given, told: Vec::new() })
     }
 
     /// Takes what sentry tells. A text that is of no use is passed over: the certificate beside it is good.
@@ -127,7 +128,7 @@ mod tests {
         bundle.told(later.into_bytes());
         assert!(trusts(&bundle, &by_given) && !trusts(&bundle, &by_told) && trusts(&bundle, &by_later));
         bundle.given(told.into_bytes()).unwrap();
-        assert!(!trusts(&bundle, &by_given) && trusts(&bundle, &by_told) && trusts(&bundle, &by_later));
+        assert!(!trusts(&bundle, &by_given) && trusts(&bundle, &by_told) && !trusts(&bundle, &by_later));
     }
 
     #[test]
@@ -138,6 +139,19 @@ mod tests {
         assert!(bundle.given(b"nothing".to_vec()).is_err());
         assert!(bundle.given(root(-60).0.into_bytes()).is_err());
         assert!(trusts(&bundle, &by_given));
+    }
+
+    #[test]
+    fn a_root_may_end_while_it_is_trusted() {
+        let (ending, by_ending) = root(2);
+        let bundle = Bundle::new(ending.into_bytes()).unwrap();
+        assert!(trusts(&bundle, &by_ending));
+        while trusts(&bundle, &by_ending) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let (good, by_good) = root(3600);
+        bundle.told(good.into_bytes());
+        assert!(trusts(&bundle, &by_good) && !trusts(&bundle, &by_ending));
     }
 
     #[test]

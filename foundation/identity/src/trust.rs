@@ -9,12 +9,16 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Root certificates; what they have signed is trusted.
 #[derive(Clone, Debug)]
 pub struct Trust {
+    pem: Arc<[u8]>,
+    /// When the first of the roots ends.
+    until: SystemTime,
     roots: Arc<RootCertStore>,
     clients: Arc<dyn ClientCertVerifier>,
     provider: Arc<CryptoProvider>,
@@ -26,26 +30,27 @@ impl Trust {
     /// # Errors
     /// A text without certificates, or with one that cannot be used, and one whose certificates have all ended.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
-        let (mut roots, mut have_ended) = (RootCertStore::empty(), false);
+        let (mut roots, mut have_ended, mut until) = (RootCertStore::empty(), false, None);
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| Error::Pem(error.to_string()))?;
             // The TLS library takes a root for good as long as it is there.
-            if expiry_of(&certificate)? <= SystemTime::now() {
+            let end = expiry_of(&certificate)?;
+            if end <= SystemTime::now() {
                 have_ended = true;
                 continue;
             }
+            until = Some(until.map_or(end, |until: SystemTime| until.min(end)));
             roots.add(certificate).map_err(|error| Error::Anchors(error.to_string()))?;
         }
         if roots.is_empty() && have_ended {
             return Err(Error::Anchors("all of them have ended; get the present ones from sentry".to_owned()));
         }
-        if roots.is_empty() {
-            return Err(Error::Anchors("there is no certificate in PEM".to_owned()));
-        }
+        let no_root = || Error::Anchors("there is no certificate in PEM".to_owned());
+        let until = until.ok_or_else(no_root)?;
         let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider)).build();
         let clients = clients.map_err(|error| Error::Anchors(error.to_string()))?;
-        Ok(Self { roots, clients, provider })
+        Ok(Self { pem: pem.into(), until, roots, clients, provider })
     }
 
     /// The identity of a server whose chain, leaf first, comes from one of the roots and is valid now.
@@ -54,8 +59,9 @@ impl Trust {
     /// [`Error::Tls`] for a chain that is not to be trusted, and what [`id_of`] says.
     pub fn server(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<SpiffeId, Error> {
         let parsed = ParsedCertificate::try_from(leaf)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, rest, UnixTime::now(), algorithms)?;
+        let trust = self.now()?;
+        let algorithms = trust.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &trust.roots, rest, UnixTime::now(), algorithms)?;
         id_of(leaf)
     }
 
@@ -64,8 +70,13 @@ impl Trust {
     /// # Errors
     /// As [`Trust::server`].
     pub fn client(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Result<SpiffeId, Error> {
-        self.clients.verify_client_cert(leaf, rest, UnixTime::now())?;
+        self.now()?.clients.verify_client_cert(leaf, rest, UnixTime::now())?;
         id_of(leaf)
+    }
+
+    /// Without the roots that have ended meanwhile.
+    fn now(&self) -> Result<Cow<'_, Self>, Error> {
+        if SystemTime::now() < self.until { Ok(Cow::Borrowed(self)) } else { Self::from_pem(&self.pem).map(Cow::Owned) }
     }
 
     pub(crate) fn provider(&self) -> &Arc<CryptoProvider> {

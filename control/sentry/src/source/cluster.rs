@@ -1,7 +1,7 @@
 //! Credentials that are kept in a cluster, and made there when they are missing.
 use crate::error::Error;
 use crate::options::JwtOptions;
-use crate::tokens::{Keys, Tokens, of_own_keys};
+use crate::tokens::{Keys, Tokens};
 use crate::trust_bundle::{Held, TrustBundle};
 use foundation_credentials::{Credentials, Lifetimes, Step};
 use foundation_identity::SpiffeId;
@@ -27,9 +27,8 @@ impl Cluster {
         let complete = self.complete(before.clone())?;
         let is_new = complete != before;
         let held = if is_new { self.keep(&before, complete).await? } else { complete };
-        let has_new_keys = before.keys != held.keys;
         let steps = if is_new { vec![Step::Made] } else { Vec::new() };
-        let (credentials, tokens) = self.usable(held.clone(), has_new_keys)?;
+        let (credentials, tokens) = self.usable(held.clone())?;
         self.bundle.publish(&held).await?;
         Ok((credentials, tokens, steps))
     }
@@ -39,7 +38,7 @@ impl Cluster {
     /// # Errors
     /// Credentials that are not there or cannot be used.
     pub(super) async fn present(&self) -> Result<(Credentials, Option<Tokens>), Error> {
-        self.usable(self.bundle.read().await?, false)
+        self.usable(self.bundle.read().await?)
     }
 
     fn complete(&self, mut held: Held) -> Result<Held, Error> {
@@ -65,13 +64,12 @@ impl Cluster {
         Ok(now)
     }
 
-    /// Checks what is held. New keys have an algorithm of their own.
-    fn usable(&self, held: Held, has_new_keys: bool) -> Result<(Credentials, Option<Tokens>), Error> {
+    /// Checks what is held.
+    fn usable(&self, held: Held) -> Result<(Credentials, Option<Tokens>), Error> {
         let gone = || Error::Configuration("the trust bundle has lost its credentials; restore them".to_owned());
         let credentials = held.credentials.ok_or_else(gone)?;
         let Some(options) = &self.jwt else { return Ok((credentials, None)) };
-        let options = if has_new_keys { of_own_keys(options) } else { options.clone() };
-        let tokens = Tokens::new(held.keys.ok_or_else(gone)?, &options, self.lifetimes.skew)?;
+        let tokens = Tokens::new(held.keys.ok_or_else(gone)?, options, self.lifetimes.skew)?;
         Ok((credentials, Some(tokens)))
     }
 }

@@ -265,3 +265,35 @@ fn an_issuer_that_has_ended_signs_nothing() {
     let signed = authority.sign(&KeyPair::generate_for(&PKCS_ED25519).unwrap(), &app, &[]);
     assert!(matches!(signed, Err(Error::Ended)));
 }
+
+#[test]
+fn the_longest_certificate_of_all_sentries_is_waited_for() {
+    let (_folder, long) = rotation();
+    let short = Rotation { lifetimes: Lifetimes { workload: Duration::from_secs(3), ..LIFETIMES }, ..long.clone() };
+    let start = now();
+    long.load(start).unwrap();
+    let with = Credentials::generate(&short.sentry, LIFETIMES, start).unwrap();
+    short.renew(&with, true, start).unwrap();
+    assert!(short.advance(start + DAY / 2).unwrap().is_empty());
+    assert_eq!(short.advance(start + DAY).unwrap(), [Step::Switched]);
+    assert!(short.advance(start + 2 * DAY).unwrap().is_empty());
+    assert_eq!(short.advance(start + 2 * DAY + LIFETIMES.skew).unwrap(), [Step::Dropped]);
+    // The new root has never seen a long one until its sentry is back.
+    assert_eq!(short.files.journal().unwrap().longest, Some(Longest::of(short.lifetimes)));
+    assert!(long.advance(start + 3 * DAY).unwrap().is_empty());
+    assert_eq!(short.files.journal().unwrap().longest, Some(Longest::of(LIFETIMES)));
+}
+
+#[test]
+fn a_step_that_cannot_be_taken_keeps_nobody_from_good_credentials() {
+    let (folder, rotation) = rotation();
+    let start = now();
+    rotation.load(start).unwrap();
+    let before = rotation.files.read().unwrap().unwrap();
+    // Where a file is prepared there is something that cannot be removed like one.
+    std::fs::create_dir(folder.path().join("rotation.json.new")).unwrap();
+    let (credentials, steps) = rotation.load(start + 241 * DAY).unwrap();
+    assert!(credentials == before && steps.is_empty());
+    let ended = rotation.load(start + 361 * DAY);
+    assert!(matches!(ended, Err(Error::Write { .. })));
+}
