@@ -14,6 +14,8 @@ use percent_encoding::percent_decode_str;
 use std::collections::BTreeMap;
 use tonic::Status;
 
+/// Letters of a path in a refusal, which has to fit into a header.
+const LONGEST: usize = 4096;
 const SCOPE: &str = "dapr.acl";
 
 /// Decides on calls of other apps.
@@ -74,7 +76,8 @@ impl Access {
             return Ok(());
         }
         let id = call.caller.map(ToString::to_string).unwrap_or_default();
-        let (operation, verb) = (call.operation, call.verb.map_or("NONE", Method::as_str));
+        let operation = call.operation.chars().take(LONGEST).collect::<String>();
+        let verb = call.verb.map_or("NONE", Method::as_str);
         let text = format!("access control policy has denied access to id: {id} operation: {operation} verb: {verb}");
         tracing::debug!(target: SCOPE, "{text}");
         Err(Status::permission_denied(text))

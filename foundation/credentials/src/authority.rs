@@ -14,6 +14,7 @@ use rcgen::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use x509_parser::prelude::X509Certificate;
 
 /// How long certificates are good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Authority {
         let chain = chain(&credentials.issuer_certificate)?;
         let first = chain.first().ok_or(Error::Empty(ISSUER))?;
         let parsed = parse(first, ISSUER)?;
-        if !parsed.is_ca() {
+        if !may_sign(&parsed) {
             return Err(Error::NoAuthority);
         }
         let expires = time(parsed.validity().not_after.timestamp());
@@ -132,6 +133,12 @@ impl Authority {
     pub fn lifetimes(&self) -> Lifetimes {
         self.lifetimes
     }
+}
+
+/// Whether all who verify take what it signs (RFC 5280, section 4.2.1.3): the TLS library here does not look at the use of keys.
+fn may_sign(issuer: &X509Certificate<'_>) -> bool {
+    let usage = issuer.key_usage().ok().flatten();
+    issuer.is_ca() && usage.is_none_or(|usage| usage.value.key_cert_sign())
 }
 
 impl Signed {

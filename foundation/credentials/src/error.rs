@@ -18,7 +18,7 @@ pub enum Error {
     Unreadable { what: &'static str, reason: String },
     #[error("{path} cannot be read: {reason}; remove it if nobody is replacing the root just now")]
     Journal { path: String, reason: serde_json::Error },
-    #[error("the issuer is no certificate authority")]
+    #[error("the issuer is no certificate authority (CA:TRUE, and keyCertSign if uses of its key are named)")]
     NoAuthority,
     #[error("the issuer's key and certificate do not lead to one of the roots: {0}")]
     Untrusted(foundation_identity::Error),
