@@ -2,6 +2,8 @@
 use crate::Period;
 use foundation_metadata::duration;
 use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::fmt::temporal::Pieces;
 
 /// Why a text is no point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +20,7 @@ pub enum NoMoment {
 /// # Errors
 /// [`NoMoment`]
 pub fn point_in_time(text: &str, from: Timestamp) -> Result<Timestamp, NoMoment> {
-    if let Ok(time) = text.parse() {
+    if let Some(time) = text.parse().ok().or_else(|| end_of_time(text)) {
         return Ok(time);
     }
     if let Some(delay) = duration::parse(text) {
@@ -29,6 +31,14 @@ pub fn point_in_time(text: &str, from: Timestamp) -> Result<Timestamp, NoMoment>
         return Err(NoMoment::Repeats);
     }
     Period::parse(period).and_then(|period| period.after(from)).ok_or(NoMoment::Unknown)
+}
+
+/// The last two days of the year 9999 are beyond what the library counts. .NET writes the last second of it for never.
+fn end_of_time(text: &str) -> Option<Timestamp> {
+    let pieces = Pieces::parse(text).ok()?;
+    pieces.time()?;
+    pieces.offset()?;
+    (pieces.date() >= date(9999, 12, 30)).then_some(Timestamp::MAX)
 }
 
 /// What `R3/` in front says, and what follows.

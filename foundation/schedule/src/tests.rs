@@ -116,6 +116,9 @@ fn a_point_in_time_is_named_or_counted_from_another() {
     ] {
         assert_eq!(point_in_time(text, start), Ok(expected.parse().unwrap()), "{text}");
     }
+    for never in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59+02:00"] {
+        assert_eq!(point_in_time(never, start), Ok(Timestamp::MAX));
+    }
     for text in ["tomorrow", "", "P", "PT1X", "PT1.5S", "1D"] {
         assert_eq!(point_in_time(text, start), Err(NoMoment::Unknown), "{text}");
     }
