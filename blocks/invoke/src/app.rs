@@ -38,6 +38,9 @@ fn request(head: Head, body: Body) -> Result<Request<Body>, Error> {
     *request.method_mut() = head.verb.unwrap_or(Method::POST);
     *request.headers_mut() = headers;
     request.extensions_mut().insert(context);
+    if let Some(deadline) = head.deadline {
+        request.extensions_mut().insert(deadline);
+    }
     match head.content_type {
         Some(content_type) => request.headers_mut().insert(CONTENT_TYPE, content_type),
         None => request.headers_mut().remove(CONTENT_TYPE),

@@ -1,79 +1,31 @@
 //! Bodies of answers that end with the time that a policy gives to the whole call.
 use axum::body::Body;
-use bytes::Bytes;
+use foundation_grpc::{End, exceeded, last_frame, timed};
 use foundation_resiliency::Policy;
-use http_body::{Body as _, Frame, SizeHint};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::time::{Instant, Sleep, sleep_until};
-use tonic::Status;
-
-/// What a body ends with when its time is up.
-type End = fn() -> Result<Frame<Bytes>, axum::Error>;
-
-const TIMED_OUT: &str = "context deadline exceeded";
+use tokio::time::Instant;
 
 /// The body of an answer to an attempt that began at `start`: it breaks off when the time is up, so that the caller does
 /// not take what came for the whole.
 pub(crate) fn within(policy: &Policy, start: Instant, body: Body) -> Body {
-    limited(policy, start, body, || Err(axum::Error::new(Status::deadline_exceeded(TIMED_OUT))))
+    limited(policy, start, body, || Err(axum::Error::new(exceeded())))
 }
 
 /// The same for the body of a gRPC answer: its trailers say that the time is up.
 pub(crate) fn within_grpc(policy: &Policy, start: Instant, body: Body) -> Body {
-    limited(policy, start, body, || {
-        let mut trailers = http::HeaderMap::with_capacity(2);
-        Status::deadline_exceeded(TIMED_OUT).add_header(&mut trailers).ok();
-        Ok(Frame::trailers(trailers))
-    })
+    limited(policy, start, body, || Ok(last_frame(&exceeded())))
 }
 
 fn limited(policy: &Policy, start: Instant, body: Body, end: End) -> Body {
     match policy.timeout() {
-        Some(longest) if !body.is_end_stream() => {
-            Body::new(Limited { body, end: Some((Box::pin(sleep_until(start + longest)), end)) })
-        }
-        _ => body,
-    }
-}
-
-struct Limited {
-    body: Body,
-    /// None when it has ended.
-    end: Option<(Pin<Box<Sleep>>, End)>,
-}
-
-impl http_body::Body for Limited {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = &mut *self;
-        let Some((time, end)) = &mut this.end else { return Poll::Ready(None) };
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        if time.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
-        let last = end();
-        (this.end, this.body) = (None, Body::empty());
-        Poll::Ready(Some(last))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.end.is_none() || self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        Some(longest) => timed(body, start + longest, end),
+        None => body,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use foundation_resiliency::{Policies, Resiliency};
     use foundation_telemetry::Metrics;
     use http_body_util::BodyExt;
@@ -100,7 +52,7 @@ mod tests {
     async fn a_body_breaks_off_when_the_time_is_up() {
         let mut body = within(&policy(), Instant::now(), slow());
         assert!(body.frame().await.unwrap().is_ok());
-        assert!(body.frame().await.unwrap().unwrap_err().to_string().contains(TIMED_OUT));
+        assert!(body.frame().await.unwrap().unwrap_err().to_string().contains(exceeded().message()));
         assert!(body.frame().await.is_none());
     }
 
@@ -109,7 +61,7 @@ mod tests {
         let mut body = within_grpc(&policy(), Instant::now(), slow());
         assert!(body.frame().await.unwrap().unwrap().is_data());
         let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
-        assert_eq!(Status::from_header_map(&trailers).unwrap().code(), tonic::Code::DeadlineExceeded);
+        assert_eq!(tonic::Status::from_header_map(&trailers).unwrap().code(), tonic::Code::DeadlineExceeded);
     }
 
     #[tokio::test(start_paused = true)]

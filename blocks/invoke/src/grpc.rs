@@ -4,6 +4,7 @@ use crate::headers::answer_to_grpc;
 use crate::service::Service;
 use crate::status;
 use bytes::Bytes;
+use foundation_grpc::Deadline;
 use foundation_peer::{Answer, Head, Origin, Outcome, Payload};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
@@ -26,8 +27,9 @@ pub async fn invoke_service(
     service: &Service,
     request: Request<InvokeServiceRequest>,
 ) -> Result<Response<InvokeResponse>, Status> {
-    let (metadata, _, request) = request.into_parts();
-    match call(service, &request.id, metadata.into_headers(), request.message).await {
+    let (metadata, extensions, request) = request.into_parts();
+    let deadline = extensions.get().copied();
+    match call(service, &request.id, (metadata.into_headers(), deadline), request.message).await {
         Ok(answer) => respond(service, answer).await,
         Err(error) => Err(error.into_status(&request.id)),
     }
@@ -36,7 +38,7 @@ pub async fn invoke_service(
 async fn call(
     service: &Service,
     id: &str,
-    mut headers: HeaderMap,
+    (mut headers, deadline): (HeaderMap, Option<Deadline>),
     message: Option<InvokeRequest>,
 ) -> Result<Answer, Error> {
     if message.is_none() && !service.is_own(id)? {
@@ -55,6 +57,7 @@ async fn call(
         headers,
         content_type: HeaderValue::from_str(&message.content_type).ok().filter(|value| !value.is_empty()),
         type_url: data.type_url,
+        deadline,
     };
     service.invoke(id, head, Payload::Whole(Bytes::from(data.value))).await
 }

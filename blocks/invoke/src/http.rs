@@ -65,6 +65,7 @@ fn head(method: String, parts: Parts) -> Head {
         content_type: parts.headers.get(CONTENT_TYPE).cloned(),
         headers: parts.headers,
         type_url: String::new(),
+        deadline: None,
     }
 }
 

@@ -83,6 +83,7 @@ async fn serve(service: &Service, extensions: &Extensions, mut head: Head, body:
     let (caller, span) = (caller(extensions), extensions.get());
     service.access().check(Call { caller, operation: &head.method, verb: head.verb.as_ref() })?;
     name_caller(extensions, &mut head.headers);
+    head.deadline = extensions.get().copied();
     trace::received(span, &service.peers().own().app_id, &mut head);
     if app.protocol().is_grpc() {
         head.headers.remove(AUTHORITY);

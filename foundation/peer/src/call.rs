@@ -1,6 +1,7 @@
 //! A call between two sidecars and its answer, free of any transport.
 use axum::body::Body;
 use bytes::Bytes;
+use foundation_grpc::Deadline;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tonic::Status;
 
@@ -27,6 +28,8 @@ pub struct Head {
     pub content_type: Option<HeaderValue>,
     /// Type URL of a protobuf message in the body; mostly empty.
     pub type_url: String,
+    /// Until when the caller waits; none for one that says nothing of it.
+    pub deadline: Option<Deadline>,
 }
 
 /// The body of a call.

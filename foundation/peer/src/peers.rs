@@ -12,7 +12,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use component_api::naming::{Registration, Resolver};
 use foundation_drain::Drain;
-use foundation_grpc::{Once, accepted, begin, finish, headers, of_broken, read_answer_bytes};
+use foundation_grpc::{Deadline, Once, accepted, begin, finish, headers, of_broken, read_answer_bytes};
 use foundation_http2::Connection;
 use foundation_identity::Identity;
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
@@ -102,15 +102,17 @@ impl Peers {
         }
     }
 
-    /// Passes a gRPC call of any service on as it is, trailers included.
+    /// Passes a gRPC call of any service on as it is, trailers included. A [`Deadline`] in its extensions tells the peer how
+    /// much time is left.
     ///
     /// # Errors
     /// As [`Peers::call`]; a status of the peer comes as its answer.
     pub async fn proxy(&self, target: &Target, request: Request<Body>) -> Result<Response<Body>, Error> {
         let (mut parts, body) = request.into_parts();
+        let deadline = parts.extensions.remove::<Deadline>();
         parts.extensions.clear();
         let path = parts.uri.path().to_owned();
-        let answer = self.send(target, &path, parts.headers, body).await?;
+        let answer = self.send(target, &path, (parts.headers, deadline), body).await?;
         Ok(answer.map(Body::new))
     }
 
@@ -132,7 +134,8 @@ impl Peers {
         let mut leading = begin(USUAL_HEAD);
         put_message(&mut leading, 1, |out| put_request(out, head, &self.own, target, &[]));
         let source = Body::new(Pieces::new(leading, payload));
-        let response = self.send(target, CALL_LOCAL_STREAM, headers(transport.clone()), source).await?;
+        let response =
+            self.send(target, CALL_LOCAL_STREAM, (headers(transport.clone()), head.deadline), source).await?;
         self.read_answer(accepted(response)?.into_body()).await
     }
 
@@ -155,7 +158,7 @@ impl Peers {
         let mut out = begin(USUAL_HEAD + data.len());
         put_request(&mut out, head, &self.own, target, &data);
         let source = Body::new(Once::new(finish(out, 0)));
-        let response = self.send(target, CALL_LOCAL, headers(transport.clone()), source).await?;
+        let response = self.send(target, CALL_LOCAL, (headers(transport.clone()), head.deadline), source).await?;
         let whole = read_answer_bytes(response, self.max_message_size).await?.message;
         let (answer, data) = decode_response(whole)?.ok_or(Error::NoHead)?;
         Ok(Answer { body: Body::from(data), ..answer })
@@ -165,10 +168,13 @@ impl Peers {
         &self,
         target: &Target,
         path: &str,
-        headers: HeaderMap,
+        (mut headers, deadline): (HeaderMap, Option<Deadline>),
         body: Body,
     ) -> Result<Response<Received>, Error> {
         let (address, connection) = self.connected(target).await?;
+        if let Some(deadline) = deadline {
+            deadline.hand_on(&mut headers);
+        }
         self.send_on(target, &address, connection, (path, headers, body)).await
     }
 

@@ -3,6 +3,7 @@
 mod apart;
 mod blocks;
 mod dapr;
+mod deadline;
 mod described;
 mod groups;
 mod internal;
@@ -23,6 +24,7 @@ use axum::extract::Request;
 use block_invoke::{Service as Invoke, names_app, proxy};
 use block_telemetry::SERVICES;
 use dapr::Dapr;
+use deadline::in_time;
 use foundation_drain::isolated;
 use foundation_grpc::{answer, receive, refusal as refused};
 use groups::{INVOKE_SERVICE, SERVICE};
@@ -147,7 +149,8 @@ impl Answer for Api {
         let counted = if is_export(&request) { Counted::Not } else { groups::counted(path, &self.groups) };
         match self.observer.begin_grpc(counted, request) {
             Ok((call, request)) => {
-                let response = isolated(self.route(request)).await.unwrap_or_else(panicked::over_grpc);
+                let response =
+                    isolated(in_time(request, |request| self.route(request))).await.unwrap_or_else(panicked::over_grpc);
                 let response = refusal::as_too_large(response);
                 apart::status_after_metadata(call.answered(response))
             }

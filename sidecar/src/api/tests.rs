@@ -1,4 +1,4 @@
-//! A component that panics, behind both transports.
+//! A component that panics or hangs, behind both transports.
 use super::grpc::{self, Answer, Blocks};
 use super::http::{Api, Settings};
 use super::observe::Observer;
@@ -19,9 +19,13 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use prost::Message;
 use std::sync::Arc;
-use wire::runtime::v1::{GetStateRequest, SaveStateRequest};
+use std::time::Duration;
+use tokio::time::timeout;
+use wire::runtime::v1::{DeleteStateRequest, GetStateRequest, SaveStateRequest};
 
-/// Panics with what it was asked for.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Panics with what it was asked for; what it deletes it never finishes.
 struct Panicking;
 
 #[async_trait]
@@ -39,7 +43,7 @@ impl Store for Panicking {
     }
 
     async fn delete(&self, _: DeleteRequest) -> Result<()> {
-        Ok(())
+        std::future::pending().await
     }
 }
 
@@ -119,6 +123,7 @@ async fn over_grpc(api: &grpc::Api, method: &str, message: impl Message) -> (Str
     let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
     let request = Request::post(format!("/dapr.proto.runtime.v1.Dapr/{method}"))
         .header("content-type", "application/grpc")
+        .header("grpc-timeout", "1M")
         .body(Body::from([&[0], &length[..], &bytes].concat()))
         .unwrap();
     let response = api.answer(request).await;
@@ -163,4 +168,22 @@ async fn a_panic_ends_its_own_request_alone() {
         assert_eq!((status.as_str(), message.as_str()), ("13", "an%20internal%20error%20ended%20the%20work"));
         assert_eq!(over_grpc(&grpc, "SaveState", save.clone()).await.0, "0");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_over_grpc_ends_when_its_caller_waits_no_longer() {
+    let drain = Drain::new();
+    let grpc = grpc::Api::new(blocks(&drain), grpc::Settings::default(), Observer::default()).unwrap();
+    let delete = DeleteStateRequest { store_name: "store".to_owned(), key: "key".to_owned(), ..Default::default() };
+    let ended = timeout(HOUR, over_grpc(&grpc, "DeleteState", delete)).await.unwrap();
+    assert_eq!(ended, ("4".to_owned(), "context%20deadline%20exceeded".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_does_one_of_another_sidecar() {
+    let hanging = axum::Router::new().fallback(std::future::pending::<StatusCode>);
+    let internal = grpc::Internal::new(hanging, Observer::default());
+    let request = Request::post("/a.B/C").header("grpc-timeout", "1M").body(Body::empty()).unwrap();
+    let ended = timeout(HOUR, internal.answer(request)).await.unwrap();
+    assert_eq!(ended.headers()["grpc-status"], "4");
 }

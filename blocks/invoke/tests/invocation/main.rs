@@ -1,6 +1,7 @@
 //! Calls through one sidecar and through two, over loopback, to an HTTP app and to a gRPC app.
 #![allow(clippy::unwrap_used)] // Helpers outside of test functions, which the lint does not know as tests.
 mod broken;
+mod deadlines;
 mod endpoints;
 mod policies;
 mod proxying;

@@ -5,7 +5,7 @@ use crate::headers::TOKEN;
 use crate::turn::Turn;
 use axum::body::Body;
 use foundation_drain::Drain;
-use foundation_grpc::readable;
+use foundation_grpc::{Deadline, readable};
 use foundation_telemetry::{BodyBytes, GrpcBytes, Metrics, counted, grpc_code, watched};
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response, Uri};
@@ -58,7 +58,8 @@ impl GrpcConnection {
         self.0.origin.clone()
     }
 
-    /// Passes a gRPC request on as it is: only the path of its URI counts, bodies and trailers stream through untouched.
+    /// Passes a gRPC request on as it is: only the path of its URI counts, bodies and trailers stream through untouched. A
+    /// [`Deadline`] in its extensions tells the app how much time is left.
     ///
     /// # Errors
     /// UNAVAILABLE when the app was not reached or broke off before it answered.
@@ -68,6 +69,9 @@ impl GrpcConnection {
             request.headers_mut().insert(TOKEN, token.clone());
         }
         request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+        if let Some(deadline) = request.extensions().get::<Deadline>().copied() {
+            deadline.hand_on(request.headers_mut());
+        }
         let mut uri = origin.clone().into_parts();
         uri.path_and_query = request.uri().path_and_query().cloned();
         *request.uri_mut() = Uri::from_parts(uri).map_err(|error| Status::internal(error.to_string()))?;

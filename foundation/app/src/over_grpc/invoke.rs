@@ -4,7 +4,7 @@ use crate::headers::request_to_grpc;
 use crate::{AppStatus, CallContext, Called, Error, http_of};
 use axum::body::Body;
 use bytes::Bytes;
-use foundation_grpc::{Answered, Incoming, Once, framed, headers, read_answer};
+use foundation_grpc::{Answered, Deadline, Incoming, Once, framed, headers, read_answer};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -24,12 +24,13 @@ impl Caller {
     pub(super) async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
         let (mut head, body) = request.into_parts();
         let context = head.extensions.remove::<CallContext>().unwrap_or_default();
+        let deadline = head.extensions.remove::<Deadline>();
         let body = if context.upgrade { Body::empty() } else { body };
         let data = body.collect().await.map_err(|error| Error::Body(error.to_string()))?.to_bytes();
         let message = invoke_request(&head, &context, data)?;
         let metadata = request_to_grpc(head.headers, context.origin);
         let _turn = self.turns.take().await;
-        Ok(match self.on_invoke(&message, metadata).await {
+        Ok(match self.on_invoke(&message, metadata, deadline).await {
             Ok(answered) => good(answered),
             Err(status) => bad(status),
         })
@@ -40,6 +41,7 @@ impl Caller {
         &self,
         message: &InvokeRequest,
         metadata: HeaderMap,
+        deadline: Option<Deadline>,
     ) -> Result<Answered<InvokeResponse>, Status> {
         let (size, length) = (self.max_message_size, message.encoded_len());
         if length > size {
@@ -50,6 +52,9 @@ impl Caller {
         let mut request = Request::new(Body::new(Once::new(framed(message))));
         (*request.method_mut(), *request.uri_mut()) = (Method::POST, Uri::from_static(ON_INVOKE));
         *request.headers_mut() = headers(metadata);
+        if let Some(deadline) = deadline {
+            request.extensions_mut().insert(deadline);
+        }
         read_answer(self.connection.call_counted(request).await?.map(Incoming), size).await
     }
 }

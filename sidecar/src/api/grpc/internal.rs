@@ -1,4 +1,5 @@
 //! The internal port, which other sidecars call.
+use super::deadline::in_time;
 use super::server::Answer;
 use crate::api::observe::{Counted, Observer};
 use crate::api::panicked;
@@ -23,6 +24,10 @@ impl Internal {
     pub fn new(router: Router, observer: Observer) -> Self {
         Self { router, observer }
     }
+
+    async fn route(&self, request: Request) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
 }
 
 impl Answer for Internal {
@@ -31,12 +36,8 @@ impl Answer for Internal {
             Ok(begun) => begun,
             Err(refused) => return *refused,
         };
-        let response = match isolated(self.router.clone().oneshot(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
-            Err(panicked) => panicked::over_grpc(panicked),
-        };
-        call.answered(response)
+        let response = isolated(in_time(request, |request| self.route(request))).await;
+        call.answered(response.unwrap_or_else(panicked::over_grpc))
     }
 }
 
