@@ -4,18 +4,22 @@
 //! `map` become, is made to ask a [`Budget`] before it goes on, and [`apart`] keeps what has loops off the workers.
 mod apart;
 mod budget;
+mod declared;
+mod library;
 mod limits;
 mod loops;
 mod presence;
+mod time;
 
 pub use apart::{Late, apart};
 pub use budget::Budget;
 pub use cel::Value;
 
+use cel::Context;
 use cel::parser::Expression as Node;
-use cel::{Context, Program};
-use limits::check;
+use library::ENVIRONMENT;
 use presence::{HAS_MEMBERS, has_members};
+use std::sync::Arc;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -40,10 +44,11 @@ pub enum Failure {
 
 impl Expression {
     /// # Errors
-    /// What is wrong with an expression that is not CEL, or too large.
+    /// What is wrong with an expression that is not CEL, too large, or calls what is no function.
     pub fn parse(text: &str) -> Result<Self, String> {
-        check(text)?;
-        let mut root = Program::compile(text).map_err(|error| error.to_string())?.expression().clone();
+        limits::check(text)?;
+        let mut root = ENVIRONMENT.compile(text).map_err(|error| error.to_string())?.expression().clone();
+        declared::check(&mut root)?;
         let loops = loops::bind(&mut root);
         if loops > loops::MOST {
             return Err(format!("it has more than {} macros such as map within each other or in a row", loops::MOST));
@@ -80,7 +85,7 @@ pub struct Variables<'b> {
 impl<'b> Variables<'b> {
     /// No variables yet.
     pub fn new(budget: &'b Budget) -> Self {
-        let mut context = Context::default();
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         context.set_variable_resolver(budget);
         // The name is nobody else's.
         context.add_function(HAS_MEMBERS, has_members).ok();

@@ -45,7 +45,8 @@ fn ask(node: &mut Node, otherwise: LiteralValue) {
     *node = of(Expr::Call(CallExpr { func_name: operators::CONDITIONAL.to_owned(), target: None, args }));
 }
 
-fn children(expr: &mut Expr) -> Vec<&mut Node> {
+/// The nodes right below one.
+pub(crate) fn children(expr: &mut Expr) -> Vec<&mut Node> {
     match expr {
         Expr::Call(call) => call.target.as_deref_mut().into_iter().chain(&mut call.args).collect(),
         Expr::Comprehension(parts) => {

@@ -98,3 +98,98 @@ fn what_has_no_members_lacks_them() {
     }
     assert!(matches!(has(Value::from(vec![1_i64])), Err(Failure::Failed(_))));
 }
+
+/// Expressions of time over the event `e`, and what they are.
+const TIMES: [(&str, bool); 22] = [
+    ("timestamp(e.time) > timestamp('2024-02-29T12:00:00Z')", true),
+    ("timestamp(e.time) >= timestamp('2024-03-01T00:30:00.5+01:00')", true),
+    ("timestamp(e.time) == timestamp('2024-03-01T00:30:00.5+01:00')", true),
+    ("timestamp(e.time) < timestamp('2024-02-29T23:30:00Z')", false),
+    ("timestamp(e.time) - timestamp('2024-02-29T22:30:00Z') > duration('1h')", true),
+    ("timestamp(e.time) + duration('-1h') < timestamp(e.time)", true),
+    ("duration('1h') + timestamp(e.time) - duration('3600s') == timestamp(timestamp(e.time))", true),
+    ("duration('1.5h') == duration('90m') && duration('1m') != duration(duration('1s'))", true),
+    ("duration('1h') - duration('1m') + duration('60s') <= duration('1h')", true),
+    ("timestamp(1709249400) <= timestamp(e.time) && int(timestamp(e.time)) == 1709249400", true),
+    ("string(timestamp(0)) == '1970-01-01T00:00:00Z' && string(duration('1m0.5s')) == '60.5s'", true),
+    ("timestamp(e.time).getFullYear() == 2024 && timestamp(e.time).getMonth() == 1", true),
+    ("timestamp(e.time).getDate() == 29 && timestamp(e.time).getDayOfMonth() == 28", true),
+    ("timestamp(e.time).getDayOfYear() == 59 && timestamp(e.time).getDayOfWeek() == 4", true),
+    ("timestamp(e.time).getHours() == 23 && timestamp(e.time).getMinutes() == 30", true),
+    ("timestamp(e.time).getSeconds() == 0 && timestamp(e.time).getMilliseconds() == 500", true),
+    ("timestamp(e.time).getHours('+02:00') == 1 && timestamp(e.time).getDate('+02:00') == 1", true),
+    ("timestamp(e.time).getDayOfWeek('UTC') == 4", true),
+    ("duration('90m').getHours() == 1 && duration('90m').getMinutes() == 90", true),
+    ("duration('90m').getSeconds() == 5400 && duration('1s').getMilliseconds() == 1000", true),
+    ("type(timestamp(e.time)) == google.protobuf.Timestamp && type(duration('1s')) != type(1)", true),
+    ("timestamp(e.time) in [timestamp(e.time)] && [duration('1s')].exists(d, d == duration('1s'))", true),
+];
+
+fn about_time(text: &str) -> Result<bool, Failure> {
+    let budget = Budget::unlimited();
+    let event = HashMap::from([("time".to_owned(), Value::from("2024-02-29T23:30:00.5Z"))]);
+    Expression::parse(text).unwrap().is_true(&Variables::new(&budget).with("e", event))
+}
+
+#[test]
+fn times_are_compared_and_taken_apart() {
+    for (text, result) in TIMES {
+        assert_eq!(about_time(text), Ok(result), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_time_is_an_error() {
+    for text in [
+        "timestamp('yesterday') > timestamp(0)",
+        "duration('1 hour') > duration('1s')",
+        "duration('--1s') > duration('1s')",
+        "timestamp(e.time) > 5",
+        "timestamp(e.time) > duration('1s')",
+        "timestamp(e.time) + timestamp(e.time) == timestamp(0)",
+        "timestamp(e.time).getHours('Mars') == 1",
+        "timestamp(9223372036854775807) > timestamp(0)",
+        "timestamp('9999-12-30T00:00:00Z') + duration('9999h') > timestamp(0)",
+        "duration('2562047h') + duration('2562047h') < duration('0')",
+        "size(timestamp(e.time)) == 1",
+    ] {
+        assert!(matches!(about_time(text), Err(Failure::Failed(_))), "{text}: {:?}", about_time(text));
+    }
+    for text in ["timestamp(e.time)", "duration('1s')"] {
+        assert!(about_time(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn functions_that_are_not_there_are_refused_at_once() {
+    for (text, told) in [
+        ("event.data.lower() == 'a'", "there is no function lower;"),
+        ("[1].all(a, now() > a)", "there is no function now;"),
+        ("event.kind.startWith('a')", "startsWith was probably meant"),
+        ("{'a': strip(event)}['a'] == 1", "there is no function strip;"),
+        ("startsWith(event.kind, 'a')", "startsWith cannot be called as a function"),
+        ("event.time.timestamp() == 1", "timestamp cannot be called as a method"),
+        ("size() == 0", "the function size does not take 0 arguments"),
+        ("has(event.kind, 1)", "has is not called as it should be"),
+        ("math.greatest(1, 2) == 2", "there is no function greatest;"),
+    ] {
+        let refused = Expression::parse(text).unwrap_err();
+        assert!(refused.contains(told), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn functions_that_are_there_are_those_of_the_library() {
+    for text in [
+        "bool('true')",
+        "bytes('a') == b'a'",
+        "'abc'.contains('b') && 'abc'.startsWith('a') && 'abc'.endsWith('c')",
+        "double('1.5') == 1.5 && int('1') == 1 && uint('1') == 1u && string(1) == '1'",
+        "dyn(1) == 1 && type(1) == int",
+        "matches('abc', 'b') && 'abc'.matches('b')",
+        "size('a') == 1 && [1].size() == 1 && size({}) == 0",
+        "[1].map(a, a) == [1] && [1].filter(a, true).exists_one(a, a == 1)",
+    ] {
+        assert_eq!(is_true(text, 1, &Budget::unlimited()), Ok(true), "{text}");
+    }
+}
