@@ -2,6 +2,7 @@
 mod category;
 mod error;
 mod greeting;
+mod kinds;
 mod live;
 mod retired;
 mod values;
@@ -14,7 +15,7 @@ pub use values::Values;
 use category::Category;
 use component_api::{Config, Properties, Registry};
 use foundation_drain::Drain;
-use foundation_resources::{Component, ConfigurationSpec, Resource};
+use foundation_resources::{Component, ComponentSpec, ConfigurationSpec, Resource};
 use foundation_telemetry::Metrics;
 use futures_util::future::{BoxFuture, join_all};
 use live::Made;
@@ -83,6 +84,20 @@ impl Components {
     pub async fn replace(&self, component: &Component) -> Result<(), Failure> {
         self.parked().retain(|parked| parked.metadata.name != component.metadata.name);
         self.start_one(component).await
+    }
+
+    /// Looks whether a component could take the place of the one with its name, before anything is done to that one.
+    ///
+    /// # Errors
+    /// Its type is not in this build.
+    pub fn check_type(&self, component: &Component) -> Result<(), Failure> {
+        let ComponentSpec { kind, version, .. } = &component.spec;
+        if !self.configuration.allows_component(kind, version) {
+            return Ok(());
+        }
+        let name = &component.metadata.name;
+        kinds::check(&self.registry, component)
+            .inspect_err(|_| self.metrics.component_init_failed(kind, "creation", name))
     }
 
     /// Takes a component out; it ends when its last user lets go of it.

@@ -144,6 +144,7 @@ impl Reloader {
 
     async fn apply(&self, before: &Loaded, mut now: Loaded) -> anyhow::Result<()> {
         let resources = &mut now.resources;
+        resources.components = self.with_known_types(&before.resources.components, &resources.components);
         resources.components = with_one_actor_store(&before.resources.components, &resources.components);
         let changes = self.component_changes(&before.resources.components, &resources.components).await;
         self.change(&changes).await?;
@@ -157,6 +158,21 @@ impl Reloader {
         resources.workflow_access_policies = usable_policies(std::mem::take(&mut resources.workflow_access_policies));
         self.current.set(now);
         Ok(())
+    }
+
+    /// The components, where those that are new or another and have a type that is not in this build stay as they were.
+    fn with_known_types(&self, before: &[Component], now: &[Component]) -> Vec<Component> {
+        let known = |one: &Component| {
+            let old = before.iter().find(|old| old.metadata.name == one.metadata.name);
+            if old == Some(one) {
+                return Some(one.clone());
+            }
+            let Err(failure) = self.components.check_type(one) else { return Some(one.clone()) };
+            let left = if old.is_some() { "it stays as it was" } else { "it is left out" };
+            tracing::error!(target: RECONCILER, "Component {} cannot be used, {left}: {failure}", one.log_name());
+            old.cloned()
+        };
+        now.iter().filter_map(known).collect()
     }
 
     /// What is gone ends first, then what is another comes in the place of what was, then what is new.

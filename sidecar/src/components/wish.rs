@@ -2,10 +2,11 @@
 use super::Failure;
 use super::SCOPE;
 use super::category::Category;
+use super::kinds::{absent, found};
 use super::live::{Live, Made};
 use super::retired::Closable;
 use block_state::InvalidStore;
-use component_api::{Config, Instance, Properties, Registry, Table, unknown_type};
+use component_api::{Config, Instance, Properties, Registry, Table};
 use foundation_resources::{Component, ComponentSpec, Resource};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ impl Wish<'_> {
             Category::Crypto => self.of(&registry.crypto, |live| &live.cryptos).await,
             Category::Conversation => self.of(&registry.conversation, |live| &live.conversations).await,
             Category::Middleware => self.of(&registry.middleware, |live| &live.middlewares).await,
-            Category::Absent => Err(self.unknown(&unknown_type())),
+            Category::Absent => Err(absent(self.component)),
         }
     }
 
@@ -48,12 +49,8 @@ impl Wish<'_> {
         table: fn(&Live) -> &component_api::Live<T>,
     ) -> Result<Made, Failure> {
         let ComponentSpec { kind, version, .. } = &self.component.spec;
-        let (prefix, short) = kind.split_once('.').unwrap_or_default();
-        let found = types.find(short, version).or_error(kind, version);
-        let factory = found.map_err(|advice| match types.meant(short) {
-            Some(meant) => self.unknown(&format_args!("did you mean {prefix}.{meant}?")),
-            None => self.unknown(&advice),
-        })?;
+        let factory = found(types, self.component)?;
+        let short = kind.split_once('.').unwrap_or_default().1;
         for (given, meant) in types.misspelt(short, &self.config.properties) {
             let name = self.component.log_name();
             tracing::warn!(target: SCOPE, "Component {name} has metadata {given:?}, which {kind} does not know; did you mean {meant:?}?");
@@ -97,12 +94,6 @@ impl Wish<'_> {
             Err(invalid) => return Err(init_failure(self.component, invalid)),
         }
         Ok(())
-    }
-
-    fn unknown(&self, advice: &dyn Display) -> Failure {
-        let ComponentSpec { kind, version, .. } = &self.component.spec;
-        let reason = format!("couldn't find {} {kind}/{version}: {advice}", self.category.noun());
-        Failure::Create { name: self.component.log_name(), reason }
     }
 }
 

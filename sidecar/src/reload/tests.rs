@@ -132,6 +132,25 @@ async fn a_component_that_fails_ends_the_sidecar_unless_it_is_to_be_ignored() {
 }
 
 #[tokio::test]
+async fn a_component_of_a_type_that_is_not_there_stays_as_it_was() {
+    let world = World::new(&[("a.yaml", &store("a", ""))]).await;
+    let first = world.reloader.components.live().state.get("a").unwrap();
+    for kind in ["state.nosuch", "stat.in-memory", "nothing"] {
+        for more in ["", ", ignoreErrors: true"] {
+            let unknown = |name| resource("Component", name, &format!("{{type: {kind}, version: v1{more}}}"));
+            assert_eq!(world.write("a.yaml", &unknown("a")).await, None, "{kind}");
+            assert_eq!(world.write("b.yaml", &unknown("b")).await, None, "{kind}");
+            assert!(Arc::ptr_eq(&first, &world.reloader.components.live().state.get("a").unwrap()), "{kind}");
+        }
+    }
+    assert_eq!(world.names(), ["a"]);
+    assert_eq!(world.write("b.yaml", &store("b", "")).await, None);
+    assert_eq!(world.names(), ["a", "b"], "it comes when it is mended");
+    assert_eq!(world.remove("a.yaml").await, None);
+    assert_eq!(world.names(), ["b"]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_changes_nothing_and_equal_names_end_the_sidecar() {
     let world = World::new(&[("a.yaml", &store("a", ""))]).await;
     assert_eq!(world.write("a.yaml", "kind: [").await, None);
