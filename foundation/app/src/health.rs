@@ -2,6 +2,7 @@
 use crate::{Error, HealthOptions};
 use foundation_drain::Drain;
 use std::future::Future;
+use std::mem::replace;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -53,7 +54,7 @@ impl Health {
             return;
         }
         tracing::info!(target: SCOPE, "App health probes starting");
-        let mut watched = Watched { failures: options.threshold, options, healthy: self.healthy.clone() };
+        let mut watched = Watched { failures: 0, options, healthy: self.healthy.clone() };
         drain.spawn_until_stopped(async move { watched.run(probe).await });
     }
 }
@@ -80,26 +81,57 @@ impl Watched {
     }
 
     fn note(&mut self, probe: Result<(), String>) {
-        match probe {
-            Ok(()) => self.succeeded(),
-            Err(reason) => self.failed(&reason),
+        let failure = probe.as_ref().err().map(String::as_str).unwrap_or_default();
+        match self.turn(probe.is_ok(), failure) {
+            None => {}
+            Some(Turn::Healthy) => tracing::info!(target: SCOPE, "App entered healthy status"),
+            Some(Turn::Unhealthy) => tracing::warn!(target: SCOPE, "App entered un-healthy status: {failure}"),
+            Some(Turn::NeverHealthy) => {
+                tracing::warn!(target: SCOPE, "App has not been healthy yet, and is not called until it is: {failure}");
+            }
         }
     }
 
-    fn succeeded(&mut self) {
-        if self.failures >= self.options.threshold {
-            tracing::info!(target: SCOPE, "App entered healthy status");
+    /// What a probe changes.
+    fn turn(&mut self, is_good: bool, failure: &str) -> Option<Turn> {
+        if is_good {
+            self.failures = 0;
+            return self.healthy.send_if_modified(|healthy| !replace(healthy, true)).then_some(Turn::Healthy);
         }
-        self.failures = 0;
-        self.healthy.send_if_modified(|healthy| !std::mem::replace(healthy, true));
-    }
-
-    fn failed(&mut self, reason: &str) {
         self.failures = self.failures.saturating_add(1);
-        tracing::debug!(target: SCOPE, "App health probe failed for the {}. time in a row: {reason}", self.failures);
-        if self.failures == self.options.threshold {
-            tracing::warn!(target: SCOPE, "App entered un-healthy status: {reason}");
-            self.healthy.send_if_modified(|healthy| std::mem::replace(healthy, false));
+        tracing::debug!(target: SCOPE, "App health probe failed for the {}. time in a row: {failure}", self.failures);
+        if self.failures != self.options.threshold {
+            return None;
         }
+        let was_healthy = self.healthy.send_if_modified(|healthy| replace(healthy, false));
+        Some(if was_healthy { Turn::Unhealthy } else { Turn::NeverHealthy })
+    }
+}
+
+/// What the log tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Healthy,
+    Unhealthy,
+    /// After as many probes as make an app unhealthy it has answered none well since the start.
+    NeverHealthy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_turn_is_told_once() {
+        let health = Health::new(Some(HealthOptions::default()));
+        let options = HealthOptions { threshold: 2, ..HealthOptions::default() };
+        let mut watched = Watched { failures: 0, options, healthy: health.healthy.clone() };
+        let mut turns = |probes: &[bool]| probes.iter().map(|good| watched.turn(*good, "")).collect::<Vec<_>>();
+        assert_eq!(turns(&[false; 4]), [None, Some(Turn::NeverHealthy), None, None]);
+        assert_eq!(turns(&[true; 2]), [Some(Turn::Healthy), None]);
+        assert!(health.is_healthy());
+        assert_eq!(turns(&[false; 4]), [None, Some(Turn::Unhealthy), None, None]);
+        assert!(!health.is_healthy());
+        assert_eq!(turns(&[true, false, true]), [Some(Turn::Healthy), None, None]);
     }
 }

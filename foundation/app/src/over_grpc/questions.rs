@@ -1,7 +1,7 @@
 //! What a gRPC app is asked at the start, and whether it is healthy.
 use super::Caller;
 use crate::{BulkSubscribe, Error, Rule, Subscription};
-use tonic::Code;
+use tonic::{Code, Status};
 use wire::runtime::v1::app_callback_health_check_client::AppCallbackHealthCheckClient;
 use wire::runtime::v1::{TopicRoutes, TopicSubscription};
 
@@ -20,8 +20,16 @@ impl Caller {
     pub(super) async fn probe(&self) -> Result<(), String> {
         let mut client = AppCallbackHealthCheckClient::with_origin(self.connection.clone(), self.connection.origin());
         let done = client.health_check(self.request((), http::HeaderMap::new())).await;
-        done.map(drop).map_err(|status| format!("Health check failed: {}", Error::from(status)))
+        done.map(drop).map_err(refused)
     }
+}
+
+fn refused(status: Status) -> String {
+    let advice = match status.code() {
+        Code::Unimplemented => "; implement AppCallbackHealthCheck in the app, or leave out --enable-app-health-check",
+        _ => "",
+    };
+    format!("Health check failed: {}{advice}", Error::from(status))
 }
 
 fn subscription(said: TopicSubscription) -> Subscription {

@@ -54,12 +54,18 @@ impl Caller {
         self.options.metrics.http_health_probe(status.as_u16(), start.elapsed());
         let response = sent.map_err(|broken| format!("Network error: {}", Error::from(broken)))?;
         response.into_body().collect().await.ok();
-        if status.is_success() {
-            Ok(())
-        } else {
-            Err(format!("Health check failed with status code: {}", status.as_u16()))
-        }
+        if status.is_success() { Ok(()) } else { Err(refused(status, path)) }
     }
+}
+
+fn refused(status: StatusCode, path: &str) -> String {
+    let advice = match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            "; give the app such an endpoint, name another one with --app-health-check-path, or leave out --enable-app-health-check"
+        }
+        _ => "",
+    };
+    format!("Health check failed with status code: {} from GET /{path}{advice}", status.as_u16())
 }
 
 fn note(status: StatusCode, about: &str) {
@@ -68,5 +74,19 @@ fn note(status: StatusCode, about: &str) {
         _ => {
             tracing::error!(target: "dapr.runtime", "app returned http status code {} from {about} endpoint", status.as_u16())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_without_the_endpoint_of_the_probe_is_told_what_to_do() {
+        let missing = refused(StatusCode::NOT_FOUND, "healthz");
+        assert!(missing.starts_with("Health check failed with status code: 404 from GET /healthz; "), "{missing}");
+        assert!(missing.contains("--app-health-check-path") && missing.contains("--enable-app-health-check"));
+        let sick = refused(StatusCode::SERVICE_UNAVAILABLE, "healthz");
+        assert_eq!(sick, "Health check failed with status code: 503 from GET /healthz");
     }
 }
