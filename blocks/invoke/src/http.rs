@@ -1,6 +1,7 @@
 //! Service invocation over HTTP: by path, by header or by user of the URL, with any verb.
 use crate::answer::{Wanted, respond};
 use crate::error::Error;
+use crate::length::{length, name_length};
 use crate::path;
 use crate::service::Service;
 use crate::upgrade;
@@ -10,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use foundation_endpoint::{Endpoints, read_body};
 use foundation_peer::{Head, Origin, Payload};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 use http_body::Body as _;
@@ -46,7 +47,7 @@ async fn call(
     if let (Some(client), Some(drain)) = (upgrade::asked(&mut parts), service.upgrades()) {
         return upgrade::call(service, target, head(method, parts), client, drain).await;
     }
-    let payload = payload(&parts.headers, body).await?;
+    let payload = payload(&mut parts, body).await?;
     let wanted = Wanted {
         streamed: matches!(payload, Payload::Stream(_)),
         events: wants_events(&parts.headers),
@@ -87,13 +88,13 @@ fn verb(method: &Method) -> Method {
 }
 
 /// A body of unknown length is passed on as it comes.
-async fn payload(headers: &HeaderMap, body: Body) -> Result<Payload, Error> {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let known = body.is_end_stream() || length.is_some_and(|length| length <= REPLAYED);
+async fn payload(parts: &mut Parts, body: Body) -> Result<Payload, Error> {
+    let known = body.is_end_stream() || length(parts, &body).is_some_and(|length| length <= REPLAYED);
     if !known {
         return Ok(Payload::Stream(body));
     }
     let whole = read_body(body).await.map_err(|error| Error::Body(error.to_string()))?;
+    name_length(&mut parts.headers, whole.len());
     Ok(Payload::Whole(whole))
 }
 

@@ -180,7 +180,11 @@ impl Service {
     /// Each method of an app has a circuit breaker of its own, and so has each endpoint.
     fn policy(&self, target: &str, destination: &Destination, method: &str) -> Policy {
         match destination {
-            Destination::Url(_) => self.resiliency.app(target, format_args!("{target}/{method}")),
+            // As it is meant: cleaning the path of a request may have taken a slash.
+            Destination::Url(endpoint) => {
+                let base_url = &endpoint.base_url;
+                self.resiliency.app(base_url, format_args!("{base_url}/{method}"))
+            }
             Destination::Endpoint(endpoint) => {
                 self.resiliency.app(target, format_args!("{target}:{}", endpoint.base_url))
             }

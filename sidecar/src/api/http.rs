@@ -19,7 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::IntoResponse;
-use block_invoke::{Service as Invoke, names_app};
+use block_invoke::{Service as Invoke, names_app, note_length};
 use block_telemetry::is_export;
 use component_api::middleware::{self, ClientAddress, Pipeline};
 use foundation_drain::isolated;
@@ -148,6 +148,7 @@ impl Api {
         if let Some(client) = client {
             request.extensions_mut().insert(ClientAddress(client));
         }
+        note_length(&mut request);
         let request = request.map(middleware::Body::new);
         match self.settings.pipeline.run(request, |request| self.leave_pipeline(request)).await {
             Ok(response) => response.map(Body::new),

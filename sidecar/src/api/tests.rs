@@ -1,4 +1,6 @@
 //! A component that panics or hangs, behind both transports.
+mod around;
+
 use super::grpc::{self, Answer, Blocks};
 use super::http::{Api, Settings};
 use super::observe::Observer;

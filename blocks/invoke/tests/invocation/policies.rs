@@ -1,11 +1,11 @@
 //! Calls by the policies of Resiliency resources.
-use crate::world::{get, json_of, message, send, serve, with_policies};
+use crate::world::{get, http_app, json_of, message, send, serve, sidecar, two, with_policies};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use block_invoke::{internal_routes, invoke_service, proxy};
+use block_invoke::{internal_routes, invoke_service, note_length, proxy};
 use bytes::Bytes;
 use foundation_app::Protocol;
 use http::{Method, StatusCode, Version};
@@ -107,6 +107,34 @@ async fn calls_are_tried_again_with_their_bodies() {
     assert_eq!((answer, app.calls()), ((200, "hello".to_owned()), 3));
 }
 
+/// A client has named the length, and a middleware has changed the body.
+#[tokio::test]
+async fn a_body_that_was_changed_on_its_way_is_sent_again() {
+    let app = Flaky::new(2, 404);
+    let port = serve(app.http()).await;
+    let service = with_policies(Some((port, Protocol::Http)), 0, retries(Value::Null));
+    let mut request = post("hello");
+    note_length(&mut request);
+    request.headers_mut().remove("content-length");
+    let request = request.map(|_| chunked("HELLO").into_body());
+    let answer = text(send(&service, request).await).await;
+    assert_eq!((answer, app.calls()), ((200, "HELLO".to_owned()), 3));
+}
+
+#[tokio::test]
+async fn an_app_is_told_the_length_of_a_body_that_was_read() {
+    for service in
+        [two(http_app(), Protocol::Http).await, sidecar("other", 0, Some((serve(http_app()).await, Protocol::Http)))]
+    {
+        let request = http::Request::post("/v1.0/invoke/other/method/m").body(Body::from("HELLO!")).unwrap();
+        let seen = json_of(send(&service, request).await).await;
+        assert_eq!(
+            (&seen["headers"]["content-length"], &seen["headers"]["transfer-encoding"]),
+            (&json!("6"), &Value::Null)
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_last_answer_is_handed_back_when_tries_are_used_up() {
     let app = Flaky::new(9, 503);
@@ -184,7 +212,7 @@ async fn invoke_service_is_tried_again_whatever_the_status() {
 /// `golden` with a policy, before the sidecar `other` with a gRPC app.
 async fn proxied(app: &Flaky, path: &str, spec: Value, metadata: &[(&str, &str)], body: Body) -> Response {
     let port = serve(app.grpc()).await;
-    let other = crate::world::sidecar("other", 0, Some((port, Protocol::Grpc)));
+    let other = sidecar("other", 0, Some((port, Protocol::Grpc)));
     let service = with_policies(None, serve(internal_routes(other)).await, spec);
     let request = http::Request::builder().method(Method::POST).version(Version::HTTP_2).uri(path);
     let request = request.header("content-type", "application/grpc").header("te", "trailers");
