@@ -99,7 +99,7 @@ impl Api {
             return plain::bad_request();
         }
         let mut request = self.limit(request);
-        let call = match self.observer.begin_http(&mut request) {
+        let call = match self.observer.begin_http(&mut request, client) {
             Ok(call) => call,
             Err(refused) => return *refused,
         };

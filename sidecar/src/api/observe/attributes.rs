@@ -1,6 +1,7 @@
 //! What a span says of a call, by the path of an endpoint (surface.md 5.2).
 use foundation_telemetry::Span;
 use http::{Method, Uri};
+use std::net::SocketAddr;
 
 const SERVICE_INVOCATION: &str = "ServiceInvocation";
 
@@ -12,6 +13,13 @@ pub(super) fn describe_path(span: &Span, method: &Method, uri: &Uri) {
     span.set("dapr.api", call);
     span.set("http.request.method", method.as_str());
     span.set("url.full", uri.path_and_query().map_or(path, |path| path.as_str()));
+}
+
+/// Dapr has the client where others have the server.
+pub(super) fn describe_client(span: &Span, client: Option<SocketAddr>) {
+    let Some(client) = client else { return };
+    span.set("server.address", client.ip().to_string());
+    span.set("server.port", client.port().to_string());
 }
 
 fn describe_endpoint(span: &Span, path: &str, call: &str) {

@@ -1,5 +1,5 @@
 //! Calls of the HTTP API.
-use super::attributes::describe_path;
+use super::attributes::{describe_client, describe_path};
 use super::{BAGGAGE, CallLog, Observer, Traced, describe_caller};
 use crate::api::http::{name, plain};
 use axum::body::Body;
@@ -13,6 +13,7 @@ use foundation_telemetry::{
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body::Body as _;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// An HTTP call that has begun.
@@ -30,19 +31,27 @@ impl Observer {
     ///
     /// # Errors
     /// The answer to a call whose baggage is malformed.
-    pub(crate) fn begin_http(&self, request: &mut Request) -> Result<HttpCall, Box<Response<Body>>> {
+    pub(crate) fn begin_http(
+        &self,
+        request: &mut Request,
+        client: Option<SocketAddr>,
+    ) -> Result<HttpCall, Box<Response<Body>>> {
         let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         Ok(HttpCall {
             start: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             request_bytes: length.unwrap_or_default(),
-            traced: self.trace_http(request)?,
+            traced: self.trace_http(request, client)?,
             observer: self.clone(),
         })
     }
 
-    fn trace_http(&self, request: &mut Request) -> Result<Option<Traced>, Box<Response<Body>>> {
+    fn trace_http(
+        &self,
+        request: &mut Request,
+        client: Option<SocketAddr>,
+    ) -> Result<Option<Traced>, Box<Response<Body>>> {
         if self.tracer.is_off() {
             drop_lone_state(request.headers_mut());
             return Ok(None);
@@ -58,6 +67,7 @@ impl Observer {
         if span.is_recorded() {
             describe_caller(&span, request.headers());
             describe_path(&span, request.method(), request.uri());
+            describe_client(&span, client);
         }
         span.context().write_headers(request.headers_mut());
         if span.context().is_valid() {

@@ -1,4 +1,4 @@
-//! What lies around the endpoints of the HTTP API: pipelines.
+//! What lies around the endpoints of the HTTP API: pipelines and traces.
 use super::Nobody;
 use crate::api::http::{Api, Settings};
 use crate::api::observe::Observer;
@@ -10,11 +10,11 @@ use component_api::{Instance, Live, Properties};
 use foundation_drain::Drain;
 use foundation_peer::{Own, Peers};
 use foundation_resiliency::{Policies, Resiliency};
-use foundation_telemetry::Metrics;
+use foundation_telemetry::{Metrics, TraceSettings, start_tracing};
 use futures_util::stream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::future::ready;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -77,4 +77,18 @@ async fn a_body_that_a_middleware_has_changed_is_sent_again() {
         assert_eq!((&headers[CONTENT_LENGTH], body.as_ref()), (&"5".parse().unwrap(), &b"HELLO"[..]));
     }
     assert!(requests.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_span_tells_where_its_call_came_from() {
+    let drain = Drain::new();
+    let (zipkin, mut posts) = told(StatusCode::ACCEPTED, &drain).await;
+    let settings = TraceSettings { zipkin: Some(zipkin), sampling_rate: "1".to_owned(), ..TraceSettings::default() };
+    let (tracer, _exporter) = start_tracing(&settings, &drain).unwrap();
+    let observer = Observer { tracer, ..Observer::default() };
+    let api = Api::serving(Router::new(), Settings { read_buffer_size: 4096, ..Settings::default() }, observer);
+    api.answer(Request::get("/v1.0/metadata").body(Body::empty()).unwrap(), "10.0.0.7:4711".parse().ok()).await;
+    let spans: Vec<Value> = serde_json::from_slice(&posts.recv().await.unwrap().1).unwrap();
+    let tags = &spans[0]["tags"];
+    assert_eq!((&tags["server.address"], &tags["server.port"]), (&json!("10.0.0.7"), &json!("4711")));
 }
