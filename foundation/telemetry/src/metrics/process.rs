@@ -19,11 +19,15 @@ struct Figure {
     value: f64,
 }
 
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 11] = [
     ("process_cpu_seconds_total", "User and system time spent, in seconds."),
     ("process_resident_memory_bytes", "Resident memory, in bytes."),
     ("process_virtual_memory_bytes", "Virtual memory, in bytes."),
+    ("process_virtual_memory_max_bytes", "Virtual memory that the process may have, in bytes."),
     ("process_open_fds", "Open file descriptors."),
+    ("process_max_fds", "File descriptors that may be open at once."),
+    ("process_network_receive_bytes_total", "Bytes that came over the network of the process, in its namespace."),
+    ("process_network_transmit_bytes_total", "Bytes that went over the network of the process, in its namespace."),
     ("process_threads", "Threads of the process."),
     ("process_start_time_seconds", "When the process started, in seconds since 1970."),
     ("go_goroutines", "Live tasks, under the name that dashboards made for Dapr read."),
@@ -45,12 +49,16 @@ impl Process {
     }
 
     fn figures(&self) -> Vec<Figure> {
-        let status = Status::read();
+        let (status, limits, network) = (Table::read("status"), Table::read("limits"), Table::read("net/netstat"));
         let values = [
             cpu_time().map(|time| time.as_secs_f64()),
             status.bytes("VmRSS:"),
             status.bytes("VmSize:"),
+            limits.limit("Max address space"),
             open_files(),
+            limits.limit("Max open files"),
+            network.column("IpExt:", "InOctets"),
+            network.column("IpExt:", "OutOctets"),
             status.number("Threads:"),
             Some(self.started),
             live_tasks(),
@@ -99,12 +107,12 @@ fn kind(name: &str) -> MetricType {
     if name.ends_with("_total") { MetricType::COUNTER } else { MetricType::GAUGE }
 }
 
-/// `/proc/self/status`; empty where there is none.
-struct Status(String);
+/// A file below `/proc/self`; empty where there is none.
+struct Table(String);
 
-impl Status {
-    fn read() -> Self {
-        Self(fs::read_to_string("/proc/self/status").unwrap_or_default())
+impl Table {
+    fn read(name: &str) -> Self {
+        Self(fs::read_to_string(format!("/proc/self/{name}")).unwrap_or_default())
     }
 
     #[allow(clippy::cast_precision_loss)] // Far below 2^53.
@@ -112,6 +120,22 @@ impl Status {
         let rest = self.0.lines().find_map(|line| line.strip_prefix(field))?;
         let number: u64 = rest.split_whitespace().next()?.parse().ok()?;
         Some(number as f64)
+    }
+
+    /// A number; without limit it is the largest, as Go's library shows it.
+    #[allow(clippy::cast_precision_loss)] // Then it is about as large.
+    fn limit(&self, field: &str) -> Option<f64> {
+        let rest = self.0.lines().find_map(|line| line.strip_prefix(field))?;
+        self.number(field).or_else(|| rest.trim_start().starts_with("unlimited").then_some(u64::MAX as f64))
+    }
+
+    /// The number below a heading, of two lines that begin alike.
+    #[allow(clippy::cast_precision_loss)] // Far below 2^53.
+    fn column(&self, group: &str, heading: &str) -> Option<f64> {
+        let mut lines = self.0.lines().filter(|line| line.starts_with(group)).map(str::split_whitespace);
+        let (headings, numbers) = (lines.next()?, lines.next()?);
+        let (_, number) = headings.zip(numbers).find(|(found, _)| *found == heading)?;
+        Some(number.parse::<u64>().ok()? as f64)
     }
 
     fn bytes(&self, field: &str) -> Option<f64> {

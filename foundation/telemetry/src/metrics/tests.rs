@@ -184,5 +184,10 @@ fn a_disabled_handle_does_nothing() {
 #[test]
 fn the_process_shows_its_memory() {
     let text = Metrics::new(&settings()).unwrap().render();
-    assert!(text.contains("\nprocess_resident_memory_bytes "), "{text}");
+    for name in ["resident_memory_bytes", "virtual_memory_max_bytes", "open_fds", "max_fds", "start_time_seconds"] {
+        assert!(text.contains(&format!("\nprocess_{name} ")), "{name}: {text}");
+    }
+    for name in ["cpu_seconds", "network_receive_bytes", "network_transmit_bytes"] {
+        assert!(text.contains(&format!("\nprocess_{name}_total ")), "{name}: {text}");
+    }
 }
