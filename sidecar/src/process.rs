@@ -4,7 +4,7 @@ use crate::options::{Command, DAPR_VERSION, Environment, Failure, Invalid, Log, 
 use crate::running::Sidecar;
 use crate::stopping::{Ending, Reason, Signals};
 use crate::{telemetry, wait};
-use foundation_process::allow_many_open_files;
+use foundation_process::{allow_many_open_files, stay_small};
 use foundation_telemetry::flush_log;
 use std::io::Write;
 use std::panic::PanicHookInfo;
@@ -14,8 +14,6 @@ use std::time::{Duration, Instant};
 
 const SCOPE: &str = "dapr.runtime";
 const MISUSE: u8 = 2;
-/// What starts beside the sidecar, such as name resolution, has come to rest by then.
-const SETTLED: Duration = Duration::from_secs(1);
 
 /// Runs `daprd` with a command line (without the name of the program).
 pub fn main(arguments: &[String]) -> ExitCode {
@@ -119,10 +117,7 @@ async fn work(sidecar: &Sidecar, options: &Options, signals: &mut Signals, endin
         sidecar.get_ready(options).await;
         let elapsed = start.elapsed().as_millis();
         tracing::info!(target: SCOPE, "dapr initialized. Status: Running. Init Elapsed {elapsed}ms");
-        foundation_footprint::forget_start();
-        tokio::time::sleep(SETTLED).await;
-        foundation_footprint::forget_start();
-        std::future::pending::<Reason>().await
+        match stay_small().await {}
     };
     tokio::select! {
         reason = ready => reason,

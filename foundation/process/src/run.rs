@@ -2,29 +2,21 @@
 use crate::flags::Common;
 use crate::http::serve;
 use crate::listen::{self, Listener};
+use crate::memory::stay_small;
 use anyhow::Context as _;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use foundation_drain::Drain;
-use foundation_footprint::Freed;
 use foundation_telemetry::Registry;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 const SCOPE: &str = "dapr.signals";
 /// How long calls in flight may take when the process ends.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// What starts beside the process has come to rest by then.
-const SETTLED: Duration = Duration::from_secs(1);
-/// How often freed memory is looked for.
-const LOOK: Duration = Duration::from_secs(3);
 
 /// Whether the process is ready, for its health endpoint. Clones share the answer.
 #[derive(Clone, Debug, Default)]
@@ -103,26 +95,6 @@ impl End {
             _ = self.terminate.recv() => tracing::info!(target: SCOPE, "received signal 'terminated'; beginning shutdown"),
             () = self.drain.stopped() => {}
         }
-    }
-}
-
-/// Gives memory back: that which only the start needed, now and when all that starts beside has come to rest, and that of bursts after
-/// them.
-async fn stay_small() -> Infallible {
-    foundation_footprint::forget_start();
-    sleep(SETTLED).await;
-    foundation_footprint::forget_start();
-    let mut freed = Freed::default();
-    loop {
-        sleep(LOOK).await;
-        if !freed.is_likely() {
-            continue;
-        }
-        let given = spawn_blocking(move || {
-            freed.give_back();
-            freed
-        });
-        freed = given.await.unwrap_or_default();
     }
 }
 

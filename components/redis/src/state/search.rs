@@ -37,7 +37,8 @@ fn add_order(search: &mut Cmd, index: &Index, sort: &[Sorting]) -> Result<()> {
 fn condition(index: &Index, filter: &Filter) -> Result<String> {
     match filter {
         Filter::Compare(Comparison::Equal, key, value) => equal(index, key, value),
-        Filter::Compare(Comparison::NotEqual, key, value) => Ok(format!("-({})", equal(index, key, value)?)),
+        // What follows a minus without parentheses around it is denied along with it.
+        Filter::Compare(Comparison::NotEqual, key, value) => Ok(format!("(-({}))", equal(index, key, value)?)),
         Filter::Compare(comparison, key, value) => range(index, *comparison, key, value),
         Filter::In(key, values) => joined(values, "|", |value| equal(index, key, value)),
         Filter::And(filters) => joined(filters, " ", |filter| condition(index, filter)),
@@ -48,7 +49,7 @@ fn condition(index: &Index, filter: &Filter) -> Result<String> {
 fn joined<T>(parts: &[T], operator: &str, condition: impl Fn(&T) -> Result<String>) -> Result<String> {
     let part = |part| {
         let text = condition(part)?;
-        Ok(if text.starts_with(['-', '(']) { text } else { format!("({text})") })
+        Ok(if text.starts_with('(') { text } else { format!("({text})") })
     };
     let parts = parts.iter().map(part).collect::<Result<Vec<_>>>()?;
     Ok(format!("({})", parts.join(operator)))
@@ -130,13 +131,13 @@ mod tests {
                 json!({"OR": [{"EQ": {"person.id": 123}}, {"AND": [
                     {"NEQ": {"person.org": "B"}}, {"IN": {"person.id": [567, 890.5]}},
                 ]}]}),
-                "((@var1:[123 123])|(-(@var0:(B)) ((@var1:[567 567])|(@var1:[890.5 890.5]))))",
+                "((@var1:[123 123])|((-(@var0:(B))) ((@var1:[567 567])|(@var1:[890.5 890.5]))))",
             ),
             (json!({"LT": {"person.id": 1e20}}), "@var1:[-inf (100000000000000000000]"),
             (json!({"LTE": {"person.id": 2}}), "@var1:[-inf 2]"),
             (json!({"GT": {"person.id": -1.5}}), "@var1:[(-1.5 +inf]"),
             (json!({"GTE": {"person.id": 2}}), "@var1:[2 +inf]"),
-            (json!({"NEQ": {"person.org": "B"}}), "-(@var0:(B))"),
+            (json!({"NEQ": {"person.org": "B"}}), "(-(@var0:(B)))"),
         ];
         for (filter, expected) in cases {
             assert_eq!(condition_of(filter).unwrap(), expected);

@@ -1,0 +1,31 @@
+//! The memory of a process while it runs.
+use foundation_footprint::{Freed, forget_start};
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+/// What starts beside the process has come to rest by then.
+const SETTLED: Duration = Duration::from_secs(1);
+/// How often freed memory is looked for.
+const LOOK: Duration = Duration::from_secs(3);
+
+/// Gives memory back: that which only the start needed, now and when all that starts beside has come to rest, and that of bursts after
+/// them.
+pub async fn stay_small() -> Infallible {
+    forget_start();
+    sleep(SETTLED).await;
+    forget_start();
+    let mut freed = Freed::default();
+    loop {
+        sleep(LOOK).await;
+        if !freed.is_likely() {
+            continue;
+        }
+        let given = spawn_blocking(move || {
+            freed.give_back();
+            freed
+        });
+        freed = given.await.unwrap_or_default();
+    }
+}
