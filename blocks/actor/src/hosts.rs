@@ -1,4 +1,10 @@
 //! The actor types that are hosted here, and their active actors.
+mod halting;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use halting::PATIENCE;
+
 use crate::actor::Actor;
 use crate::app::{App, Failure};
 use crate::errand::Errand;
@@ -9,20 +15,15 @@ use crate::turns::{Reentrancy, Refused};
 use arc_swap::ArcSwap;
 use foundation_drain::Drain;
 use foundation_telemetry::Metrics;
-use futures_util::{StreamExt, stream};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 const SCOPE: &str = "dapr.runtime.actors.targets.app";
-/// How long an app may take to let go of an actor. A round of placement waits for it.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Actors that are deactivated at the same time.
-const AT_ONCE: usize = 64;
 
 /// A type that is hosted here.
 pub(crate) struct HostedType {
@@ -109,7 +110,7 @@ impl Hosts {
         });
         self.tell();
         let gone = old.iter().filter(|(name, _)| names.contains(name)).flat_map(|(_, hosted)| all_of(hosted));
-        self.halt_these(gone.collect()).await;
+        self.halt_these(gone.collect(), Instant::now() + PATIENCE).await;
     }
 
     /// Hosts nothing for now; actors are deactivated.
@@ -267,52 +268,11 @@ impl Hosts {
                 self.look_at_in(&actor, left);
             } else if actor.close_if_idle() {
                 tracing::debug!(target: SCOPE, "Actor {} is idle, deactivating", actor.key());
-                self.drain.spawn(Arc::clone(self).let_go(hosted, actor));
+                self.drain.spawn(Arc::clone(self).let_go_alone((hosted, actor)));
             } else {
                 self.look_at_in(&actor, idle_timeout.max(Duration::from_millis(1)));
             }
         }
-    }
-
-    /// Deactivates those actors of some types for which `goes` says so.
-    pub(crate) async fn halt(self: &Arc<Self>, names: &[String], goes: impl Fn(&ActorKey) -> bool) {
-        let types = self.types.load_full();
-        let affected = names.iter().filter_map(|name| types.get(name)).flat_map(all_of);
-        self.halt_these(affected.filter(|(_, actor)| goes(&actor.key())).collect()).await;
-    }
-
-    /// Deactivates all actors.
-    pub(crate) async fn halt_all(self: &Arc<Self>) {
-        let types = self.types.load_full();
-        self.halt_these(types.values().flat_map(all_of).collect()).await;
-    }
-
-    async fn halt_these(self: &Arc<Self>, actors: Vec<Hosted>) {
-        let halt = async |(hosted, actor): Hosted| {
-            if actor.close() {
-                // What has begun goes on, whoever gives up waiting: others wait for it as well.
-                self.drain.finish(Arc::clone(self).let_go(hosted, actor)).await;
-            } else {
-                actor.gone().await;
-            }
-        };
-        stream::iter(actors).for_each_concurrent(AT_ONCE, halt).await;
-    }
-
-    /// Tells the app of the end of an actor, which is over then, whatever the app says.
-    async fn let_go(self: Arc<Self>, hosted: Arc<HostedType>, actor: Arc<Actor>) {
-        let key = actor.key();
-        tracing::debug!(target: SCOPE, "Halting actor '{key}'");
-        self.metrics.actor_rebalanced(&key.actor_type);
-        let told = timeout(PATIENCE, hosted.app.deactivate(&key)).await;
-        let told = told.unwrap_or_else(|_| Err(Failure::Unreached("context deadline exceeded".to_owned())));
-        if let Err(failure) = &told {
-            tracing::error!(target: SCOPE, "Failed to halt actor {key}: {failure}");
-        }
-        self.metrics.actor_deactivated(&key.actor_type, told.is_ok());
-        hosted.actors().remove(&actor.id);
-        actor.leave();
-        self.emptied.notify_waiters();
     }
 
     fn is_suspended(&self) -> bool {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// Actors by the time at which they are looked at next. Each is here once, and is forgotten when it ends.
+/// Actors by the time at which they are looked at next. Each is here once.
 #[derive(Debug, Default)]
 pub(crate) struct Idle {
     due: Mutex<BinaryHeap<Due>>,
@@ -31,6 +31,13 @@ impl Idle {
         }
     }
 
+    /// Forgets actors that have ended before their time: they would take their place in memory until then.
+    pub(crate) fn forget_ended(&self) {
+        let mut due = self.lock();
+        due.retain(|due| due.actor.strong_count() > 0);
+        due.shrink_to_fit();
+    }
+
     /// Waits for the next actor whose time has come.
     pub(crate) async fn next(&self) -> Arc<Actor> {
         loop {
@@ -45,6 +52,11 @@ impl Idle {
                 return actor;
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
     }
 
     fn lock(&self) -> MutexGuard<'_, BinaryHeap<Due>> {

@@ -10,6 +10,11 @@ use tonic::Status;
 use wire::placement::v1::{Host, HostOperation, PlacementOrder};
 
 const SCOPE: &str = "dapr.runtime.actors.placement";
+/// How long this sidecar takes for new tables, from their arrival to its answer: calls that run and the app share it. The service gives
+/// up a host after 8 seconds by default, and all its actors with it.
+const CHANGE: Duration = Duration::from_secs(6);
+/// What is left of it for the app, however long calls were given to end.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a stream is over.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -99,11 +104,12 @@ impl<'a> Session<'a> {
             return Err(End::Version { expected: self.version, got: version });
         }
         self.deadline = None;
-        let client = self.client;
+        let (client, begin) = (self.client, Instant::now());
         let old = client.placement.install(order.tables.unwrap_or_default());
         client.drain(old).await;
         let changing = client.placement.changing();
-        client.hosts.halt(&changing, |actor| !client.placement.is_own(actor)).await;
+        let deadline = (begin + CHANGE).max(Instant::now() + LEAST_PATIENCE);
+        client.hosts.halt(&changing, |actor| !client.placement.is_own(actor), deadline).await;
         self.answer(HostOperation::Update).await
     }
 

@@ -5,8 +5,8 @@
 //! until it notices and has let go of them: that is bounded by [`STALE`].
 //!
 //! A host that gives up actors lets their calls end first: nothing but its [`PATIENCE`] cuts a call short. Who was told that tables
-//! are coming does not wait for them longer than it was set to, and the service keeps nobody in a round for longer than it was,
-//! whoever does not answer.
+//! are coming does not wait for them longer than it was set to, and who has them answers within [`CHANGE`]. The service keeps nobody
+//! in a round for longer than it was set to, whoever does not answer.
 use crate::connection::{Connection, SIDECAR_NOTICES};
 use crate::network::Node;
 use crate::random::Random;
@@ -19,12 +19,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use wire::placement::v1::PlacementOrder;
+use wire::placement::v1::{Host, HostOperation, PlacementOrder};
 
 /// The longest time that a host serves without being in step: until it notices, and until its calls are cancelled.
 const STALE: Duration = Duration::from_millis(SIDECAR_NOTICES.as_millis() as u64 + 2_000 + 500);
 /// For so long a call goes on whose actor moves.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// For so long a host may be busy with new tables: calls that end, and an app that lets go of its actors or hangs.
+const CHANGE: Duration = Duration::from_secs(6);
 /// How late a clock may be.
 const LATE: Duration = Duration::from_millis(100);
 /// Bits of a version below the term of its leader.
@@ -164,6 +166,17 @@ impl Checks {
         followed.taken = Some((order.operation.clone(), now));
         if order.operation == "update" {
             followed.updated = Some(now);
+        }
+    }
+
+    /// A sidecar answers an order.
+    pub(crate) fn answered(&self, connection: &Connection, answer: &Host) {
+        let mut state = self.state.lock().unwrap();
+        let Some(followed) = state.connections.get(&connection.sidecar) else { return };
+        let taken = followed.taken.as_ref().filter(|(order, _)| order == "update");
+        let time = taken.map(|(_, at)| at.elapsed()).unwrap_or_default();
+        if answer.operation() == HostOperation::Update && time > CHANGE + LATE {
+            state.fail(format!("{:?} takes {time:?} for new tables", connection.sidecar));
         }
     }
 

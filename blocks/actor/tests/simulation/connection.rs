@@ -85,11 +85,17 @@ impl Connection {
         self.lost.cancel();
     }
 
-    /// Carries messages in their order, until the connection is lost. The receiver ends with it.
-    pub(crate) async fn carry<T>(&self, mut from: mpsc::Receiver<T>, to: mpsc::Sender<T>, end: &CancellationToken) {
+    /// Carries messages in their order, until the connection is lost; each is looked at when it is sent. The receiver ends with it.
+    pub(crate) async fn carry<T>(
+        &self,
+        (mut from, to): (mpsc::Receiver<T>, mpsc::Sender<T>),
+        end: &CancellationToken,
+        look: impl Fn(&T),
+    ) {
         let (one, other) = (self.sidecar, self.replica);
         let carry = async {
             while let Some(message) = from.recv().await {
+                look(&message);
                 self.network.bring(one, other).await;
                 if to.send(message).await.is_err() {
                     return;

@@ -124,13 +124,14 @@ impl Replicas for Surface {
         self.own(&connection, move |connection| async move {
             connection.supervise().await;
         });
+        let checks = self.around.checks.clone();
         self.own(&connection, move |connection| async move {
             let far = connection.far.clone();
-            connection.carry(reports, reported, &far).await;
+            connection.carry((reports, reported), &far, |report| checks.answered(&connection, report)).await;
         });
         self.own(&connection, move |connection| async move {
             let near = connection.near.clone();
-            connection.carry(ordered, sent, &near).await;
+            connection.carry((ordered, sent), &near, |_| ()).await;
         });
         let (served, checks) = (connection.clone(), self.around.checks.clone());
         replica.drain.clone().spawn_until_stopped(async move {
