@@ -19,6 +19,10 @@ use wire::placement::v1::{Host, PlacementOrder};
 
 const CALL_ACTOR: &str = "/dapr.proto.internals.v1.ServiceInvocation/CallActor";
 const CALL_REMINDER: &str = "/dapr.proto.internals.v1.ServiceInvocation/CallActorReminder";
+/// The largest tables that are taken. They name every host of each type together with all types that it hosts: these are a thousand
+/// hosts of forty types each. gRPC's own limit of 4 MiB is not enough for three hundred of them; without one, a service gone mad
+/// would end this sidecar for want of memory.
+const LARGEST_TABLES: usize = 64 << 20;
 /// Pause before another try, in milliseconds.
 const PAUSE: std::ops::Range<u64> = 250..750;
 
@@ -65,7 +69,8 @@ pub trait Neighbours: Send + Sync {
 impl Replicas for ControlService {
     async fn open(&self, turn: usize, reports: mpsc::Receiver<Host>) -> Result<(String, Orders), String> {
         let connected = self.connect(turn).await?;
-        let mut client = PlacementClient::new(connected.channel.clone());
+        let client = PlacementClient::new(connected.channel.clone());
+        let mut client = client.max_decoding_message_size(LARGEST_TABLES);
         // The answer comes with the first order, which may take its time.
         let orders = connected.watch(client.report_dapr_status(ReceiverStream::new(reports))).await;
         let orders = orders.map_err(|status| describe(&status))?.into_inner();

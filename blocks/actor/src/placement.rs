@@ -2,6 +2,7 @@
 //!
 //! A call that is served here holds a [`Claim`] of its actor type. When the hosts of a type change, new calls wait until all
 //! sidecars have the new tables, and those that hold a claim get some time to end.
+mod backoff;
 mod claims;
 mod client;
 mod session;

@@ -1,13 +1,15 @@
 //! The client of the placement service: one stream after the other, as long as the sidecar lives.
 use super::Placement;
-use super::session::Session;
+use super::backoff::Backoff;
+use super::session::{End, Session};
 use crate::hosts::Hosts;
 use crate::network::Replicas;
 use foundation_telemetry::Metrics;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
+use tonic::Code;
 use wire::placement::v1::{Host, HostOperation};
 
 const SCOPE: &str = "dapr.runtime.actors.placement";
@@ -52,14 +54,14 @@ pub(crate) struct Client {
 impl Client {
     /// Goes from stream to stream; ends only when it is dropped.
     pub(crate) async fn run(&self) {
-        let mut expected = false;
+        let (mut expected, mut backoff) = (false, Backoff::default());
         for attempt in 0.. {
-            expected = self.stay_connected(attempt, expected).await;
+            expected = self.stay_connected(attempt, expected, &mut backoff).await;
         }
     }
 
     /// Follows one replica as long as it leads. Returns whether it does not lead, which happens and is not worth a word.
-    async fn stay_connected(&self, attempt: usize, expected: bool) -> bool {
+    async fn stay_connected(&self, attempt: usize, expected: bool, backoff: &mut Backoff) -> bool {
         let mut types = self.hosts.types();
         let (reports, waiting) = mpsc::channel(WAITING_REPORTS);
         let entities = types.borrow_and_update().clone();
@@ -76,15 +78,16 @@ impl Client {
         if !expected {
             tracing::info!(target: SCOPE, "Connected to placement service: {address}");
         }
-        let mut session = Session::new(self, reports);
+        let (mut session, begin) = (Session::new(self, reports), Instant::now());
         let end = session.run(orders, types).await;
-        let has_begun = session.has_begun;
+        let (has_begun, lasted) = (session.has_begun, begin.elapsed());
         drop(session);
         self.give_up_actors().await;
         if !has_begun {
             return self.pause(&end.to_string()).await;
         }
-        tracing::info!(target: SCOPE, "Placement stream closed: {end}. Reconnecting...");
+        tell_of(&end);
+        sleep(backoff.after(lasted, self.service.pause())).await;
         false
     }
 
@@ -109,5 +112,64 @@ impl Client {
         }
         sleep(self.service.pause()).await;
         follows
+    }
+}
+
+/// Tables that are too large stay so until somebody does something about it.
+fn tell_of(end: &End) {
+    match end {
+        End::Status(status) if status.code() == Code::OutOfRange => {
+            tracing::error!(target: SCOPE, "The tables of the placement service are too large for this sidecar: {}. No actor is hosted or reached here until fewer types are hosted in this namespace, or by fewer sidecars. Reconnecting...", status.message());
+        }
+        end => tracing::info!(target: SCOPE, "Placement stream closed: {end}. Reconnecting..."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Orders;
+    use async_trait::async_trait;
+    use foundation_drain::Drain;
+    use futures_util::{StreamExt, stream};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tonic::Status;
+    use wire::placement::v1::PlacementOrder;
+
+    /// A service that begins each round and breaks off.
+    #[derive(Default)]
+    struct Flapping(AtomicUsize);
+
+    #[async_trait]
+    impl Replicas for Flapping {
+        async fn open(&self, _: usize, _: mpsc::Receiver<Host>) -> Result<(String, Orders), String> {
+            // Without a pause no time would pass, either.
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) < 50, "too often");
+            let lock = PlacementOrder { operation: "lock".to_owned(), version: 1, ..PlacementOrder::default() };
+            let orders = [Ok(lock), Err(Status::out_of_range("found 70000000 bytes, the limit is: 67108864 bytes"))];
+            Ok(("there".to_owned(), stream::iter(orders).boxed()))
+        }
+
+        fn pause(&self) -> Duration {
+            Duration::from_millis(500)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_that_break_off_are_not_opened_all_the_time() {
+        let service = Arc::new(Flapping::default());
+        let (metrics, text) = (Metrics::default(), String::new);
+        let client = Client {
+            service: Arc::clone(&service) as Arc<dyn Replicas>,
+            report: Report { name: text(), app_id: text(), namespace: text() },
+            placement: Arc::new(Placement::new(text())),
+            hosts: Arc::new(Hosts::new(metrics.clone(), &Drain::new())),
+            timeout: Duration::from_secs(30),
+            metrics,
+        };
+        timeout(Duration::from_millis(400), client.run()).await.unwrap_err();
+        assert_eq!(service.0.load(Ordering::Relaxed), 2, "the second at once");
+        timeout(Duration::from_secs(60), client.run()).await.unwrap_err();
+        assert!(service.0.load(Ordering::Relaxed) < 16, "{service:?}", service = service.0);
     }
 }

@@ -177,3 +177,13 @@ async fn tables_that_look_the_same_after_a_lost_connection_are_new_ones() {
     let ((status, ..), ()) = tokio::join!(waiting, placement.order("unlock"));
     assert_eq!(status, 200);
 }
+
+/// A host of many types is named with all of them in each of their tables.
+#[tokio::test]
+async fn tables_are_taken_beyond_the_usual_limit_of_a_message() {
+    let placement = Placement::start(0).await;
+    let types: Vec<_> = (0..200).map(|number| format!("{number:0>150}")).collect();
+    let sidecar = Sidecar::start(Some(&placement), Some(json!({"entities": types}))).await;
+    timeout(Duration::from_secs(20), placement.round(1)).await.unwrap();
+    sidecar.check(&format!("PUT {}/1/method/m", types[7]), "x", (200, "x")).await;
+}
