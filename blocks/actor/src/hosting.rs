@@ -9,6 +9,12 @@ use std::time::Duration;
 const SCOPE: &str = "dapr.runtime.actor.config";
 const IDLE: Duration = Duration::from_secs(3600);
 const DRAIN: Duration = Duration::from_secs(2);
+/// Types of the runtime itself.
+pub(crate) const RESERVED: &str = "dapr.internal.";
+/// Letters of a name that a log line shows.
+const SHOWN: usize = 64;
+/// The longest name of a type: the scheduler takes no reminder under a longer one.
+const LONGEST_NAME: usize = 512;
 
 /// How the actors of one type are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,13 +80,15 @@ impl Hosting {
         Ok(Self { common: section(members).map_err(Invalid::Json)?, special })
     }
 
-    /// The settings of each type. Calls never drain longer than `round`, the longest time for new tables, allows.
+    /// The settings of each type. Calls never drain longer than `round`, the longest time for new tables, allows. Types that
+    /// cannot be hosted are left out.
     ///
     /// # Errors
     /// [`Invalid::Duration`] for a common setting; others that are wrong are logged.
     pub fn settings(&self, round: Duration) -> Result<BTreeMap<String, TypeSettings>, Invalid> {
         let common = self.common.settings(TypeSettings::default(), round)?;
-        let mut all: BTreeMap<_, _> = self.common.entities.iter().map(|name| (name.clone(), common)).collect();
+        let hosted = self.common.entities.iter().filter(|name| is_possible(name));
+        let mut all: BTreeMap<_, _> = hosted.map(|name| (name.clone(), common)).collect();
         for section in &self.special {
             let base = TypeSettings { drain_timeout: common.drain_timeout, ..TypeSettings::default() };
             let special = section.or_default(base, round);
@@ -144,6 +152,19 @@ impl Section {
     }
 }
 
+/// The placement service refuses a sidecar with all its types because of one that it may not host.
+fn is_possible(name: &str) -> bool {
+    let reason = match name {
+        "" => "it has no name",
+        _ if format!("{name}.").starts_with(RESERVED) => "the name is reserved for the runtime",
+        _ if name.len() > LONGEST_NAME => "the name is longer than 512 bytes",
+        _ => return true,
+    };
+    let shown: String = name.chars().take(SHOWN).collect();
+    tracing::warn!(target: SCOPE, "Actor type {shown:?} of the app is not hosted: {reason}. The app's other types are");
+    false
+}
+
 fn read(what: &'static str, text: &str) -> Result<Option<Duration>, Invalid> {
     if text.is_empty() {
         return Ok(None);
@@ -155,16 +176,30 @@ fn read(what: &'static str, text: &str) -> Result<Option<Duration>, Invalid> {
 fn section(mut members: Members) -> Result<Section, String> {
     let entities = list(members.take("entities").unwrap_or_default(), "entities")?;
     let mut reentrancy = Members::of(members.take("reentrancy").unwrap_or_default())?;
-    let depth = reentrancy.take("maxStackDepth").and_then(|depth| depth.as_u64());
+    let depth = reentrancy.take("maxStackDepth");
+    let depth = depth.and_then(|depth| typed("reentrancy.maxStackDepth", &depth, "a number", Value::as_u64));
     Ok(Section {
         is_special: false,
         entities: entities.into_iter().map(|name| text(name, "entities")).collect::<Result<_, _>>()?,
         idle_timeout: members.text("actorIdleTimeout")?,
         drain_timeout: members.text("drainOngoingCallTimeout")?,
-        drains: members.take("drainRebalancedActors").and_then(|drains| drains.as_bool()),
-        reentrant: reentrancy.take("enabled").and_then(|enabled| enabled.as_bool()).unwrap_or_default(),
+        drains: flag("drainRebalancedActors", members.take("drainRebalancedActors")),
+        reentrant: flag("reentrancy.enabled", reentrancy.take("enabled")).unwrap_or_default(),
         max_stack_depth: depth.and_then(|depth| u32::try_from(depth).ok()),
     })
+}
+
+fn flag(name: &str, value: Option<Value>) -> Option<bool> {
+    typed(name, &value?, "true or false, without quotes", Value::as_bool)
+}
+
+/// A member of the right type; another one counts as missing, as `null` does.
+fn typed<T>(name: &str, value: &Value, right: &str, read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    let typed = read(value);
+    if typed.is_none() && !value.is_null() {
+        tracing::warn!(target: SCOPE, "{name} in the configuration of the app has no effect: {value} must be {right}");
+    }
+    typed
 }
 
 #[cfg(test)]
@@ -202,6 +237,28 @@ mod tests {
         assert_eq!(drain(json!({"entities": ["a"], "drainOngoingCallTimeout": "1m"})), Duration::from_secs(24));
         assert_eq!(drain(json!({"entities": ["a"], "drainRebalancedActors": false})), Duration::ZERO);
         assert_eq!(drain(json!({"entities": ["a"]})), DRAIN);
+    }
+
+    #[test]
+    fn a_type_that_cannot_be_hosted_does_not_take_the_others_with_it() {
+        let (longest, too_long) = ("x".repeat(LONGEST_NAME), "x".repeat(LONGEST_NAME + 1));
+        let wrong = ["", "dapr.internal", "dapr.internal.default.app.workflow", &too_long];
+        let right = ["a", "dapr.internals", &longest];
+        let all = settings(json!({
+            "entities": wrong.iter().chain(&right).collect::<Vec<_>>(),
+            "entitiesConfig": [{"entities": wrong, "actorIdleTimeout": "1m"}],
+        }));
+        assert_eq!(all.keys().map(String::as_str).collect::<Vec<_>>(), right);
+    }
+
+    #[test]
+    fn members_of_another_type_count_as_missing() {
+        let document = json!({
+            "entities": ["a"],
+            "drainRebalancedActors": "false",
+            "reentrancy": {"enabled": "true", "maxStackDepth": -1},
+        });
+        assert_eq!(settings(document)["a"], TypeSettings::default());
     }
 
     #[test]

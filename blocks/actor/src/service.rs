@@ -3,7 +3,7 @@ use crate::actor::Actor;
 use crate::app::stream::{Connection, Outbox, Streams};
 use crate::app::{App, OverHttp};
 use crate::error::{Error, Failure};
-use crate::hosting::{Hosting, Invalid};
+use crate::hosting::{Hosting, Invalid, RESERVED};
 use crate::listing::{Active, Page, ago};
 use crate::model::{ActorKey, Answer, Call};
 use crate::network::Neighbours;
@@ -29,7 +29,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const SCOPE: &str = "dapr.runtime.actor";
-const RESERVED: &str = "dapr.internal.";
 const CALLER_ID: &str = "dapr-caller-app-id";
 const CALLER_NAMESPACE: &str = "dapr-caller-namespace";
 

@@ -187,3 +187,15 @@ async fn tables_are_taken_beyond_the_usual_limit_of_a_message() {
     timeout(Duration::from_secs(20), placement.round(1)).await.unwrap();
     sidecar.check(&format!("PUT {}/1/method/m", types[7]), "x", (200, "x")).await;
 }
+
+/// The app says what nobody may host, and the placement service would refuse all of it.
+#[tokio::test]
+async fn types_that_nobody_may_host_are_left_out() {
+    let placement = Placement::start(0).await;
+    let types = json!({"entities": ["dapr.internal.default.other.workflow", "t", ""]});
+    let sidecar = Sidecar::start(Some(&placement), Some(types)).await;
+    placement.round(1).await;
+    sidecar.check("PUT t/1/method/m", "x", (200, "x")).await;
+    let RuntimeStatus::Running { active, .. } = sidecar.service.status() else { panic!("it runs") };
+    assert_eq!(active, BTreeMap::from([("t".to_owned(), 1)]));
+}
