@@ -1,7 +1,12 @@
 //! Times and durations of timers and reminders: Go's durations, ISO 8601 with repetitions, RFC 3339 (protocols.md 2.7).
 use foundation_metadata::duration;
 use jiff::Timestamp;
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::TimeZone;
 use std::time::Duration;
+
+/// Times that are looked at for the last one: days of some years.
+const MOST_MISSED: usize = 5_000;
 
 /// How often and how long after each other something happens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +39,34 @@ impl Period {
         self.repeats != Some(0) && !self.pause.is_zero()
     }
 
+    /// Whether nothing follows.
+    pub(crate) fn is_zero(&self) -> bool {
+        self.pause.is_zero()
+    }
+
+    /// The last of the times that follow each other from the given one, as long as it is not after `now`.
+    pub(crate) fn latest(&self, time: Timestamp, now: Timestamp) -> Timestamp {
+        if self.is_zero() || now <= time {
+            return time;
+        }
+        let Some(pause) = self.pause.fixed() else { return self.latest_by_calendar(time, now) };
+        let late = now.duration_since(time).unsigned_abs();
+        let into_period = late.as_nanos() % pause.as_nanos().max(1);
+        let into_period = u64::try_from(into_period).unwrap_or_default();
+        now.checked_sub(Duration::from_nanos(into_period)).unwrap_or(time)
+    }
+
+    /// Days, months and years are not alike, so that they are walked through; who has missed very many of them begins anew.
+    fn latest_by_calendar(&self, mut time: Timestamp, now: Timestamp) -> Timestamp {
+        for _ in 0..MOST_MISSED {
+            match self.pause.after(time).filter(|next| *next <= now) {
+                Some(next) => time = next,
+                None => return time,
+            }
+        }
+        now
+    }
+
     /// The length of a period that the calendar does not matter to, and how often it is repeated.
     pub(crate) fn fixed(&self) -> Option<(Duration, Option<u32>)> {
         Some((self.pause.fixed()?, self.repeats))
@@ -58,9 +91,16 @@ pub(crate) fn point(text: &str, from: Timestamp) -> Result<Timestamp, String> {
         return period.after(from).ok_or_else(unsupported);
     }
     if let Some(time) = duration::parse(text) {
-        return from.checked_add(time).map_err(|_| unsupported());
+        return Ok(from.checked_add(time).unwrap_or(Timestamp::MAX));
     }
-    text.parse().map_err(|_| unsupported())
+    text.parse().or_else(|_| last(text).ok_or_else(unsupported))
+}
+
+/// The last hours of the year 9999, which apps write for "never", are beyond what can be told in all time zones.
+fn last(text: &str) -> Option<Timestamp> {
+    let written = Pieces::parse(text).ok()?;
+    let is_beyond = written.date() >= Timestamp::MAX.to_zoned(TimeZone::UTC).date();
+    (is_beyond && written.time().is_some() && written.to_numeric_offset().is_some()).then_some(Timestamp::MAX)
 }
 
 /// `P1Y2M3W4DT5H6M7S`, perhaps with `R3/` in front; whole numbers only.
@@ -113,6 +153,33 @@ mod tests {
     }
 
     #[test]
+    fn what_was_missed_counts_as_one() {
+        let latest = |period: &str, start: &str, now: &str| {
+            Period::parse(period).unwrap().latest(time(start), time(now)).to_string()
+        };
+        assert_eq!(latest("1s", "2020-01-01T00:00:00Z", "2026-01-01T00:00:00.5Z"), "2026-01-01T00:00:00Z");
+        assert_eq!(latest("7m", "2026-01-01T00:00:00Z", "2026-01-01T00:13:59Z"), "2026-01-01T00:07:00Z");
+        assert_eq!(latest("PT1S", "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"), "2026-01-01T00:00:01Z");
+        assert_eq!(latest("P1M", "2020-01-31T00:00:00Z", "2020-03-30T00:00:00Z"), "2020-03-29T00:00:00Z");
+        assert_eq!(latest("P1D", "0001-01-01T00:00:00Z", "2026-01-01T12:00:00Z"), "2026-01-01T12:00:00Z");
+        assert_eq!(latest("1s", "2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z"), "2026-01-01T00:00:00Z");
+        assert_eq!(latest("", "2020-01-01T00:00:00Z", "2026-01-01T00:00:00Z"), "2020-01-01T00:00:00Z");
+        assert_eq!(latest("1ns", "0001-01-01T00:00:00Z", "2026-01-01T00:00:00Z"), "2026-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn the_end_of_the_calendar_is_never() {
+        let start = time("2024-01-01T00:00:00Z");
+        for never in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59+02:00"] {
+            assert_eq!(point(never, start), Ok(Timestamp::MAX), "{never}");
+        }
+        assert_eq!(point("1h", Timestamp::MAX), Ok(Timestamp::MAX));
+        for wrong in ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "10000-01-01T00:00:00Z"] {
+            assert!(point(wrong, start).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn repetitions_are_counted() {
         let mut period = Period::parse("R3/PT1S").unwrap();
         assert_eq!([period.count(), period.count(), period.count()], [true, true, false]);
@@ -136,7 +203,11 @@ mod tests {
         fn any_text_is_read(text in "[RPTYMWDHS0-9/.:+-]{0,24}|\\PC{0,12}") {
             let period = Period::parse(&text);
             let from = time("2024-01-01T00:00:00Z");
-            period.map(|period| period.after(from)).ok();
+            let late = time("2031-05-17T13:00:00Z");
+            if let Ok(period) = period {
+                prop_assert!(period.latest(from, late) <= late);
+                period.after(from);
+            }
             point(&text, from).ok();
         }
     }

@@ -9,6 +9,7 @@ use foundation_peer::describe;
 use foundation_scheduler::Client;
 use prost_types::Any;
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::{Code, Status};
 use wire::common::v1::{JobFailurePolicy, MisfirePolicy};
 use wire::scheduler::v1::job_target_metadata::Type;
@@ -19,6 +20,9 @@ use wire::scheduler::v1::{
 
 /// In Dapr's words; the log says at the start which flag is missing.
 const ABSENT: &str = "scheduler clients are disabled";
+
+/// The time of a reminder that is due when it is made.
+const AT_ONCE: &str = "0s";
 
 /// A reminder to be made. Times are as they were written.
 #[derive(Clone, Debug, Default)]
@@ -88,16 +92,10 @@ impl Reminders {
     /// [`Error::ReminderNotHosted`], [`Error::ReminderExists`] and [`Error::CreateReminder`].
     pub(crate) async fn create(&self, reminder: NewReminder) -> Result<(), Error> {
         let scheduler = self.scheduler(&reminder.actor.actor_type, Error::CreateReminder)?;
-        let (schedule, repeats) = schedule(&reminder.period).map_err(Error::CreateReminder)?;
-        let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        let job = Job {
-            schedule,
-            repeats,
-            due_time: given(reminder.due_time),
-            ttl: given(reminder.ttl),
-            data: reminder.data,
-            failure_policy: reminder.failure_policy,
-        };
+        let times = Times::of(&reminder).map_err(Error::CreateReminder)?;
+        let Times { schedule, repeats, due_time, ttl } = times;
+        let (data, failure_policy) = (reminder.data, reminder.failure_policy);
+        let job = Job { schedule, repeats, due_time, ttl, data, failure_policy };
         let request = ScheduleJobRequest {
             name: reminder.name.clone(),
             job: Some(job),
@@ -187,6 +185,31 @@ fn not_read(reason: String) -> Error {
     Error::GetReminder(format!("api error: code = Internal desc = failed to get job due to: {reason}"))
 }
 
+/// When a reminder is due, as the scheduler takes it.
+#[derive(Debug, PartialEq, Eq)]
+struct Times {
+    schedule: Option<String>,
+    repeats: Option<u32>,
+    due_time: Option<String>,
+    ttl: Option<String>,
+}
+
+impl Times {
+    /// A period of no length is none, as for timers: some SDKs write it so, and the scheduler would tell of such a reminder for ever
+    /// and without a pause. One with repetitions ends.
+    fn of(reminder: &NewReminder) -> Result<Self, String> {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let (due_time, ttl) = (given(&reminder.due_time), given(&reminder.ttl));
+        let period = Period::parse(&reminder.period).ok().and_then(|period| period.fixed());
+        if !reminder.period.is_empty() && period == Some((Duration::ZERO, None)) {
+            let due_time = due_time.or_else(|| Some(AT_ONCE.to_owned()));
+            return Ok(Self { schedule: None, repeats: None, due_time, ttl: None });
+        }
+        let (schedule, repeats) = schedule(&reminder.period)?;
+        Ok(Self { schedule, repeats, due_time, ttl })
+    }
+}
+
 /// The schedule and the repetitions of a period, which must not depend on the calendar.
 fn schedule(period: &str) -> Result<(Option<String>, Option<u32>), String> {
     if period.is_empty() {
@@ -212,6 +235,26 @@ fn kept(actor: ActorKey, name: String, job: Job) -> Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_of_no_length_is_none() {
+        let times = |due_time: &str, period: &str, ttl: &str| {
+            let [due_time, period, ttl] = [due_time, period, ttl].map(str::to_owned);
+            Times::of(&NewReminder { due_time, period, ttl, ..NewReminder::default() }).unwrap()
+        };
+        let once = |due: &str| Times { schedule: None, repeats: None, due_time: Some(due.to_owned()), ttl: None };
+        for period in ["0s", "0h0m0s0ms", "PT0S"] {
+            assert_eq!(times("", period, "1h"), once("0s"), "{period}");
+            assert_eq!(times("5s", period, ""), once("5s"), "{period}");
+        }
+        assert_eq!(times("5s", "", ""), once("5s"));
+        assert_eq!(times("", "", ""), Times { due_time: None, ..once("") });
+        let every = times("", "R2/PT1S", "1h");
+        assert_eq!(
+            (every.schedule.as_deref(), every.repeats, every.ttl.as_deref()),
+            (Some("@every 1s"), Some(2), Some("1h"))
+        );
+    }
 
     #[test]
     fn periods_become_schedules() {

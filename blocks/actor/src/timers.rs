@@ -111,6 +111,8 @@ impl Timers {
     async fn run(&self, tick: &Tick, plan: Plan, (now, clock): (Timestamp, Instant), gone: CancellationToken) {
         let Plan { first: mut next, mut period, end } = plan;
         loop {
+            // Ticks that were missed count as one: nobody is told of years of them.
+            next = period.latest(next, now.checked_add(clock.elapsed()).unwrap_or(now));
             if end.is_some_and(|end| next >= end) {
                 tracing::info!(target: SCOPE, "Timer {} has expired", key(&tick.actor, &tick.name));
                 return;

@@ -66,6 +66,18 @@ async fn timers_that_cannot_be_are_refused() {
     sidecar.check("DELETE t/1/timers/none", "", (204, "")).await;
 }
 
+/// Years of ticks are one, and the next comes when it is due.
+#[tokio::test]
+async fn ticks_that_were_missed_come_as_one() {
+    let (_placement, sidecar) = sidecar().await;
+    let timer = r#"{"dueTime": "2020-01-01T00:00:00Z", "period": "1h"}"#;
+    sidecar.check("PUT t/1/timers/x", timer, (204, "")).await;
+    sidecar.app.until("PUT /actors/t/1/method/timer/x", 1).await;
+    sidecar.check("PUT t/2/timers/y", "{}", (204, "")).await;
+    sidecar.app.until("PUT /actors/t/2/method/timer/y", 1).await;
+    assert_eq!(sidecar.app.count("PUT /actors/t/1/method/timer/x"), 1);
+}
+
 #[tokio::test]
 async fn a_timer_takes_the_place_of_the_one_with_its_name() {
     let (_placement, sidecar) = sidecar().await;
