@@ -278,18 +278,20 @@ impl Service {
     /// Reads a key of an actor; nothing when there is none.
     ///
     /// # Errors
-    /// [`Error::Reserved`], [`Error::NoStateStore`] and [`Error::GetState`].
+    /// [`Error::Reserved`], [`Error::Name`], [`Error::NoStateStore`] and [`Error::GetState`].
     pub async fn get_state(&self, actor: &ActorKey, key: &str) -> Result<Option<Item>, Error> {
         allowed(&actor.actor_type)?;
+        check(actor)?;
         self.runtime()?.state.get(actor, key).await
     }
 
     /// Does all operations on the state of an actor, or none of them. The actor must be active here.
     ///
     /// # Errors
-    /// [`Error::Reserved`], [`Error::InstanceMissing`], [`Error::NoStateStore`] and [`Error::SaveState`].
+    /// [`Error::Reserved`], [`Error::Name`], [`Error::InstanceMissing`], [`Error::NoStateStore`] and [`Error::SaveState`].
     pub async fn transact(&self, actor: &ActorKey, operations: Vec<Operation>) -> Result<(), Error> {
         allowed(&actor.actor_type)?;
+        check(actor)?;
         self.runtime()?.state.transact(actor, operations).await
     }
 
@@ -299,6 +301,7 @@ impl Service {
     /// [`Error::Reserved`], [`Error::Name`] and [`Error::CreateTimer`].
     pub fn create_timer(&self, tick: Tick, ttl: &str) -> Result<(), Error> {
         allowed(&tick.actor.actor_type)?;
+        check(&tick.actor)?;
         let runtime = self.runtime()?;
         check_name(&tick.name).map_err(|reason| Error::Name { what: "", reason })?;
         runtime.timers.create(tick, ttl)
@@ -321,6 +324,7 @@ impl Service {
     /// [`Error::CreateReminder`].
     pub async fn create_reminder(&self, reminder: NewReminder) -> Result<(), Error> {
         let reminders = self.reminders(&reminder.actor.actor_type)?;
+        check(&reminder.actor)?;
         check_name(&reminder.name).map_err(|reason| Error::Name { what: "", reason })?;
         reminders.create(reminder).await
     }

@@ -66,6 +66,17 @@ async fn timers_that_cannot_be_are_refused() {
     sidecar.check("DELETE t/1/timers/none", "", (204, "")).await;
 }
 
+#[tokio::test]
+async fn ids_that_no_path_can_have_are_refused_everywhere() {
+    let (_placement, sidecar) = sidecar().await;
+    let text = r#"invalid request: invalid actorId: name is a path traversal sequence: "..""#;
+    let refused = fault("ERR_BAD_REQUEST", text);
+    for (method, what) in [("PUT", "timers/x"), ("PUT", "reminders/x"), ("PUT", "method/m"), ("GET", "state/k")] {
+        sidecar.check(&format!("{method} t/%2e%2e/{what}"), "{}", (400, &refused)).await;
+    }
+    sidecar.check("PUT t/%2e%2e/state", "[]", (400, &refused)).await;
+}
+
 /// Years of ticks are one, and the next comes when it is due.
 #[tokio::test]
 async fn ticks_that_were_missed_come_as_one() {
