@@ -3,9 +3,11 @@ use crate::error::Error;
 use crate::service::Service;
 use crate::sizes::StateSize;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,11 +75,20 @@ impl Wanted {
 pub(crate) async fn list(
     State(service): State<Arc<Service>>,
     Path(actor_type): Path<String>,
-    Query(wanted): Query<Wanted>,
+    RawQuery(query): RawQuery,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Error> {
+    let Query(wanted) = wanted.map_err(|wrong| Error::Listing(wrong.body_text()))?;
+    check_letters(&query.unwrap_or_default())?;
     let (limit, measures) = (wanted.limit()?, wanted.measures()?);
     let page = service.active(&actor_type, &wanted.after, limit)?;
     Ok(Json(if measures { service.measure(page).await? } else { page }).into_response())
+}
+
+/// What is no text would be read as another id.
+fn check_letters(query: &str) -> Result<(), Error> {
+    let is_text = percent_decode_str(query).decode_utf8().is_ok();
+    if is_text { Ok(()) } else { Err(Error::Listing(format!("{query}: it must be UTF-8"))) }
 }
 
 /// A moment that was so long ago.

@@ -102,7 +102,13 @@ impl Store for Mute {
 #[tokio::test]
 async fn what_cannot_be_listed_is_told() {
     let (_placement, sidecar) = with_actors(&["a"]).await;
-    for (query, named) in [("limit=many", "limit=many"), ("limit=-1", "limit=-1"), ("measure=yes", "measure=yes")] {
+    for (query, named) in [
+        ("limit=many", "limit=many"),
+        ("limit=-1", "limit=-1"),
+        ("measure=yes", "measure=yes"),
+        ("limit=1&limit=2", "duplicate field `limit`"),
+        ("after=%ff", "after=%ff: it must be UTF-8"),
+    ] {
         let (status, body) = list(&sidecar, query).await;
         assert_eq!((status, &body["errorCode"]), (StatusCode::BAD_REQUEST, &json!("ERR_BAD_REQUEST")), "{query}");
         assert!(body["message"].as_str().unwrap().contains(named), "{body}");
