@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use foundation_app::{Channel, answer_to_http};
 use foundation_peer::headers::canonical;
-use foundation_peer::method::normalise;
+use foundation_peer::method::{check_name, normalise};
 use foundation_resiliency::Resiliency;
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -76,7 +76,7 @@ impl OverHttp {
     async fn put(&self, call: &Call) -> Result<Answer, Failure> {
         let method =
             normalise(&call.method).map_err(|invalid| Failure::Unreached(format!("invalid method name: {invalid}")))?;
-        let method = format!("{}/method/{method}", path(&call.actor));
+        let method = format!("{}/method/{method}", path(&call.actor)?);
         let policy = self.resiliency.actor_in_turn(&call.actor.actor_type);
         let attempt = || async { self.exchange(Method::PUT, &method, call).await.map_err(Attempt) };
         let answered = policy.run(attempt).await;
@@ -138,7 +138,7 @@ impl App for OverHttp {
 
     async fn deactivate(&self, actor: &ActorKey) -> Result<(), Failure> {
         let call = Call { actor: actor.clone(), ..Call::default() };
-        let response = self.exchange(Method::DELETE, &path(actor), &call).await.map_err(Failure::Unreached)?;
+        let response = self.exchange(Method::DELETE, &path(actor)?, &call).await.map_err(Failure::Unreached)?;
         // The status says it all: an app that never ends its answer must not hold up the end of its sidecar.
         if response.status() == StatusCode::OK {
             return Ok(());
@@ -151,8 +151,12 @@ impl App for OverHttp {
 /// What Dapr says of an error that is the actor's own.
 const ACTOR_ERROR: &str = "actor error with details in body";
 
-fn path(actor: &ActorKey) -> String {
-    format!("/actors/{}/{}", actor.actor_type, actor.id)
+/// Reminders may be older than the rules for ids, and other sidecars may not know them.
+fn path(actor: &ActorKey) -> Result<String, Failure> {
+    let ActorKey { actor_type, id } = actor;
+    let checked = check_name(actor_type).and_then(|()| check_name(id));
+    checked.map_err(|reason| Failure::Unreached(format!("invalid actor {actor}: {reason}")))?;
+    Ok(format!("/actors/{actor_type}/{id}"))
 }
 
 fn headers(metadata: &Metadata) -> HeaderMap {
@@ -190,4 +194,17 @@ pub(crate) fn metadata(headers: &HeaderMap) -> Metadata {
 
 fn is_truthy(text: &str) -> bool {
     matches!(text.trim().to_ascii_lowercase().as_str(), "y" | "yes" | "true" | "t" | "on" | "1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_is_asked_for_by_its_own_path_only() {
+        assert_eq!(path(&ActorKey::new("t", "a b")).unwrap(), "/actors/t/a b");
+        for id in ["..", ".", "a/b", "a?b"] {
+            assert!(path(&ActorKey::new("t", id)).is_err(), "{id}");
+        }
+    }
 }
