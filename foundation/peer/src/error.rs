@@ -91,9 +91,8 @@ impl From<Error> for Status {
 /// A status as Go prints it, which users and tests know from Dapr's messages. One that comes of a broken connection is followed by what
 /// broke it.
 pub fn describe(status: &Status) -> String {
-    let cause = std::error::Error::source(status)
-        .map(|cause| innermost(cause))
-        .filter(|cause| !status.message().contains(cause.as_str()));
+    let cause =
+        std::error::Error::source(status).map(innermost).filter(|cause| !status.message().contains(cause.as_str()));
     let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("rpc error: code = {} desc = {}{cause}", code_name(status.code()), status.message())
 }

@@ -83,13 +83,12 @@ fn credentials_are_made_only_where_there_are_none() {
 
 #[test]
 fn an_issuer_whose_key_may_not_sign_certificates_is_refused() {
-    let credentials = Credentials::generate(&sentry(), LIFETIMES, SystemTime::now()).unwrap();
     let (root, issuer) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let mut params = CertificateParams::default();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let ca = params.self_signed(&root).unwrap().pem();
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let signed = params.signed_by(&issuer, &Issuer::from_params(&CertificateParams::default(), &root)).unwrap();
-    let other = Credentials { ca, issuer_certificate: signed.pem(), issuer_key: issuer.serialize_pem(), ..credentials };
+    let other = Credentials { ca, issuer_certificate: signed.pem(), issuer_key: issuer.serialize_pem() };
     assert!(matches!(Authority::new(&other, LIFETIMES), Err(Error::NoAuthority)));
 }
