@@ -1,24 +1,18 @@
-//! The one task that owns all namespaces: takes what streams report, and carries out what follows from it.
+//! The one task that owns all namespaces: takes what streams report, all that waits at once, and carries out what follows from it.
 use crate::election::Lease;
 use crate::metrics::Metrics;
 use crate::namespace::{Effect, Namespace, Settings, StreamId};
-use crate::order::Order;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use crate::orders::Orders;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use wire::placement::v1::{Host, StatePlacementTables};
 
-/// Orders for one stream that it has not taken yet; a stream that lets more wait is closed.
-pub(crate) const WAITING_ORDERS: usize = 64;
-
-/// The sending half of a stream.
-pub(crate) type Orders = mpsc::Sender<Result<Arc<Order>, Status>>;
-
-/// The same for those who must not keep the stream open.
-pub(crate) type WaitingOrders = mpsc::WeakSender<Result<Arc<Order>, Status>>;
+const SCOPE: &str = "dapr.placement.server";
+/// So many events are taken at once; a round that they cause begins once for all of them.
+const AT_ONCE: usize = 256;
 
 /// What happens to namespaces.
 pub(crate) enum Event {
@@ -48,6 +42,8 @@ pub(crate) struct Dissemination {
     lease: Option<Lease>,
     namespaces: BTreeMap<String, Namespace>,
     streams: BTreeMap<StreamId, (String, Orders)>,
+    /// Namespaces that something has happened in.
+    touched: BTreeSet<String>,
     timers: BTreeMap<(Instant, u64), (String, Timer)>,
     timers_so_far: u64,
 }
@@ -63,6 +59,7 @@ impl Dissemination {
             lease: None,
             namespaces: BTreeMap::new(),
             streams: BTreeMap::new(),
+            touched: BTreeSet::new(),
             timers: BTreeMap::new(),
             timers_so_far: 0,
         }
@@ -71,6 +68,7 @@ impl Dissemination {
     /// Works until it is told to stop; then all streams end.
     pub(crate) async fn run(mut self, mut events: mpsc::Receiver<Event>, stopping: CancellationToken) {
         self.follow_lead();
+        let mut waiting = Vec::new();
         loop {
             tokio::select! {
                 biased;
@@ -79,10 +77,13 @@ impl Dissemination {
                 () = until(self.lease.and_then(|lease| lease.until)) => self.abdicate(),
                 // However much is reported, a round ends in time.
                 () = until(self.timers.keys().next().map(|(due, _)| *due)) => self.fire(),
-                event = events.recv() => match event {
-                    Some(event) => self.handle(event),
-                    None => break,
-                },
+                count = events.recv_many(&mut waiting, AT_ONCE) => {
+                    if count == 0 {
+                        break;
+                    }
+                    waiting.drain(..).for_each(|event| self.handle(event));
+                    self.settle();
+                }
             }
         }
         self.close_all(&Status::unavailable("placement server is shutting down"));
@@ -106,11 +107,12 @@ impl Dissemination {
 
     fn close_all(&mut self, status: &Status) {
         for (_, orders) in std::mem::take(&mut self.streams).into_values() {
-            orders.try_send(Err(status.clone())).ok();
+            orders.end(status.clone());
         }
         for name in std::mem::take(&mut self.namespaces).into_keys() {
             self.metrics.count(&name, (0, 0));
         }
+        self.touched.clear();
         self.timers.clear();
     }
 
@@ -126,11 +128,14 @@ impl Dissemination {
     fn handle(&mut self, event: Event) {
         let leads = self.leads();
         match event {
-            Event::Join(_, _, orders) if !leads => drop(orders.try_send(Err(follows(&self.id)))),
+            Event::Join(_, _, orders) if !leads => orders.end(follows(&self.id)),
             Event::Join(stream, host, orders) => self.join(stream, host, orders),
             Event::Message(stream, host) => self.with(stream, |namespace| namespace.message(stream, host)),
             Event::Leave(stream) => self.leave(stream),
-            Event::State(answer) => drop(answer.send(leads.then(|| self.state()))),
+            Event::State(answer) => {
+                self.settle();
+                drop(answer.send(self.lease.map(|_| self.state())));
+            }
         }
     }
 
@@ -139,8 +144,8 @@ impl Dissemination {
         let before = self.lease.map_or(0, |lease| lease.term << TERM);
         self.streams.insert(stream, (name.clone(), orders));
         let namespace = self.namespaces.entry(name.clone()).or_insert_with(|| Namespace::new(self.settings, before));
-        let effects = namespace.join(stream, host);
-        self.carry_out(&name, effects);
+        namespace.join(stream, host);
+        self.touched.insert(name);
     }
 
     fn leave(&mut self, stream: StreamId) {
@@ -148,35 +153,45 @@ impl Dissemination {
         self.streams.remove(&stream);
     }
 
-    fn with(&mut self, stream: StreamId, input: impl FnOnce(&mut Namespace) -> Vec<Effect>) {
+    fn with(&mut self, stream: StreamId, input: impl FnOnce(&mut Namespace)) {
         let Some((name, _)) = self.streams.get(&stream) else { return };
-        let name = name.clone();
-        if let Some(namespace) = self.namespaces.get_mut(&name) {
-            let effects = input(namespace);
-            self.carry_out(&name, effects);
+        let Some(namespace) = self.namespaces.get_mut(name) else { return };
+        input(namespace);
+        if !self.touched.contains(name) {
+            self.touched.insert(name.clone());
         }
     }
 
-    /// Effects may cause others: a stream that takes no orders is as good as gone.
-    fn carry_out(&mut self, name: &str, effects: Vec<Effect>) {
-        let mut gone = Vec::new();
-        for effect in effects {
-            match effect {
-                Effect::Send(stream, order) => gone.extend((!self.send(stream, Ok(order))).then_some(stream)),
-                Effect::Close(stream, status) => {
-                    self.send(stream, Err(status));
-                    self.streams.remove(&stream);
+    /// Carries out what follows from all that has happened. That may cause more: a stream that takes no orders is as good as gone.
+    fn settle(&mut self) {
+        if !self.leads() {
+            return;
+        }
+        while let Some(name) = self.touched.pop_first() {
+            let effects = self.namespaces.get_mut(&name).map(Namespace::settle).unwrap_or_default();
+            effects.into_iter().for_each(|effect| self.carry_out(&name, effect));
+            self.tidy(&name);
+        }
+    }
+
+    fn carry_out(&mut self, name: &str, effect: Effect) {
+        match effect {
+            Effect::Send(stream, order) => {
+                if self.streams.get(&stream).is_some_and(|(_, orders)| !orders.give(order)) {
+                    self.leave(stream);
                 }
-                Effect::ExpectWithin(version) => self.arm(name, self.settings.timeout, Timer::Timeout(version)),
-                Effect::Collect => self.arm(name, self.settings.coalesce, Timer::Collected),
             }
+            Effect::Close(stream, status) => self.close(stream, status),
+            Effect::ExpectWithin(version) => self.arm(name, self.settings.timeout, Timer::Timeout(version)),
+            Effect::Collect => self.arm(name, self.settings.coalesce, Timer::Collected),
         }
-        gone.into_iter().for_each(|stream| self.leave(stream));
-        self.tidy(name);
     }
 
-    fn send(&self, stream: StreamId, order: Result<Arc<Order>, Status>) -> bool {
-        self.streams.get(&stream).is_none_or(|(_, orders)| orders.try_send(order).is_ok())
+    fn close(&mut self, stream: StreamId, status: Status) {
+        let Some((name, orders)) = self.streams.remove(&stream) else { return };
+        let StreamId(number) = stream;
+        tracing::warn!(target: SCOPE, "closing stream {number} of a sidecar in namespace={name}: {}", status.message());
+        orders.end(status);
     }
 
     fn tidy(&mut self, name: &str) {
@@ -199,11 +214,12 @@ impl Dissemination {
         }
         let Some((_, (name, timer))) = self.timers.pop_first() else { return };
         let Some(namespace) = self.namespaces.get_mut(&name) else { return };
-        let effects = match timer {
+        match timer {
             Timer::Timeout(version) => namespace.timed_out(version),
             Timer::Collected => namespace.collected(),
-        };
-        self.carry_out(&name, effects);
+        }
+        self.touched.insert(name);
+        self.settle();
     }
 
     fn state(&self) -> StatePlacementTables {
@@ -223,3 +239,6 @@ async fn until(due: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

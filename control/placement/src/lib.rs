@@ -14,6 +14,7 @@ mod metrics;
 mod namespace;
 mod options;
 mod order;
+mod orders;
 mod service;
 mod state;
 mod transport;

@@ -1,14 +1,15 @@
 //! Dissemination of the tables of one namespace, as a state machine without clock or network.
 //!
-//! Inputs are its methods; what is to be done comes back as [`Effect`]s. A round takes all streams through lock, update and
-//! unlock with one version; what changes meanwhile waits for the next round (protocols.md 1.4). Nobody goes ahead of the streams
-//! that host a type whose hosts change, for they may have to give up actors; those that do not are waited for by nobody.
+//! Inputs are its methods; what follows from all that came at once is what [`Namespace::settle`] gives. A round takes all streams
+//! through lock, update and unlock with one version. Who comes or goes meanwhile waits for the next round; hosts that report other
+//! types begin the round again (protocols.md 1.4), once for all that report at once. Nobody goes ahead of the streams that host a
+//! type whose hosts change, for they may have to give up actors; those that do not are waited for by nobody.
 mod hosts;
 mod stream;
 #[cfg(test)]
 mod tests;
 
-use crate::order::Order;
+use crate::order::{LOCK, Order};
 use hosts::Hosts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
@@ -65,6 +66,8 @@ pub struct Namespace {
     /// Hosts whose stream is gone, still in the tables.
     leaving: BTreeSet<StreamId>,
     collecting: bool,
+    /// Whether a report has changed the tables since the round began.
+    is_outdated: bool,
     effects: Vec<Effect>,
 }
 
@@ -83,6 +86,7 @@ impl Namespace {
             joining: BTreeMap::new(),
             leaving: BTreeSet::new(),
             collecting: false,
+            is_outdated: false,
             effects: Vec::new(),
         }
     }
@@ -103,27 +107,25 @@ impl Namespace {
     }
 
     /// A stream opened with this report.
-    pub fn join(&mut self, stream: StreamId, host: Host) -> Vec<Effect> {
+    pub fn join(&mut self, stream: StreamId, host: Host) {
         self.joining.insert(stream, host);
-        if self.phase == Phase::Idle && !self.collecting {
-            self.take_in_changes();
-        }
-        take(&mut self.effects)
     }
 
     /// A stream sent a message: a report, or the acknowledgement of an order.
-    pub fn message(&mut self, stream: StreamId, host: Host) -> Vec<Effect> {
-        if !self.is_old(&host) && !self.is_answer_to_push(stream, &host) {
-            match host.operation() {
-                HostOperation::Report => self.report(stream, host),
-                operation => self.acknowledge(stream, acknowledged(operation)),
-            }
+    pub fn message(&mut self, stream: StreamId, host: Host) {
+        if self.is_old(&host) || self.is_answer_to_push(stream, &host) {
+            return;
         }
-        take(&mut self.effects)
+        match host.operation() {
+            HostOperation::Report => self.report(stream, host),
+            // They answer orders of a round that begins again.
+            _ if self.is_outdated => {}
+            operation => self.acknowledge(stream, acknowledged(operation)),
+        }
     }
 
     /// A stream is gone.
-    pub fn leave(&mut self, stream: StreamId) -> Vec<Effect> {
+    pub fn leave(&mut self, stream: StreamId) {
         if let Some(gone) = self.joining.remove(&stream).filter(|_| self.phase == Phase::Idle) {
             // The end of the window tells that somebody came and went, as Dapr's does.
             self.changing.extend(gone.entities);
@@ -133,40 +135,46 @@ impl Namespace {
             if self.hosts.has(stream) {
                 self.leaving.insert(stream);
             }
-            match self.phase {
-                Phase::Idle if !self.collecting => self.take_in_changes(),
-                Phase::Idle => {}
-                _ => self.advance(),
-            }
+            self.advance();
         }
-        take(&mut self.effects)
     }
 
     /// The time for the round of that version is over: streams that did not answer are closed, the others go on without
     /// them.
-    pub fn timed_out(&mut self, version: u64) -> Vec<Effect> {
-        if version == self.version {
-            let late = self.streams.iter().filter(|(_, state)| self.is_late(state)).map(|(stream, _)| *stream);
-            for stream in late.collect::<Vec<_>>() {
-                self.streams.remove(&stream);
-                self.changing.extend(self.hosts.remove(stream));
-                self.effects.push(Effect::Close(stream, self.too_late()));
-            }
-            if self.phase != Phase::Idle || !self.changing.is_empty() {
-                self.apply_changes();
-                self.start_round();
-            }
+    pub fn timed_out(&mut self, version: u64) {
+        if version != self.version {
+            return;
+        }
+        let late = self.streams.iter().filter(|(_, state)| self.is_late(state)).map(|(stream, _)| *stream);
+        for stream in late.collect::<Vec<_>>() {
+            self.streams.remove(&stream);
+            self.changing.extend(self.hosts.remove(stream));
+            self.effects.push(Effect::Close(stream, self.too_late()));
+        }
+        if self.phase != Phase::Idle || !self.changing.is_empty() {
+            self.apply_changes();
+            self.start_round();
+        }
+    }
+
+    /// The time to collect changes is over.
+    pub fn collected(&mut self) {
+        self.collecting = false;
+    }
+
+    /// Draws the conclusions from all that has happened since the last time: what is to be done.
+    pub fn settle(&mut self) -> Vec<Effect> {
+        if self.is_outdated && (self.phase != Phase::Idle || self.collecting) {
+            self.start_round();
+        }
+        while self.phase == Phase::Idle && !self.collecting && self.has_changes() {
+            self.take_in_changes();
         }
         take(&mut self.effects)
     }
 
-    /// The time to collect changes is over.
-    pub fn collected(&mut self) -> Vec<Effect> {
-        self.collecting = false;
-        if self.phase == Phase::Idle {
-            self.take_in_changes();
-        }
-        take(&mut self.effects)
+    fn has_changes(&self) -> bool {
+        !(self.joining.is_empty() && self.leaving.is_empty() && self.changing.is_empty())
     }
 
     fn too_late(&self) -> Status {
@@ -207,8 +215,8 @@ impl Namespace {
         if let Some(waiting) = self.joining.get_mut(&stream) {
             *waiting = host;
         } else if self.set(stream, host) {
-            self.start_round();
-        } else {
+            self.is_outdated = true;
+        } else if !self.is_outdated {
             self.push_table(stream);
         }
     }
@@ -236,7 +244,7 @@ impl Namespace {
 
     /// Goes to the next phase when all streams that are concerned have reached this one.
     fn advance(&mut self) {
-        while self.phase != Phase::Idle && self.awaited == 0 {
+        while self.phase != Phase::Idle && self.awaited == 0 && !self.is_outdated {
             match self.phase {
                 Phase::Lock => self.enter(Phase::Update),
                 Phase::Update => self.enter(Phase::Unlock),
@@ -268,9 +276,7 @@ impl Namespace {
         for (stream, state) in &mut self.streams {
             state.finish(self.hosts.types(*stream));
         }
-        if self.settings.coalesce.is_zero() {
-            self.take_in_changes();
-        } else if !self.collecting {
+        if !self.settings.coalesce.is_zero() && !self.collecting {
             self.collecting = true;
             self.effects.push(Effect::Collect);
         }
@@ -301,12 +307,14 @@ impl Namespace {
         self.version += 1;
         self.orders.clear();
         self.streams.values_mut().for_each(|state| state.restart(&self.changing));
-        self.phase = Phase::Idle;
-        if !self.streams.is_empty() {
-            self.effects.push(Effect::ExpectWithin(self.version));
-            self.enter(Phase::Lock);
-            self.advance();
+        (self.phase, self.is_outdated) = (Phase::Idle, false);
+        if self.streams.is_empty() {
+            // There is nobody to tell.
+            return self.changing.clear();
         }
+        self.effects.push(Effect::ExpectWithin(self.version));
+        self.enter(Phase::Lock);
+        self.advance();
     }
 
     /// Gives the tables to a stream that hosts nothing: nobody else has to know of it.
@@ -330,7 +338,7 @@ fn order(phase: Phase, hosts: &Hosts, factor: i64, version: u64) -> Order {
     let operation = match phase {
         Phase::Update => "update",
         Phase::Unlock => "unlock",
-        Phase::Lock | Phase::Idle => "lock",
+        Phase::Lock | Phase::Idle => LOCK,
     };
     let tables = match phase {
         Phase::Update => hosts.tables(factor, version),

@@ -4,6 +4,9 @@ use foundation_grpc::framed;
 use std::sync::OnceLock;
 use wire::placement::v1::PlacementOrder;
 
+/// The operation that begins a round.
+pub(crate) const LOCK: &str = "lock";
+
 /// An order. A thousand hosts get the same tables, which are a hundred kilobytes then: they are encoded once, for all of them.
 #[derive(Debug)]
 pub struct Order {
@@ -15,6 +18,11 @@ pub struct Order {
 impl Order {
     pub(crate) fn new(message: PlacementOrder) -> Self {
         Self { message, frame: OnceLock::new() }
+    }
+
+    /// Whether it is the first of its round.
+    pub(crate) fn begins_round(&self) -> bool {
+        self.message.operation == LOCK
     }
 
     /// The order as gRPC frames it. All that ask share the same bytes.

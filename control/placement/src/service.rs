@@ -1,13 +1,14 @@
 //! The gRPC service, and the process around it.
 use crate::authorization::check;
-use crate::dissemination::{Dissemination, Event, WAITING_ORDERS, WaitingOrders, follows};
+use crate::dissemination::{Dissemination, Event, follows};
 use crate::election::Lease;
 use crate::identity::authorize;
 use crate::leadership;
 use crate::metrics::{Metrics, RefusedReports};
 use crate::namespace::{Settings, StreamId};
 use crate::options::Options;
-use crate::order::Order;
+pub(crate) use crate::orders::SharedOrders;
+use crate::orders::{Ending, orders};
 use crate::{state, transport};
 use anyhow::Context as _;
 use axum::Router;
@@ -22,7 +23,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic::transport::Server;
 use wire::placement::v1::{Host, PlacementOrder, StatePlacementTables};
@@ -37,9 +37,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Orders for one stream.
 pub type Answers = BoxStream<'static, Result<PlacementOrder, Status>>;
-
-/// Orders for one stream, which others may get as well.
-pub(crate) type SharedOrders = ReceiverStream<Result<Arc<Order>, Status>>;
 
 /// Takes reports of sidecars. Clones share the same tables.
 #[derive(Clone)]
@@ -105,11 +102,11 @@ impl Service {
         self.admit(peer.as_ref(), &host)?;
         tracing::info!(target: SCOPE, "Received status report connection from new namespace={} id={} host={}", host.namespace, host.id, host.name);
         let stream = StreamId(self.streams.fetch_add(1, Ordering::Relaxed));
-        let (orders, received) = mpsc::channel(WAITING_ORDERS);
-        let joined = self.events.send(Event::Join(stream, host, orders.clone())).await;
-        joined.map_err(|_| ending())?;
-        self.drain.spawn_until_stopped(self.clone().follow(stream, peer, reports, orders.downgrade()));
-        Ok(ReceiverStream::new(received))
+        let (orders, received) = orders();
+        let end = orders.ending();
+        self.events.send(Event::Join(stream, host, orders)).await.map_err(|_| ending())?;
+        self.drain.spawn_until_stopped(self.clone().follow(stream, peer, reports, end));
+        Ok(received)
     }
 
     fn admit(&self, peer: Option<&SpiffeId>, host: &Host) -> Result<(), Status> {
@@ -120,18 +117,14 @@ impl Service {
         })
     }
 
-    /// Passes what a stream reports on until it ends. The orders end with those who give them, not here.
-    async fn follow<S>(self, stream: StreamId, peer: Option<SpiffeId>, mut reports: S, orders: WaitingOrders)
+    /// Passes what a stream reports on until it ends. The orders end with those who give them, and here where a report is refused.
+    async fn follow<S>(self, stream: StreamId, peer: Option<SpiffeId>, mut reports: S, end: Ending)
     where
         S: Stream<Item = Result<Host, Status>> + Send + Unpin,
     {
         while let Some(Ok(host)) = reports.next().await {
-            let checked = self.admit(peer.as_ref(), &host);
-            if let (Err(refusal), Some(orders)) = (&checked, orders.upgrade()) {
-                // Who takes no orders gets to know it by the end of the stream.
-                orders.try_send(Err(refusal.clone())).ok();
-            }
-            if checked.is_err() {
+            if let Err(refusal) = self.admit(peer.as_ref(), &host) {
+                end.end(refusal);
                 break;
             }
             if self.events.send(Event::Message(stream, host)).await.is_err() {

@@ -49,8 +49,33 @@ impl World {
         Self(Namespace::new(settings, 0))
     }
 
+    fn join(&mut self, stream: StreamId, host: Host) -> Vec<Effect> {
+        self.0.join(stream, host);
+        self.0.settle()
+    }
+
+    fn message(&mut self, stream: StreamId, host: Host) -> Vec<Effect> {
+        self.0.message(stream, host);
+        self.0.settle()
+    }
+
+    fn leave(&mut self, stream: StreamId) -> Vec<Effect> {
+        self.0.leave(stream);
+        self.0.settle()
+    }
+
+    fn timed_out(&mut self, version: u64) -> Vec<Effect> {
+        self.0.timed_out(version);
+        self.0.settle()
+    }
+
+    fn collected(&mut self) -> Vec<Effect> {
+        self.0.collected();
+        self.0.settle()
+    }
+
     fn ack(&mut self, stream: u64, operation: HostOperation, version: u64) -> Vec<Effect> {
-        self.0.message(StreamId(stream), ack(operation, version))
+        self.message(StreamId(stream), ack(operation, version))
     }
 
     /// Takes these streams through a whole round; returns the effects of its end.
@@ -68,9 +93,9 @@ impl World {
 #[test]
 fn a_round_takes_all_streams_through_its_phases() {
     let mut world = World::new(SETTINGS);
-    assert_eq!(shown(&world.0.join(StreamId(1), host("a", &["counter"]))), ["within 1", "1 lock 1"]);
+    assert_eq!(shown(&world.join(StreamId(1), host("a", &["counter"]))), ["within 1", "1 lock 1"]);
     assert!(world.round(&[1], 1).is_empty());
-    let joined = world.0.join(StreamId(2), host("b", &["counter"]));
+    let joined = world.join(StreamId(2), host("b", &["counter"]));
     assert_eq!(shown(&joined), ["within 2", "1 lock 2", "2 lock 2"]);
     assert!(world.ack(1, HostOperation::Lock, 2).is_empty());
     let update = world.ack(2, HostOperation::Lock, 2);
@@ -83,42 +108,42 @@ fn a_round_takes_all_streams_through_its_phases() {
 #[test]
 fn a_stream_that_hosts_nothing_gets_the_tables_alone() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     world.round(&[1], 1);
-    assert_eq!(shown(&world.0.join(StreamId(2), host("b", &[]))), ["2 lock 1", "2 update 1", "2 unlock 1"]);
+    assert_eq!(shown(&world.join(StreamId(2), host("b", &[]))), ["2 lock 1", "2 update 1", "2 unlock 1"]);
     assert!(world.round(&[2], 1).is_empty());
     assert_eq!(world.0.counts(), (2, 1));
-    assert!(world.0.leave(StreamId(2)).is_empty());
+    assert!(world.leave(StreamId(2)).is_empty());
 }
 
 #[test]
 fn streams_that_join_in_a_round_share_the_next_one() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
-    assert!(world.0.join(StreamId(2), host("b", &["counter"])).is_empty());
-    assert!(world.0.join(StreamId(3), host("c", &["timer"])).is_empty());
+    world.join(StreamId(1), host("a", &["counter"]));
+    assert!(world.join(StreamId(2), host("b", &["counter"])).is_empty());
+    assert!(world.join(StreamId(3), host("c", &["timer"])).is_empty());
     assert_eq!(shown(&world.round(&[1], 1)), ["within 2", "1 lock 2", "2 lock 2", "3 lock 2"]);
 }
 
 #[test]
 fn a_change_of_types_starts_the_round_again() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     world.ack(1, HostOperation::Lock, 1);
-    let changed = world.0.message(StreamId(1), host("a", &["timer"]));
+    let changed = world.message(StreamId(1), host("a", &["timer"]));
     assert_eq!(shown(&changed), ["within 2", "1 lock 2"]);
     assert!(world.ack(1, HostOperation::Update, 1).is_empty());
-    assert!(world.0.message(StreamId(1), host("a", &["timer"])).is_empty());
+    assert!(world.message(StreamId(1), host("a", &["timer"])).is_empty());
 }
 
 #[test]
 fn a_host_that_is_gone_leaves_with_the_next_round() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     world.round(&[1], 1);
-    world.0.join(StreamId(2), host("b", &["counter"]));
+    world.join(StreamId(2), host("b", &["counter"]));
     world.ack(1, HostOperation::Lock, 2);
-    assert_eq!(shown(&world.0.leave(StreamId(2))), ["1 update 2"]);
+    assert_eq!(shown(&world.leave(StreamId(2))), ["1 update 2"]);
     world.ack(1, HostOperation::Update, 2);
     let next = world.ack(1, HostOperation::Unlock, 2);
     assert_eq!(shown(&next), ["within 3", "1 lock 3"]);
@@ -128,46 +153,46 @@ fn a_host_that_is_gone_leaves_with_the_next_round() {
 #[test]
 fn only_the_late_are_closed() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     world.round(&[1], 1);
-    world.0.join(StreamId(2), host("b", &["counter"]));
+    world.join(StreamId(2), host("b", &["counter"]));
     world.ack(1, HostOperation::Lock, 2);
-    let late = world.0.timed_out(2);
+    let late = world.timed_out(2);
     let text = "close 2: dissemination timeout after 8s for version 2";
     assert_eq!(shown(&late), [text, "within 3", "1 lock 3"]);
-    assert!(world.0.timed_out(2).is_empty());
+    assert!(world.timed_out(2).is_empty());
 }
 
 #[test]
 fn acknowledgements_without_operation_count_for_the_current_phase() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     let unknown = Host { operation: HostOperation::Unknown.into(), ..host("a", &["counter"]) };
-    assert_eq!(shown(&world.0.message(StreamId(1), unknown.clone())), ["1 update 1"]);
-    assert_eq!(shown(&world.0.message(StreamId(1), unknown.clone())), ["1 unlock 1"]);
-    assert!(world.0.message(StreamId(1), unknown).is_empty());
+    assert_eq!(shown(&world.message(StreamId(1), unknown.clone())), ["1 update 1"]);
+    assert_eq!(shown(&world.message(StreamId(1), unknown.clone())), ["1 unlock 1"]);
+    assert!(world.message(StreamId(1), unknown).is_empty());
 }
 
 #[test]
 fn changes_after_a_round_are_collected() {
     let mut world = World::new(Settings { coalesce: Duration::from_secs(1), ..SETTINGS });
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     assert_eq!(shown(&world.round(&[1], 1)), ["collect"]);
-    assert!(world.0.join(StreamId(2), host("b", &["counter"])).is_empty());
-    assert!(world.0.join(StreamId(3), host("c", &["counter"])).is_empty());
-    assert_eq!(shown(&world.0.collected()), ["within 2", "1 lock 2", "2 lock 2", "3 lock 2"]);
+    assert!(world.join(StreamId(2), host("b", &["counter"])).is_empty());
+    assert!(world.join(StreamId(3), host("c", &["counter"])).is_empty());
+    assert_eq!(shown(&world.collected()), ["within 2", "1 lock 2", "2 lock 2", "3 lock 2"]);
 }
 
 /// Host `c` hangs and hosts another type than those that change.
 #[test]
 fn a_host_that_hangs_holds_up_nobody_but_the_hosts_of_its_types() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     world.round(&[1], 1);
-    world.0.join(StreamId(3), host("c", &["timer"]));
+    world.join(StreamId(3), host("c", &["timer"]));
     world.round(&[1, 3], 2);
     assert_eq!(
-        shown(&world.0.join(StreamId(2), host("b", &["counter"]))),
+        shown(&world.join(StreamId(2), host("b", &["counter"]))),
         ["within 3", "1 lock 3", "2 lock 3", "3 lock 3"]
     );
     world.ack(1, HostOperation::Lock, 3);
@@ -177,10 +202,10 @@ fn a_host_that_hangs_holds_up_nobody_but_the_hosts_of_its_types() {
     world.ack(1, HostOperation::Unlock, 3);
     world.ack(2, HostOperation::Unlock, 3);
     assert_eq!(shown(&world.ack(3, HostOperation::Lock, 3)), ["3 update 3"], "it gets the tables when it wakes up");
-    let joined = world.0.join(StreamId(4), host("d", &["timer"]));
+    let joined = world.join(StreamId(4), host("d", &["timer"]));
     assert_eq!(shown(&joined), ["within 4", "1 lock 4", "2 lock 4", "3 lock 4", "4 lock 4"]);
     assert!(world.ack(4, HostOperation::Lock, 4).is_empty(), "its own type waits for it");
-    let late = shown(&world.0.timed_out(4));
+    let late = shown(&world.timed_out(4));
     assert_eq!(
         late.first().unwrap(),
         "close 1: dissemination timeout after 8s for version 4",
@@ -192,11 +217,11 @@ fn a_host_that_hangs_holds_up_nobody_but_the_hosts_of_its_types() {
 #[test]
 fn nobody_goes_ahead_of_those_that_give_up_actors() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     world.round(&[1], 1);
-    world.0.join(StreamId(2), host("b", &["timer"]));
+    world.join(StreamId(2), host("b", &["timer"]));
     world.round(&[1, 2], 2);
-    world.0.join(StreamId(3), host("c", &["counter"]));
+    world.join(StreamId(3), host("c", &["counter"]));
     assert!(world.ack(2, HostOperation::Lock, 3).is_empty());
     world.ack(3, HostOperation::Lock, 3);
     assert_eq!(shown(&world.ack(1, HostOperation::Lock, 3)), ["1 update 3", "2 update 3", "3 update 3"]);
@@ -208,11 +233,11 @@ fn nobody_goes_ahead_of_those_that_give_up_actors() {
 #[test]
 fn a_type_that_is_given_up_is_awaited_as_well() {
     let mut world = World::new(SETTINGS);
-    world.0.join(StreamId(1), host("a", &["counter"]));
-    world.0.join(StreamId(2), host("b", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(2), host("b", &["counter"]));
     world.round(&[1], 1);
     world.round(&[1, 2], 2);
-    let changed = world.0.message(StreamId(1), host("a", &[]));
+    let changed = world.message(StreamId(1), host("a", &[]));
     assert_eq!(shown(&changed), ["within 3", "1 lock 3", "2 lock 3"]);
     world.ack(1, HostOperation::Lock, 3);
     world.ack(2, HostOperation::Lock, 3);
@@ -223,9 +248,64 @@ fn a_type_that_is_given_up_is_awaited_as_well() {
 #[test]
 fn who_comes_and_goes_while_changes_are_collected_causes_a_round() {
     let mut world = World::new(Settings { coalesce: Duration::from_secs(1), ..SETTINGS });
-    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(1), host("a", &["counter"]));
     world.round(&[1], 1);
-    assert!(world.0.join(StreamId(2), host("b", &["timer"])).is_empty());
-    assert!(world.0.leave(StreamId(2)).is_empty());
-    assert_eq!(shown(&world.0.collected()), ["within 2", "1 lock 2", "collect"]);
+    assert!(world.join(StreamId(2), host("b", &["timer"])).is_empty());
+    assert!(world.leave(StreamId(2)).is_empty());
+    assert_eq!(shown(&world.collected()), ["within 2", "1 lock 2", "collect"]);
+}
+
+#[test]
+fn reports_that_come_at_once_begin_the_round_again_once() {
+    let mut world = World::new(SETTINGS);
+    (1..=4).for_each(|stream| world.0.join(StreamId(stream), host(&format!("h{stream}"), &["counter"])));
+    assert_eq!(shown(&world.0.settle()), ["within 1", "1 lock 1", "2 lock 1", "3 lock 1", "4 lock 1"]);
+    world.0.message(StreamId(1), host("h1", &[]));
+    (1..=4).for_each(|stream| world.0.message(StreamId(stream), ack(HostOperation::Lock, 1)));
+    world.0.message(StreamId(2), host("h2", &["timer"]));
+    world.0.message(StreamId(3), host("h3", &[]));
+    let again = ["within 2", "1 lock 2", "2 lock 2", "3 lock 2", "4 lock 2"];
+    assert_eq!(shown(&world.0.settle()), again, "nothing goes out of the round that begins again");
+    let unlocked = world.round(&[1, 2, 3, 4], 2);
+    assert!(unlocked.is_empty() && world.0.settle().is_empty());
+    assert_eq!(world.0.state().hosts.into_iter().map(|host| host.name).collect::<Vec<_>>(), ["h2", "h4"]);
+}
+
+#[test]
+fn who_is_behind_gets_nothing_of_a_round_that_begins_again() {
+    let mut world = World::new(SETTINGS);
+    world.0.join(StreamId(1), host("a", &["counter"]));
+    world.0.join(StreamId(2), host("b", &["timer"]));
+    world.0.settle();
+    world.round(&[1, 2], 1);
+    world.message(StreamId(1), host("a", &["counter", "clock"]));
+    assert_eq!(shown(&world.ack(1, HostOperation::Lock, 2)), ["1 update 2"]);
+    world.0.message(StreamId(1), host("a", &["counter"]));
+    world.0.message(StreamId(2), ack(HostOperation::Lock, 2));
+    assert_eq!(shown(&world.0.settle()), ["within 3", "1 lock 3", "2 lock 3"]);
+}
+
+#[test]
+fn who_comes_and_goes_at_once_shares_a_round() {
+    let mut world = World::new(SETTINGS);
+    world.join(StreamId(1), host("a", &["counter"]));
+    world.join(StreamId(2), host("b", &["counter"]));
+    world.round(&[1], 1);
+    world.round(&[1, 2], 2);
+    world.0.leave(StreamId(1));
+    world.0.join(StreamId(3), host("c", &["counter"]));
+    world.0.message(StreamId(2), host("b", &["counter", "timer"]));
+    assert_eq!(shown(&world.0.settle()), ["within 3", "2 lock 3", "3 lock 3"]);
+    world.ack(2, HostOperation::Lock, 3);
+    assert_eq!(hosts_of(&world.ack(3, HostOperation::Lock, 3), "counter"), ["b", "c"]);
+}
+
+#[test]
+fn a_round_that_begins_again_leaves_who_joins_for_the_next() {
+    let mut world = World::new(SETTINGS);
+    world.join(StreamId(1), host("a", &["counter"]));
+    world.0.join(StreamId(2), host("b", &["counter"]));
+    world.0.message(StreamId(1), host("a", &["timer"]));
+    assert_eq!(shown(&world.0.settle()), ["within 2", "1 lock 2"]);
+    assert_eq!(shown(&world.round(&[1], 2)), ["within 3", "1 lock 3", "2 lock 3"]);
 }
