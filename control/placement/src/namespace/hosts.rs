@@ -45,12 +45,12 @@ impl Hosts {
         changed
     }
 
-    /// The tables by actor type.
+    /// The tables by actor type. Sidecars need each host's types for none of its entries, which all of them would be in otherwise.
     pub(super) fn tables(&self, replication_factor: i64, version: u64) -> PlacementTables {
         let mut entries: std::collections::HashMap<String, PlacementTable> = std::collections::HashMap::new();
         for host in self.0.values() {
             for entity in &host.entities {
-                entries.entry(entity.clone()).or_default().load_map.insert(host.name.clone(), host.clone());
+                entries.entry(entity.clone()).or_default().load_map.insert(host.name.clone(), routed(host));
             }
         }
         PlacementTables { entries, version: version.to_string(), api_level: 0, replication_factor }
@@ -62,6 +62,11 @@ impl Hosts {
         hosts.sort_by(|one, other| one.name.cmp(&other.name));
         hosts
     }
+}
+
+/// What sidecars read of a host in the tables, Dapr's and Trilby's.
+fn routed(host: &Host) -> Host {
+    Host { name: host.name.clone(), id: host.id.clone(), port: host.port, load: host.load, ..Host::default() }
 }
 
 fn entities(host: &Host) -> BTreeSet<String> {

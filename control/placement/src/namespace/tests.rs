@@ -309,3 +309,23 @@ fn a_round_that_begins_again_leaves_who_joins_for_the_next() {
     assert_eq!(shown(&world.0.settle()), ["within 2", "1 lock 2"]);
     assert_eq!(shown(&world.round(&[1], 2)), ["within 3", "1 lock 3", "2 lock 3"]);
 }
+
+/// Dapr's sidecars build their rings of name, port, load and app ID (`inflight.go`).
+#[test]
+fn tables_have_of_a_host_what_sidecars_read() {
+    let mut world = World::new(SETTINGS);
+    let types: Vec<String> = (0..600).map(|number| format!("type-{number:011}")).collect();
+    let names: Vec<&str> = types.iter().map(String::as_str).collect();
+    let reported =
+        Host { port: 50002, load: 3, pod: "pod".to_owned(), api_level: 20, ..host("10.0.0.1:50002", &names) };
+    world.join(StreamId(1), reported.clone());
+    let update = world.ack(1, HostOperation::Lock, 1);
+    let Effect::Send(_, order) = &update[0] else { panic!("{update:?}") };
+    let tables = order.message.tables.clone().unwrap();
+    assert_eq!((tables.entries.len(), tables.replication_factor), (600, 100));
+    let (name, id) = (reported.name.clone(), reported.id.clone());
+    let read = Host { name: name.clone(), id, port: 50002, load: 3, ..Host::default() };
+    assert!(tables.entries.values().all(|table| table.load_map == [(name.clone(), read.clone())].into()));
+    assert!(order.frame().len() < 600 * 100, "{} bytes", order.frame().len());
+    assert_eq!(world.0.state().hosts, [reported], "people see all of it");
+}
