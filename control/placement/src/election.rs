@@ -3,7 +3,7 @@
 //! A replica leads as long as a majority has promised it to follow nobody else for a while ([`PROMISE`]). Who asks counts on a
 //! promise for less than that ([`LEASE`], from when it asked), so that two never lead at once as long as clocks run nearly as fast
 //! as each other. There is no log: what the service knows is what sidecars report to the one that leads. Terms only order the
-//! leaders. Nothing is kept on disk: who has just started makes no promise until all that it may have made before are over.
+//! leaders; after the last one they begin again, so that no message, whoever sends it, ends elections. Nothing is kept on disk: who has just started makes no promise until all that it may have made before are over.
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub const PROMISE: Duration = Duration::from_secs(2);
 pub const LEASE: Duration = Duration::from_millis(1500);
 /// Pause between questions of a leader.
 const BEAT: Duration = Duration::from_millis(500);
+/// The last term: versions of tables have 32 bits for it. Whoever has come to it takes any other for a later one.
+const LAST_TERM: u64 = u32::MAX as u64;
 /// For so long a candidate waits for promises.
 const CANDIDACY: Duration = Duration::from_millis(400);
 
@@ -133,10 +135,11 @@ impl Election {
     /// Another replica asks.
     pub fn asked(&mut self, from: Place, question: Question, now: Instant) -> Answer {
         let is_bound = self.promise.is_some_and(|promise| promise.to != from && promise.until > now);
-        let is_late = !question.leads && question.term <= self.term;
-        let promised = !is_bound && !is_late && now >= self.silent_until;
+        let is_term = (1..=LAST_TERM).contains(&question.term);
+        let is_late = !question.leads && question.term <= self.term && !self.is_in_last_term();
+        let promised = is_term && !is_bound && !is_late && now >= self.silent_until;
         if promised {
-            self.term = self.term.max(question.term);
+            self.term = if self.is_in_last_term() { question.term } else { self.term.max(question.term) };
             self.claim = None;
             self.promise = Some(Promise { to: from, until: now + PROMISE });
             self.wait_after(now + PROMISE);
@@ -146,7 +149,9 @@ impl Election {
 
     /// Another replica has answered a question of this one.
     pub fn answered(&mut self, from: Place, question: Question, answer: Answer) {
-        self.term = self.term.max(answer.term);
+        if answer.term < LAST_TERM {
+            self.term = self.term.max(answer.term);
+        }
         let majority = self.majority();
         let Some(claim) = self.claim.as_mut().filter(|claim| answer.promised && claim.term == question.term) else {
             return;
@@ -159,7 +164,7 @@ impl Election {
 
     /// Asks for promises in a new term. The own one counts like any other.
     fn stand(&mut self, now: Instant) -> Question {
-        self.term += 1;
+        self.term = if self.is_in_last_term() { 1 } else { self.term + 1 };
         self.claim = Some(Claim { term: self.term, leads: false, asked: now, promised: vec![None; self.replicas] });
         self.ask(now)
     }
@@ -189,6 +194,10 @@ impl Election {
         let mut asked: Vec<Instant> = claim.promised.iter().flatten().copied().collect();
         asked.sort_unstable_by(|one, other| other.cmp(one));
         asked.get(self.majority() - 1).map(|oldest| *oldest + LEASE)
+    }
+
+    fn is_in_last_term(&self) -> bool {
+        self.term == LAST_TERM
     }
 
     fn majority(&self) -> usize {

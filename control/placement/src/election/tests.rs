@@ -100,3 +100,57 @@ fn one_alone_always_leads() {
     assert_eq!(election.lease(Instant::now()), Some(Lease { term: 0, until: None }));
     assert_eq!(election.due(), None);
 }
+
+/// Somebody sends a message to each of these replicas in the name of another, when nobody leads and it is bound to nobody.
+fn world_after(term: u64, leads: bool, to: &[Place]) -> World {
+    let mut world = World::new();
+    world.pass(PROMISE * 3, &[0, 1, 2]);
+    world.pass(PROMISE * 2, &[]);
+    for place in to {
+        while world.all[*place].promise.is_some_and(|promise| promise.until > world.now) {
+            world.pass(MOMENT, &[]);
+        }
+        let question = Question { term, leads, at: world.now };
+        let answer = world.all[*place].asked((place + 1) % 3, question, world.now);
+        let is_believed = (100..=LAST_TERM).contains(&term);
+        assert!(answer.promised || !is_believed, "term {term}");
+    }
+    world
+}
+
+#[test]
+fn no_message_ends_elections() {
+    for term in [0, 1, 5, LAST_TERM - 2, LAST_TERM - 1, LAST_TERM, LAST_TERM + 1, u64::MAX - 1, u64::MAX] {
+        for (leads, to) in [(true, vec![1]), (false, vec![1]), (true, vec![0, 1]), (false, vec![0, 1, 2])] {
+            let mut world = world_after(term, leads, &to);
+            for round in 0..5 {
+                world.pass(PROMISE * 4, &[0, 1, 2]);
+                assert_eq!(world.leaders().len(), 1, "term {term}, leads {leads}, to {to:?}, round {round}");
+                world.pass(PROMISE * 2, &[]);
+            }
+        }
+    }
+}
+
+#[test]
+fn after_the_last_term_comes_the_first() {
+    let mut world = world_after(LAST_TERM, false, &[0, 1, 2]);
+    world.pass(PROMISE * 4, &[0, 1, 2]);
+    let (_, term) = world.leaders()[0];
+    assert!((1..10).contains(&term), "{term}");
+    assert!(world.all.iter().all(|election| election.term == term));
+}
+
+#[test]
+fn a_term_that_cannot_be_is_not_taken() {
+    let mut world = World::new();
+    world.pass(PROMISE * 2, &[0, 1, 2]);
+    let terms = |world: &World| world.all.iter().map(|election| election.term).collect::<Vec<_>>();
+    let before = terms(&world);
+    for (place, term) in [(0, LAST_TERM + 1), (1, u64::MAX), (2, 0)] {
+        let question = Question { term, leads: true, at: world.now };
+        assert!(!world.all[place].asked((place + 1) % 3, question, world.now).promised);
+        world.all[place].answered((place + 1) % 3, question, Answer { promised: false, term: u64::MAX });
+    }
+    assert_eq!(terms(&world), before);
+}
