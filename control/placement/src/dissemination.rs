@@ -110,7 +110,7 @@ impl Dissemination {
             orders.end(status.clone());
         }
         for name in std::mem::take(&mut self.namespaces).into_keys() {
-            self.metrics.count(&name, (0, 0));
+            self.metrics.ended(name);
         }
         self.touched.clear();
         self.timers.clear();
@@ -199,6 +199,7 @@ impl Dissemination {
         self.metrics.count(name, namespace.counts());
         if namespace.is_empty() {
             self.namespaces.remove(name);
+            self.metrics.ended(name.to_owned());
             self.timers.retain(|_, (of, _)| of != name);
         }
     }

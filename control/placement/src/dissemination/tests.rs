@@ -11,6 +11,7 @@ const SETTINGS: Settings =
 
 struct World {
     events: mpsc::Sender<Event>,
+    registry: Registry,
     /// Serves as long as it is there.
     _lead: watch::Sender<Option<Lease>>,
 }
@@ -38,7 +39,7 @@ impl World {
         let dissemination = Dissemination::new(settings, Metrics::new(&registry).unwrap(), "p".to_owned(), follower);
         #[allow(clippy::disallowed_methods)] // Ends with the test.
         tokio::spawn(dissemination.run(received, CancellationToken::new()));
-        Self { events, _lead: lead }
+        Self { events, registry, _lead: lead }
     }
 
     async fn join(&self, stream: u64, types: &[&str]) -> SharedOrders {
@@ -121,4 +122,15 @@ async fn who_does_not_answer_is_told_why_it_is_closed() {
     let status = orders.next().await.unwrap().unwrap_err();
     assert_eq!(status.message(), "dissemination timeout after 20ms for version 1");
     assert!(orders.next().await.is_none());
+}
+
+#[tokio::test]
+async fn an_empty_namespace_is_shown_as_zero() {
+    let world = World::new();
+    let _orders = world.join(0, &["counter"]).await;
+    world.state().await;
+    assert!(world.registry.render().contains("dapr_placement_runtimes_total{host_namespace=\"ns\"} 1"));
+    world.send(Event::Leave(StreamId(0))).await;
+    world.state().await;
+    assert!(world.registry.render().contains("dapr_placement_runtimes_total{host_namespace=\"ns\"} 0"));
 }

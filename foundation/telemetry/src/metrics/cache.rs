@@ -42,6 +42,11 @@ impl<T: Clone> Cache<T> {
         Some(made)
     }
 
+    /// Makes room: what the values have is not kept any more.
+    pub(super) fn forget(&self, values: &[&str]) {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).swap_remove(&Wanted(values));
+    }
+
     /// Everything that is kept.
     pub(super) fn all(&self) -> Vec<T> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()

@@ -68,6 +68,12 @@ impl Gauge {
             series.add(change);
         }
     }
+
+    /// Ends a series: what it counted is there no more.
+    pub fn forget(&self, values: &[&str]) {
+        self.found.known.forget(values);
+        self.found.vector.forget(values);
+    }
 }
 
 impl Distribution {

@@ -65,13 +65,7 @@ impl<M: Instrument> Vector<M> {
 
     /// The series of these label values after the rules, made when it is new.
     pub(super) fn series(&self, values: &[&str]) -> Option<M> {
-        let description = &self.core.description;
-        let rewritten: Vec<Cow<'_, str>> = description
-            .labels
-            .iter()
-            .zip(values)
-            .map(|(label, value)| description.rules.rewrite(label, value))
-            .collect();
+        let rewritten = self.core.rewritten(values);
         let rewritten: Vec<&str> = rewritten.iter().map(AsRef::as_ref).collect();
         let series = &self.core.series;
         series
@@ -79,9 +73,20 @@ impl<M: Instrument> Vector<M> {
             .or_else(|| series.get_or_make(&rewritten, || self.core.build(&rewritten)))
             .or_else(|| self.core.overflow())
     }
+
+    /// Ends the series of these label values after the rules.
+    pub(super) fn forget(&self, values: &[&str]) {
+        let rewritten = self.core.rewritten(values);
+        self.core.series.forget(&rewritten.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    }
 }
 
 impl<M: Instrument> Core<M> {
+    fn rewritten<'a>(&self, values: &[&'a str]) -> Vec<Cow<'a, str>> {
+        let Description { labels, rules, .. } = &self.description;
+        labels.iter().zip(values).map(|(label, value)| rules.rewrite(label, value)).collect()
+    }
+
     fn build(&self, values: &[&str]) -> Option<M> {
         let Description { name, help, labels, fixed, rules, buckets, .. } = &self.description;
         let fixed = fixed.iter().map(|(label, value)| (*label, rules.rewrite(label, value)));
