@@ -45,7 +45,8 @@ impl Drain {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let stopping = self.stopping.clone();
+        // What is awaited by value is kept three times here, for as long as the task runs.
+        let (stopping, task) = (self.stopping.clone(), Box::pin(task));
         self.spawn(async move {
             stopping.run_until_cancelled(task).await;
         });
