@@ -17,8 +17,8 @@ impl Hosts {
     }
 
     /// Types that a stream hosts.
-    pub(super) fn types(&self, stream: StreamId) -> BTreeSet<String> {
-        self.0.get(&stream).map(entities).unwrap_or_default()
+    pub(super) fn types(&self, stream: StreamId) -> Vec<String> {
+        self.0.get(&stream).map(|host| host.entities.clone()).unwrap_or_default()
     }
 
     /// Forgets a host; gives the types that change with that.

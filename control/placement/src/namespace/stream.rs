@@ -30,24 +30,24 @@ pub(super) struct Stream {
     /// Version of a table that was sent to this stream alone; its answers are not part of a round.
     pub(super) pushed: Option<u64>,
     /// Types that it hosts, and those that it has hosted since the last round ended.
-    pub(super) types: BTreeSet<String>,
+    pub(super) types: Vec<String>,
     /// Whether the others wait for it in this round.
     pub(super) concerned: bool,
 }
 
 impl Stream {
     pub(super) fn new() -> Self {
-        Self { sent: Phase::Unlock, reached: Phase::Unlock, pushed: None, types: BTreeSet::new(), concerned: false }
+        Self { sent: Phase::Unlock, reached: Phase::Unlock, pushed: None, types: Vec::new(), concerned: false }
     }
 
     /// Begins a round. The others must wait for it when types change that it hosts: it may have to give up actors.
     pub(super) fn restart(&mut self, changing: &BTreeSet<String>) {
         (self.sent, self.reached, self.pushed) = (Phase::Idle, Phase::Idle, None);
-        self.concerned = !self.types.is_disjoint(changing);
+        self.concerned = self.types.iter().any(|kind| changing.contains(kind));
     }
 
     /// Ends a round.
-    pub(super) fn finish(&mut self, types: BTreeSet<String>) {
+    pub(super) fn finish(&mut self, types: Vec<String>) {
         (self.types, self.concerned) = (types, false);
     }
 
