@@ -170,7 +170,7 @@ impl Pool {
         match state.gates.enter(&gates) {
             Ok(()) => self.send(state, trigger, &gates).map(|trigger| (trigger, Outcome::Busy)),
             Err(full) => {
-                self.shared.metrics.throttled(&full.name);
+                self.shared.metrics.throttled(&full.shown());
                 let refused = state.gates.wait(&gates, trigger);
                 self.show(state, &gates);
                 refused.map(|trigger| (trigger, Outcome::Failed))
@@ -193,16 +193,14 @@ impl Pool {
         self.admit_waiting(state, gates);
     }
 
-    /// Lets those in who wait at gates, as far as there is room.
+    /// Lets those in who wait for the types of gates, as far as there is room.
     fn admit_waiting(&self, state: &mut State, gates: &[Key]) {
         for key in gates {
-            let mut tries = state.gates.waiting(key);
-            while tries > 0 && state.gates.has_room(key) {
-                tries -= 1;
-                let Some(trigger) = state.gates.first(key) else { break };
+            while let Some((at, trigger)) = state.gates.first(key) {
                 if let Some((trigger, outcome)) = self.admit(state, trigger) {
                     trigger.reply.send(outcome);
                 }
+                self.show(state, &[at]);
             }
         }
         self.show(state, gates);
@@ -211,7 +209,7 @@ impl Pool {
     fn show(&self, state: &State, gates: &[Key]) {
         for key in gates {
             let (inside, waiting) = state.gates.counts(key);
-            self.shared.metrics.gate(&key.name, inside, waiting);
+            self.shared.metrics.gate(&key.shown(), inside, waiting);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A limit is one of all schedulers together: each keeps to its share.
 use super::{StreamId, Trigger};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::scheduler::v1::concurrency_limit::Target as LimitTarget;
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{ConcurrencyLimit, JobMetadata};
@@ -10,12 +10,13 @@ use wire::scheduler::v1::{ConcurrencyLimit, JobMetadata};
 /// Triggers that wait at one gate; more fail.
 const MOST_WAITING: usize = 100_000;
 
-/// Which gate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Which gate. That of a type comes before those of its names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
     namespace: String,
-    /// The actor type, perhaps with a name behind a colon.
-    pub(super) name: String,
+    actor_type: String,
+    /// None: all triggers of the type.
+    name: Option<String>,
 }
 
 /// What one stream asks for.
@@ -25,20 +26,30 @@ pub(super) struct Limits(Vec<(Key, usize)>);
 struct Gate {
     limit: usize,
     inside: usize,
-    waiting: VecDeque<Trigger>,
+    /// With the numbers by which they came.
+    waiting: VecDeque<(u64, Trigger)>,
 }
 
 pub(super) struct Gates {
-    gates: HashMap<Key, Gate>,
+    gates: BTreeMap<Key, Gate>,
     /// A gate goes with the last stream that asked for it.
     wanted: HashMap<StreamId, Vec<Key>>,
+    share: Share,
+    /// How many have waited so far.
+    number: u64,
+}
+
+/// Which of how many schedulers this one is.
+#[derive(Clone, Copy, Debug)]
+struct Share {
     schedulers: usize,
     index: usize,
 }
 
 impl Default for Gates {
     fn default() -> Self {
-        Self { gates: HashMap::new(), wanted: HashMap::new(), schedulers: 1, index: 0 }
+        let share = Share { schedulers: 1, index: 0 };
+        Self { gates: BTreeMap::new(), wanted: HashMap::new(), share, number: 0 }
     }
 }
 
@@ -55,8 +66,38 @@ impl Limits {
 
 impl Key {
     fn new(namespace: &str, actor_type: &str, name: Option<&str>) -> Self {
-        let name = name.map_or_else(|| actor_type.to_owned(), |name| format!("{actor_type}:{name}"));
-        Self { namespace: namespace.to_owned(), name }
+        Self { namespace: namespace.to_owned(), actor_type: actor_type.to_owned(), name: name.map(str::to_owned) }
+    }
+
+    fn of_type(&self) -> Self {
+        Self::new(&self.namespace, &self.actor_type, None)
+    }
+
+    fn is_same_type(&self, other: &Self) -> bool {
+        (&self.namespace, &self.actor_type) == (&other.namespace, &other.actor_type)
+    }
+
+    /// As metrics show it: the actor type, perhaps with a name behind a colon.
+    pub(super) fn shown(&self) -> String {
+        let Self { actor_type, name, .. } = self;
+        name.as_ref().map_or_else(|| actor_type.clone(), |name| format!("{actor_type}:{name}"))
+    }
+}
+
+impl Gate {
+    fn has_room(&self, share: Share) -> bool {
+        self.inside < share.of(self.limit)
+    }
+}
+
+impl Share {
+    /// The part of a limit that this scheduler hands out: the first ones get what is left over, and each gets one at least.
+    fn of(self, limit: usize) -> usize {
+        let Self { schedulers, index } = self;
+        if schedulers <= 1 {
+            return limit;
+        }
+        (limit / schedulers + usize::from(index < limit % schedulers)).max(1)
     }
 }
 
@@ -79,8 +120,8 @@ impl Gates {
 
     fn forget_unwanted(&mut self) -> Vec<Trigger> {
         let wanted: HashSet<&Key> = self.wanted.values().flatten().collect();
-        let unwanted = self.gates.extract_if(|key, _| !wanted.contains(key));
-        unwanted.flat_map(|(_, gate)| gate.waiting).collect()
+        let unwanted = self.gates.extract_if(.., |key, _| !wanted.contains(key));
+        unwanted.flat_map(|(_, gate)| gate.waiting).map(|(_, trigger)| trigger).collect()
     }
 
     /// The gates that a trigger has to pass.
@@ -117,28 +158,34 @@ impl Gates {
         }
     }
 
-    /// Waits at the first gate; gives the trigger back when too many do.
+    /// Waits at the last of its gates, that with a name if there is one: there all wait for the same. Gives the trigger back when too many do.
     pub(super) fn wait(&mut self, keys: &[Key], trigger: Trigger) -> Option<Trigger> {
-        let gate = keys.first().and_then(|key| self.gates.get_mut(key));
+        let gate = keys.last().and_then(|key| self.gates.get_mut(key));
         match gate.filter(|gate| gate.waiting.len() < MOST_WAITING) {
             Some(gate) => {
-                gate.waiting.push_back(trigger);
+                self.number += 1;
+                gate.waiting.push_back((self.number, trigger));
                 None
             }
             None => Some(trigger),
         }
     }
 
-    pub(super) fn first(&mut self, key: &Key) -> Option<Trigger> {
-        self.gates.get_mut(key)?.waiting.pop_front()
+    /// Of those triggers of a type that can enter now, the one that has waited longest.
+    pub(super) fn first(&mut self, key: &Key) -> Option<(Key, Trigger)> {
+        let of_type = key.of_type();
+        if !self.has_room(&of_type) {
+            return None;
+        }
+        let gates = self.gates.range(&of_type..).take_while(|(key, _)| key.is_same_type(&of_type));
+        let open = gates.filter(|(_, gate)| gate.has_room(self.share));
+        let first = open.filter_map(|(key, gate)| Some((gate.waiting.front()?.0, key))).min()?.1.clone();
+        let (_, trigger) = self.gates.get_mut(&first)?.waiting.pop_front()?;
+        Some((first, trigger))
     }
 
-    pub(super) fn waiting(&self, key: &Key) -> usize {
-        self.gates.get(key).map_or(0, |gate| gate.waiting.len())
-    }
-
-    pub(super) fn has_room(&self, key: &Key) -> bool {
-        self.gates.get(key).is_none_or(|gate| gate.inside < share(gate.limit, self.schedulers, self.index))
+    fn has_room(&self, key: &Key) -> bool {
+        self.gates.get(key).is_none_or(|gate| gate.has_room(self.share))
     }
 
     /// Those inside, and those who wait.
@@ -148,17 +195,9 @@ impl Gates {
 
     /// Returns the gates: there may be more room at them.
     pub(super) fn set_share(&mut self, schedulers: usize, index: usize) -> Vec<Key> {
-        (self.schedulers, self.index) = (schedulers.max(1), index);
+        self.share = Share { schedulers: schedulers.max(1), index };
         self.gates.keys().cloned().collect()
     }
-}
-
-/// The part of a limit that one of several schedulers hands out: the first ones get what is left over, and each gets one at least.
-fn share(limit: usize, schedulers: usize, index: usize) -> usize {
-    if schedulers <= 1 {
-        return limit;
-    }
-    (limit / schedulers + usize::from(index < limit % schedulers)).max(1)
 }
 
 #[cfg(test)]
@@ -168,10 +207,10 @@ mod tests {
     #[test]
     fn shares_add_up_to_the_limit() {
         for (limit, schedulers) in [(100, 1), (90, 3), (100, 3), (5, 3), (3, 3)] {
-            let shares = (0..schedulers).map(|index| share(limit, schedulers, index));
+            let shares = (0..schedulers).map(|index| Share { schedulers, index }.of(limit));
             assert_eq!(shares.sum::<usize>(), limit, "{limit} of {schedulers}");
         }
-        assert_eq!([0, 1, 2].map(|index| share(5, 3, index)), [2, 2, 1]);
-        assert_eq!([0, 1, 2].map(|index| share(1, 3, index)), [1, 1, 1]);
+        assert_eq!([0, 1, 2].map(|index| Share { schedulers: 3, index }.of(5)), [2, 2, 1]);
+        assert_eq!([0, 1, 2].map(|index| Share { schedulers: 3, index }.of(1)), [1, 1, 1]);
     }
 }

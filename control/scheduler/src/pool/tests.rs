@@ -142,6 +142,29 @@ async fn a_name_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
+async fn who_waits_is_looked_at_when_there_is_room() {
+    let registry = Registry::new().unwrap();
+    let pool = Pool::new(Metrics::new(&registry).unwrap());
+    let (stream, mut inbox) = connect(&pool, &[(None, 2), (Some("slow"), 1)]);
+    let keys = ["slow", "slow", "slow", "quick", "slow", "quick"];
+    let _outcomes: Vec<_> =
+        keys.iter().zip(1..).map(|(key, name)| deliver(&pool, reminder(&name.to_string(), Some(key)))).collect();
+    let mut order = Vec::new();
+    for answered in 1..=keys.len() as u64 {
+        order.extend(read(&mut inbox).into_iter().map(|(name, _)| name));
+        pool.acknowledge(stream, answered, Outcome::Success).unwrap();
+    }
+    assert_eq!(order, ["1", "4", "2", "6", "3", "5"]);
+    let throttled: Vec<_> = registry.render().lines().filter_map(throttled).collect();
+    assert_eq!(throttled.iter().sum::<u64>(), 4, "each of those that had to wait is counted once");
+}
+
+fn throttled(line: &str) -> Option<u64> {
+    line.starts_with("dapr_scheduler_concurrency_throttled_total{")
+        .then(|| line.rsplit_once(' ').unwrap().1.parse().unwrap())
+}
+
+#[tokio::test]
 async fn what_waits_at_a_limit_is_undelivered_when_its_last_stream_goes() {
     let pool = pool();
     let (stream, _inbox) = connect(&pool, &[(None, 1)]);
