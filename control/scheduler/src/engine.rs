@@ -142,6 +142,7 @@ async fn run(
         changed = agreed.wait_for(|now| now.as_ref() != Some(&elected)) => changed.map(drop).or(Ok(())),
         () = stopping.stopped() => Ok(()),
     };
+    engine.flights.recall_all();
     timeout(FAREWELL, engine.finish()).await.ok();
     ended
 }
@@ -170,7 +171,11 @@ impl Engine {
         let sleep = self.parts.clock.until(next);
         tokio::select! {
             changes = watching.next() => self.take_changes(changes?),
-            Some(done) = self.work.next() => self.take_all(done),
+            Some(done) = self.work.next() => {
+                // What was deleted while it was read is not offered.
+                self.take_known_changes(watching)?;
+                self.take_all(done);
+            }
             landed = self.flights.land(AT_ONCE) => landed.into_iter().for_each(|landed| self.take_outcome(landed)),
             prefixes = self.parts.pool.connected() => prefixes.iter().for_each(|prefix| self.agenda.deliverable(prefix)),
             () = sleep => {}
@@ -192,6 +197,14 @@ impl Engine {
         }
     }
 
+    fn take_known_changes(&mut self, watching: &mut Watching) -> Result<(), Error> {
+        for _ in 0..AT_ONCE {
+            let Some(changes) = watching.next().now_or_never() else { break };
+            self.take_changes(changes?);
+        }
+        Ok(())
+    }
+
     fn take_changes(&mut self, changes: Changes) {
         for event in changes.events {
             self.take_change(event);
@@ -202,6 +215,7 @@ impl Engine {
         let is_put = event.r#type() == EventType::Put;
         let Some(kv) = event.kv else { return };
         let Some(name) = job_name(&kv.key) else { return };
+        self.flights.recall(name);
         if is_put {
             // A job that was written just now has a partition of its own, that no counter is of.
             self.add(name, &kv, None);

@@ -5,6 +5,7 @@ mod reply;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod triggers;
 
 use crate::metrics::{Metrics, Target};
 use crate::names;
@@ -14,9 +15,10 @@ use recipient::accepts;
 pub(crate) use reply::{Outcomes, Reply, Ticket};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use streams::{Outbox, Stream, Streams};
+use streams::{Stream, Streams};
 use tokio::sync::Notify;
 use tonic::Status;
+pub(crate) use triggers::{Outbox, Parcel, Recall, Triggers};
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{JobMetadata, JobTargetType, WatchJobsRequestInitial, WatchJobsResponse};
 
@@ -29,6 +31,8 @@ pub(crate) enum Outcome {
     Undeliverable,
     /// Those who take it have too much to do.
     Busy,
+    /// It was not sent, as there is another job of the name, or none.
+    Recalled,
 }
 
 /// A trigger that waits for its outcome.
@@ -36,6 +40,7 @@ pub(crate) struct Trigger {
     pub(crate) message: WatchJobsResponse,
     pub(crate) recipient: Arc<Recipient>,
     pub(crate) reply: Reply,
+    pub(crate) recall: Recall,
 }
 
 pub(crate) type StreamId = u64;
@@ -109,10 +114,10 @@ impl Pool {
         finish(orphaned, Outcome::Undeliverable);
     }
 
-    /// A sidecar tells what has become of a trigger.
+    /// It is known what has become of a trigger that was given to a stream.
     ///
     /// # Errors
-    /// A trigger that it has not got.
+    /// A trigger that the stream has not got.
     pub(crate) fn acknowledge(&self, stream: StreamId, id: u64, outcome: Outcome) -> Result<(), Status> {
         let mut state = self.state();
         let flight = state.streams.take(stream, id);
@@ -163,6 +168,9 @@ impl Pool {
     }
 
     fn admit(&self, state: &mut State, trigger: Trigger) -> Option<(Trigger, Outcome)> {
+        if trigger.recall.is_recalled() {
+            return Some((trigger, Outcome::Recalled));
+        }
         if !state.streams.has(&trigger.recipient) {
             return Some((trigger, Outcome::Undeliverable));
         }

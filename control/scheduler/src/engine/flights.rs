@@ -2,7 +2,7 @@
 use crate::agenda::Due;
 use crate::metrics::Target;
 use crate::plan::Plan;
-use crate::pool::{Outcome, Outcomes, Recipient, Reply, Ticket};
+use crate::pool::{Outcome, Outcomes, Recall, Recipient, Reply, Ticket};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -20,6 +20,8 @@ pub(super) struct Flight {
 
 pub(super) struct Flights {
     out: HashMap<Ticket, Flight>,
+    /// Those of jobs that are still there.
+    current: HashMap<Arc<str>, (Ticket, Recall)>,
     last: Ticket,
     outcomes: Outcomes,
     landed: mpsc::UnboundedReceiver<(Ticket, Outcome)>,
@@ -28,15 +30,29 @@ pub(super) struct Flights {
 impl Default for Flights {
     fn default() -> Self {
         let (outcomes, landed) = mpsc::unbounded_channel();
-        Self { out: HashMap::new(), last: 0, outcomes, landed }
+        Self { out: HashMap::new(), current: HashMap::new(), last: 0, outcomes, landed }
     }
 }
 
 impl Flights {
-    pub(super) fn begin(&mut self, flight: Flight) -> Reply {
+    pub(super) fn begin(&mut self, flight: Flight) -> (Reply, Recall) {
         self.last += 1;
+        let recall = Recall::default();
+        self.current.insert(Arc::clone(&flight.due.name), (self.last, recall.clone()));
         self.out.insert(self.last, flight);
-        Reply::new(self.last, self.outcomes.clone())
+        (Reply::new(self.last, self.outcomes.clone()), recall)
+    }
+
+    /// A job is not there any more as it was: a trigger of it that has not been sent is not.
+    pub(super) fn recall(&mut self, name: &str) {
+        if let Some((_, recall)) = self.current.remove(name) {
+            recall.recall();
+        }
+    }
+
+    /// None is sent any more: somebody else runs the jobs from now on.
+    pub(super) fn recall_all(&mut self) {
+        self.current.drain().for_each(|(_, (_, recall))| recall.recall());
     }
 
     /// Waits until it is known what has become of one, or of more, up to a number.
@@ -52,6 +68,10 @@ impl Flights {
     }
 
     pub(super) fn end(&mut self, ticket: Ticket) -> Option<Flight> {
-        self.out.remove(&ticket)
+        let flight = self.out.remove(&ticket)?;
+        if self.current.get(&flight.due.name).is_some_and(|(current, _)| *current == ticket) {
+            self.current.remove(&flight.due.name);
+        }
+        Some(flight)
     }
 }

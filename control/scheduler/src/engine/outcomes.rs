@@ -59,8 +59,8 @@ impl Engine {
 
     fn offer(&mut self, flight: Flight, message: WatchJobsResponse) {
         let recipient = Arc::clone(&flight.recipient);
-        let reply = self.flights.begin(flight);
-        self.parts.pool.deliver(Trigger { message, recipient, reply });
+        let (reply, recall) = self.flights.begin(flight);
+        self.parts.pool.deliver(Trigger { message, recipient, reply, recall });
     }
 
     pub(super) fn take_outcome(&mut self, (ticket, outcome): (Ticket, Outcome)) {
@@ -80,6 +80,7 @@ impl Engine {
                 self.agenda.stage(&due.name, due.revision);
                 return self.congestion.add(&due.name, recipient, now);
             }
+            Outcome::Recalled => return,
         };
         if self.agenda.is_current(&due.name, due.revision) {
             self.write(Writing { due, partition, progress, next });
@@ -92,7 +93,7 @@ impl Engine {
             Outcome::Success => metrics.succeeded(flight.target, flight.begun.elapsed()),
             Outcome::Failed => metrics.failed(flight.target, flight.begun.elapsed()),
             Outcome::Undeliverable => metrics.undelivered(flight.target),
-            Outcome::Busy => {}
+            Outcome::Busy | Outcome::Recalled => {}
         }
     }
 

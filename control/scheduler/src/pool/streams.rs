@@ -1,12 +1,7 @@
 //! Streams of sidecars: who takes what, and what each has not answered yet.
 use super::gates::Key;
-use super::{ByRecipient, Recipient, Reply, StreamId, Trigger};
+use super::{ByRecipient, Outbox, Parcel, Recipient, Reply, StreamId, Trigger};
 use std::collections::HashMap;
-use tokio::sync::mpsc;
-use tonic::Status;
-use wire::scheduler::v1::WatchJobsResponse;
-
-pub(crate) type Outbox = mpsc::Sender<Result<WatchJobsResponse, Status>>;
 
 /// One stream.
 pub(super) struct Stream {
@@ -43,12 +38,13 @@ impl Stream {
     }
 
     /// Gives the trigger back when the stream has too much to do, or is gone.
-    fn send(&mut self, mut trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
+    fn send(&mut self, stream: StreamId, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
         let Ok(place) = self.outbox.try_reserve() else { return Some(trigger) };
+        let Trigger { mut message, reply, recall, .. } = trigger;
         self.last += 1;
-        trigger.message.id = self.last;
-        place.send(Ok(trigger.message));
-        self.inflight.insert(self.last, Flight { reply: trigger.reply, gates: gates.to_vec() });
+        message.id = self.last;
+        place.send(Ok(Parcel { stream, message, recall }));
+        self.inflight.insert(self.last, Flight { reply, gates: gates.to_vec() });
         None
     }
 }
@@ -98,7 +94,7 @@ impl Streams {
             let id = turns.streams[turns.next % turns.streams.len()];
             turns.next = turns.next.wrapping_add(1);
             let Some(stream) = self.streams.get_mut(&id) else { continue };
-            unsent = stream.send(unsent, gates)?;
+            unsent = stream.send(id, unsent, gates)?;
         }
         Some(unsent)
     }

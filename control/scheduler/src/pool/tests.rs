@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use wire::scheduler::v1::concurrency_limit::Target as LimitTarget;
 use wire::scheduler::v1::{ConcurrencyLimit, ConcurrencyLimitActor, JobTargetMetadata, TargetActorReminder, TargetJob};
 
-type Inbox = mpsc::Receiver<Result<WatchJobsResponse, Status>>;
+type Inbox = Triggers;
 
 fn pool() -> Pool {
     Pool::new(Metrics::new(&Registry::new().unwrap()).unwrap())
@@ -16,7 +16,7 @@ fn connect(pool: &Pool, limits: &[(Option<&str>, i32)]) -> (StreamId, Inbox) {
 }
 
 fn connect_with_room(pool: &Pool, limits: &[(Option<&str>, i32)], room: usize) -> (StreamId, Inbox) {
-    let (outbox, inbox) = mpsc::channel(room);
+    let (outbox, inbox) = pool.outbox(room);
     let limit = |(name, most): &(Option<&str>, i32)| ConcurrencyLimit {
         max_concurrent: *most,
         name: name.map(str::to_owned),
@@ -50,7 +50,7 @@ fn trigger(name: &str, r#type: Type, key: Option<&str>) -> WatchJobsResponse {
 
 /// A trigger that has been handed over.
 #[derive(Debug)]
-struct Delivered(mpsc::UnboundedReceiver<(Ticket, Outcome)>);
+struct Delivered(mpsc::UnboundedReceiver<(Ticket, Outcome)>, Recall);
 
 impl Delivered {
     async fn outcome(mut self) -> Outcome {
@@ -61,13 +61,14 @@ impl Delivered {
 fn deliver(pool: &Pool, message: WatchJobsResponse) -> Delivered {
     let (outcomes, outcome) = mpsc::unbounded_channel();
     let recipient = Arc::new(Recipient::of(message.metadata.as_ref().unwrap()).unwrap());
-    pool.deliver(Trigger { message, recipient, reply: Reply::new(1, outcomes) });
-    Delivered(outcome)
+    let recall = Recall::default();
+    pool.deliver(Trigger { message, recipient, reply: Reply::new(1, outcomes), recall: recall.clone() });
+    Delivered(outcome, recall)
 }
 
 /// Names and ids of what has come.
 fn read(inbox: &mut Inbox) -> Vec<(String, u64)> {
-    std::iter::from_fn(|| inbox.try_recv().ok()).map(|message| message.map(|it| (it.name, it.id)).unwrap()).collect()
+    std::iter::from_fn(|| inbox.try_next()).map(|message| message.map(|it| (it.name, it.id)).unwrap()).collect()
 }
 
 #[tokio::test]
@@ -157,6 +158,18 @@ async fn who_waits_is_looked_at_when_there_is_room() {
     assert_eq!(order, ["1", "4", "2", "6", "3", "5"]);
     let throttled: Vec<_> = registry.render().lines().filter_map(throttled).collect();
     assert_eq!(throttled.iter().sum::<u64>(), 4, "each of those that had to wait is counted once");
+}
+
+#[tokio::test]
+async fn what_is_recalled_is_sent_neither_from_a_gate_nor_from_an_outbox() {
+    let pool = pool();
+    let (stream, mut inbox) = connect(&pool, &[(None, 2)]);
+    let [_first, unread, waiting, _last] = ["a", "b", "c", "d"].map(|name| deliver(&pool, reminder(name, None)));
+    unread.1.recall();
+    waiting.1.recall();
+    assert_eq!(read(&mut inbox), [("a".to_owned(), 1), ("d".to_owned(), 3)], "the place of the one goes to the other");
+    assert_eq!((unread.outcome().await, waiting.outcome().await), (Outcome::Recalled, Outcome::Recalled));
+    assert!(pool.acknowledge(stream, 2, Outcome::Success).is_err());
 }
 
 fn throttled(line: &str) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! The generated service, and its streams.
 use super::{SCOPE, Service, ending};
 use crate::metrics::SidecarError;
-use crate::pool::{Outcome, StreamId};
+use crate::pool::{Outcome, StreamId, Triggers};
 use foundation_process::peer;
 use std::collections::HashSet;
 use tokio::sync::mpsc;
@@ -13,7 +13,7 @@ use wire::scheduler::v1::{
     DeleteByMetadataRequest, DeleteByMetadataResponse, DeleteByNamePrefixRequest, DeleteByNamePrefixResponse,
     DeleteJobRequest, DeleteJobResponse, GetJobRequest, GetJobResponse, Host, ListJobsRequest, ListJobsResponse,
     ScheduleJobRequest, ScheduleJobResponse, WatchHostsRequest, WatchHostsResponse, WatchJobsRequest,
-    WatchJobsRequestInitial, WatchJobsRequestResultStatus, WatchJobsResponse,
+    WatchJobsRequestInitial, WatchJobsRequestResultStatus,
 };
 
 /// Triggers that a sidecar has not read yet.
@@ -22,7 +22,7 @@ const WAITING_HOSTS: usize = 4;
 
 #[async_trait]
 impl Scheduler for Service {
-    type WatchJobsStream = ReceiverStream<Result<WatchJobsResponse, Status>>;
+    type WatchJobsStream = Triggers;
     type WatchHostsStream = ReceiverStream<Result<WatchHostsResponse, Status>>;
 
     async fn schedule_job(
@@ -71,7 +71,7 @@ impl Scheduler for Service {
         let initial = check(first)?;
         self.authorization.check(peer.as_ref(), &initial.namespace, &initial.app_id)?;
         self.ready().await?;
-        let (outbox, triggers) = mpsc::channel(WAITING_TRIGGERS);
+        let (outbox, triggers) = self.pool.outbox(WAITING_TRIGGERS);
         let (service, end) = (self.clone(), outbox.clone());
         self.drain.spawn(async move {
             tracing::info!(target: SCOPE, "sidecar connected: {}/{}, actor types {:?}", initial.namespace, initial.app_id, initial.actor_types);
@@ -83,7 +83,7 @@ impl Scheduler for Service {
                 end.try_send(Err(status)).ok();
             }
         });
-        Ok(Response::new(ReceiverStream::new(triggers)))
+        Ok(Response::new(triggers))
     }
 
     async fn watch_hosts(&self, _: Request<WatchHostsRequest>) -> Result<Response<Self::WatchHostsStream>, Status> {

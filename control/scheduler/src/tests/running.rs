@@ -74,6 +74,24 @@ async fn jobs_wait_for_a_sidecar_and_deleted_ones_do_not_come() {
 }
 
 #[tokio::test]
+async fn what_a_sidecar_has_not_read_does_not_come_when_its_job_is_deleted_or_replaced() {
+    let world = World::new().await;
+    let mut sidecar = world.connect();
+    world.schedule("deleted", once("0s")).await;
+    world.schedule("replaced", once("0s")).await;
+    world.until_unread(2).await;
+    world.delete("deleted").await;
+    world.schedule("replaced", once("5s")).await;
+    world.schedule("mark", once("0s")).await;
+    assert_eq!(sidecar.answer(Success).await, "mark");
+    assert!(sidecar.is_idle());
+    world.pass(5);
+    assert_eq!(sidecar.answer(Success).await, "replaced");
+    world.until_count("replaced", None).await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_failed_job_is_tried_again_until_it_is_given_up() {
     let world = World::new().await;
     let mut sidecar = world.connect();

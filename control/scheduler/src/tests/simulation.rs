@@ -141,13 +141,13 @@ impl World {
         self.ended(deleted).await;
     }
 
-    /// What was on its way may still come, and nothing after that.
+    /// Nothing comes any more, though it was on its way: only what the sidecar has read by now.
     async fn ended(&mut self, number: Option<usize>) {
         self.settle().await;
-        self.take_triggers().await;
         if let Some(number) = number {
             self.instances[number].is_gone = true;
         }
+        self.take_triggers().await;
     }
 
     fn connect(&mut self) {

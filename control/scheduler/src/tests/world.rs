@@ -5,19 +5,18 @@ use crate::keyspace::Keyspace;
 use crate::leadership;
 use crate::metrics::Metrics;
 use crate::names::of_job;
-use crate::pool::{Outcome, Pool, StreamId};
+use crate::pool::{Outcome, Pool, Recipient, StreamId, Triggers};
 use foundation_drain::Drain;
 use foundation_etcd::{Client, Settings, Store};
 use foundation_telemetry::Registry;
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use prost::Message;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
-use tonic::Status;
+use tokio::sync::watch;
 use wire::common::v1::MisfirePolicy;
 use wire::etcd::cron::Counter;
 use wire::etcd::etcdserverpb::request_op::Request;
@@ -26,6 +25,8 @@ use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{Job, JobMetadata, JobTargetMetadata, TargetJob, WatchJobsRequestInitial, WatchJobsResponse};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Of a sidecar that does not read.
+const ROOM: usize = 64;
 
 /// A clock that is set by hand.
 pub(super) struct Hand(watch::Sender<Timestamp>);
@@ -60,7 +61,7 @@ pub(super) struct World {
 /// A sidecar that takes the jobs of the app.
 pub(super) struct Sidecar {
     pub(super) id: StreamId,
-    inbox: mpsc::Receiver<Result<WatchJobsResponse, Status>>,
+    inbox: Triggers,
     pool: Pool,
 }
 
@@ -105,7 +106,7 @@ impl World {
     }
 
     pub(super) fn connect(&self) -> Sidecar {
-        let (outbox, inbox) = mpsc::channel(64);
+        let (outbox, inbox) = self.pool.outbox(ROOM);
         let initial = WatchJobsRequestInitial { app_id: "app".into(), namespace: "ns".into(), ..Default::default() };
         Sidecar { id: self.pool.connect(&initial, outbox), inbox, pool: self.pool.clone() }
     }
@@ -149,6 +150,17 @@ impl World {
         self.clock.now().as_second()
     }
 
+    /// Waits until so many triggers are on their way that the sidecar has not read.
+    pub(super) async fn until_unread(&self, count: usize) {
+        let recipient = Recipient::of(&metadata()).unwrap();
+        let unread = async {
+            while self.pool.room(&recipient) != Some(ROOM - count) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, unread).await.unwrap();
+    }
+
     /// Waits until a job is done, or so many of its ticks are.
     pub(super) async fn until_count(&self, name: &str, count: Option<u32>) {
         let mut watcher = self.store.watch(&vec![0].into(), &vec![0].into(), 0).unwrap();
@@ -177,7 +189,7 @@ impl World {
 impl Sidecar {
     /// The next trigger.
     pub(super) async fn next(&mut self) -> WatchJobsResponse {
-        tokio::time::timeout(PATIENCE, self.inbox.recv()).await.unwrap().unwrap().unwrap()
+        tokio::time::timeout(PATIENCE, self.inbox.next()).await.unwrap().unwrap().unwrap()
     }
 
     /// Answers the next trigger, whose name it is.
@@ -188,7 +200,7 @@ impl Sidecar {
     }
 
     pub(super) fn is_idle(&mut self) -> bool {
-        self.inbox.try_recv().is_err()
+        self.inbox.try_next().is_none()
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Instance {
     done: u32,
     /// Outcomes that may have been lost before they were written.
     pub(super) uncertain: u32,
-    /// Deleted or replaced, and all that was on its way has come.
+    /// Deleted or replaced, and the scheduler knows.
     pub(super) is_gone: bool,
 }
 

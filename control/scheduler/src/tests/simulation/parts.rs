@@ -3,7 +3,7 @@ use crate::clock::Clock;
 use crate::engine::{Parts, follow};
 use crate::keyspace::Keyspace;
 use crate::leadership::Elected;
-use crate::pool::{Outcome, Pool, StreamId};
+use crate::pool::{Outcome, Pool, StreamId, Triggers};
 use crate::tests::simulation::model::Verdict;
 use crate::tests::world::metrics;
 use foundation_drain::Drain;
@@ -16,10 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tonic::Status;
 use wire::scheduler::v1::{WatchJobsRequestInitial, WatchJobsResponse};
 
 /// Memory, where commits wait for no disk.
@@ -100,7 +99,7 @@ impl Scheduler {
 
     /// A sidecar that takes the jobs of the app.
     pub(super) fn connect(&self, scheduler: usize) -> Sidecar {
-        let (outbox, inbox) = mpsc::channel(4);
+        let (outbox, inbox) = self.pool.outbox(4);
         let initial = WatchJobsRequestInitial { app_id: "app".into(), namespace: "ns".into(), ..Default::default() };
         let id = self.pool.connect(&initial, outbox);
         Sidecar { scheduler, id, inbox, pool: self.pool.clone(), waiting: Vec::new() }
@@ -111,7 +110,7 @@ impl Scheduler {
 pub(super) struct Sidecar {
     pub(super) scheduler: usize,
     id: StreamId,
-    inbox: mpsc::Receiver<Result<WatchJobsResponse, Status>>,
+    inbox: Triggers,
     pool: Pool,
     /// Triggers that the app has not said anything about, with the number of the job.
     pub(super) waiting: Vec<(u64, usize, Verdict)>,
@@ -119,7 +118,7 @@ pub(super) struct Sidecar {
 
 impl Sidecar {
     pub(super) fn new_triggers(&mut self) -> Vec<WatchJobsResponse> {
-        std::iter::from_fn(|| self.inbox.try_recv().ok()).map(Result::unwrap).collect()
+        std::iter::from_fn(|| self.inbox.try_next()).map(Result::unwrap).collect()
     }
 
     pub(super) fn answer(&self, trigger: u64, outcome: Outcome) {
