@@ -8,6 +8,13 @@ use std::sync::Arc;
 /// A table with room for so many times as many jobs as it has is made smaller.
 const SPARSE: usize = 8;
 
+/// How much more somebody can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) jobs: usize,
+    pub(crate) bytes: usize,
+}
+
 /// The jobs of this scheduler by the time of their next attempt.
 #[derive(Default)]
 pub(crate) struct Agenda {
@@ -27,6 +34,8 @@ struct Entry {
     at: Timestamp,
     /// None: it is at its beginning, as most jobs are that wait.
     progress: Option<Box<Progress>>,
+    /// In the store.
+    bytes: u32,
     stage: Stage,
 }
 
@@ -44,16 +53,18 @@ pub(crate) struct Due {
     pub(crate) name: Arc<str>,
     pub(crate) revision: i64,
     pub(crate) at: Timestamp,
+    pub(crate) bytes: u32,
     pub(crate) progress: Progress,
 }
 
 impl Agenda {
     /// A job as it is from now on, in place of an older one of the name.
-    pub(crate) fn put(&mut self, name: &str, revision: i64, progress: Progress, at: Timestamp) {
+    pub(crate) fn put(&mut self, name: &str, revision: i64, bytes: usize, progress: Progress, at: Timestamp) {
         self.remove(name);
         let name: Arc<str> = name.into();
         self.queue.insert((at, Arc::clone(&name)));
-        self.entries.insert(name, Entry::waiting(revision, at, progress));
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.entries.insert(name, Entry::waiting(revision, bytes, at, progress));
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
@@ -91,7 +102,7 @@ impl Agenda {
         let (at, name) = self.queue.pop_first()?;
         let entry = self.entries.get_mut(&name)?;
         entry.stage = Stage::Running;
-        Some(Due { revision: entry.revision, progress: entry.progress(), name, at })
+        Some(Due { revision: entry.revision, bytes: entry.bytes, progress: entry.progress(), name, at })
     }
 
     /// When the next job is due.
@@ -113,10 +124,10 @@ impl Agenda {
     pub(crate) fn requeue(&mut self, name: &str, revision: i64, progress: Progress, at: Timestamp) {
         let found = self.entries.get_key_value(name).filter(|(_, entry)| entry.revision == revision);
         let Some((name, entry)) = found else { return };
-        let (name, was_at, stage) = (Arc::clone(name), entry.at, entry.stage);
+        let (name, was_at, bytes, stage) = (Arc::clone(name), entry.at, entry.bytes, entry.stage);
         self.leave(Arc::clone(&name), was_at, stage);
         self.queue.insert((at, Arc::clone(&name)));
-        self.entries.insert(name, Entry::waiting(revision, at, progress));
+        self.entries.insert(name, Entry::waiting(revision, bytes, at, progress));
     }
 
     /// Nobody is there to take a job.
@@ -146,12 +157,30 @@ impl Agenda {
         }
     }
 
-    /// Some of the staged jobs whose names start so, in the order of names from behind one of them.
-    pub(crate) fn take_staged(&mut self, prefix: &str, after: Option<&str>, most: usize) -> Vec<Due> {
+    /// Some of the staged jobs whose names start so, in the order of names from behind one of them, until the room is used up.
+    pub(crate) fn take_staged(&mut self, prefix: &str, after: Option<&str>, room: &mut Room) -> Vec<Due> {
+        let mut taken = Vec::new();
+        loop {
+            let next = self.staged_behind(prefix, after).next().cloned();
+            let Some(name) = next else { break };
+            let bytes = self.entries.get(&name).map_or(0, |entry| entry.bytes as usize);
+            if room.jobs == 0 || room.bytes < bytes {
+                break;
+            }
+            *room = Room { jobs: room.jobs - 1, bytes: room.bytes - bytes };
+            taken.extend(self.resume(name));
+        }
+        taken
+    }
+
+    /// Whether there are staged jobs whose names start so, behind one of them.
+    pub(crate) fn has_staged(&self, prefix: &str, after: Option<&str>) -> bool {
+        self.staged_behind(prefix, after).next().is_some()
+    }
+
+    fn staged_behind<'a>(&'a self, prefix: &'a str, after: Option<&'a str>) -> impl Iterator<Item = &'a Arc<str>> {
         let first = after.map_or(Bound::Included(prefix), Bound::Excluded);
-        let from = self.staged.range::<str, _>((first, Bound::Unbounded));
-        let names: Vec<_> = from.take_while(|name| name.starts_with(prefix)).take(most).cloned().collect();
-        names.into_iter().filter_map(|name| self.resume(name)).collect()
+        self.staged.range::<str, _>((first, Bound::Unbounded)).take_while(move |name| name.starts_with(prefix))
     }
 
     fn resume(&mut self, name: Arc<str>) -> Option<Due> {
@@ -159,7 +188,7 @@ impl Agenda {
         self.staged.remove(&name);
         self.staged_since.remove(&(entry.at, Arc::clone(&name)));
         entry.stage = Stage::Running;
-        Some(Due { revision: entry.revision, progress: entry.progress(), at: entry.at, name })
+        Some(Due { revision: entry.revision, at: entry.at, bytes: entry.bytes, progress: entry.progress(), name })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -179,9 +208,9 @@ impl Agenda {
 }
 
 impl Entry {
-    fn waiting(revision: i64, at: Timestamp, progress: Progress) -> Self {
+    fn waiting(revision: i64, bytes: u32, at: Timestamp, progress: Progress) -> Self {
         let progress = (progress != Progress::default()).then(|| Box::new(progress));
-        Self { revision, at, progress, stage: Stage::Waiting }
+        Self { revision, at, progress, bytes, stage: Stage::Waiting }
     }
 
     fn progress(&self) -> Progress {
@@ -206,7 +235,7 @@ mod tests {
         let mut agenda = Agenda::default();
         jobs.iter()
             .zip(1..)
-            .for_each(|((name, at), revision)| agenda.put(name, revision, Progress::default(), time(*at)));
+            .for_each(|((name, at), revision)| agenda.put(name, revision, 10, Progress::default(), time(*at)));
         agenda
     }
 
@@ -221,7 +250,7 @@ mod tests {
     #[test]
     fn a_job_that_is_replaced_or_deleted_is_not_due() {
         let mut agenda = agenda(&[("a", 1), ("b", 1)]);
-        agenda.put("a", 7, Progress::default(), time(5));
+        agenda.put("a", 7, 10, Progress::default(), time(5));
         agenda.remove("b");
         assert_eq!(names(&mut agenda, 4), Vec::<String>::new());
         // What is said of the old one does not count.
@@ -249,12 +278,15 @@ mod tests {
         for due in std::iter::from_fn(|| agenda.due(time(1))).collect::<Vec<_>>() {
             agenda.stage(&due.name, due.revision);
         }
-        let taken = |agenda: &mut Agenda, after| -> Vec<String> {
-            agenda.take_staged("x||", after, 2).iter().map(|due| due.name.to_string()).collect()
+        let taken = |agenda: &mut Agenda, after, jobs, bytes| -> Vec<String> {
+            let due = agenda.take_staged("x||", after, &mut Room { jobs, bytes });
+            due.iter().map(|due| due.name.to_string()).collect()
         };
-        assert_eq!(taken(&mut agenda, Some("x||a")), ["x||b", "x||c"]);
-        assert_eq!(taken(&mut agenda, None), ["x||a"]);
-        assert_eq!(agenda.staged(), 1);
+        assert_eq!(taken(&mut agenda, Some("x||a"), 2, 19), ["x||b"], "there is no room for the bytes of another one");
+        assert!(agenda.has_staged("x||", Some("x||b")));
+        assert_eq!(taken(&mut agenda, None, 1, 100), ["x||a"]);
+        assert_eq!(taken(&mut agenda, None, 2, 100), ["x||c"]);
+        assert_eq!((agenda.staged(), agenda.has_staged("x||", None)), (1, false));
     }
 
     #[derive(Clone, Debug)]
@@ -287,7 +319,7 @@ mod tests {
             for (step, revision) in steps.into_iter().zip(1..) {
                 match step {
                     Step::Put(name, at) => {
-                        agenda.put(&name.to_string(), revision, Progress::default(), time(at));
+                        agenda.put(&name.to_string(), revision, 10, Progress::default(), time(at));
                         revisions.insert(name, revision);
                     }
                     Step::Remove(name) => agenda.remove(&name.to_string()),
@@ -297,7 +329,7 @@ mod tests {
                     }
                     Step::Stage(name) => agenda.stage(&name.to_string(), revisions.get(&name).copied().unwrap_or_default()),
                     Step::Deliverable => agenda.deliverable(""),
-                    Step::TakeStaged => drop(agenda.take_staged("", None, 2)),
+                    Step::TakeStaged => drop(agenda.take_staged("", None, &mut Room { jobs: 2, bytes: 100 })),
                     Step::Due(now) => {
                         if let Some(due) = agenda.due(time(now)) {
                             prop_assert!(due.at <= time(now));

@@ -43,6 +43,8 @@ const LOOK: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 const AT_ONCE: usize = 256;
 /// Outcomes that wait to be written before more jobs are started: sidecars may be quicker than the disk.
 const UNWRITTEN: usize = 4096;
+/// Bytes of jobs that are read at once, and a little more: a large one is begun when others are read.
+const READING: usize = 32 << 20;
 /// How long outcomes may take to be written when the scheduler ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -80,8 +82,9 @@ struct Engine {
     agenda: Agenda,
     congestion: Congestion,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// Jobs that are being read.
+    /// Jobs that are being read, and their bytes.
     reading: usize,
+    reading_bytes: usize,
     flights: Flights,
     /// Outcomes that are to be written with what else comes now.
     unwritten: Vec<Writing>,
@@ -133,6 +136,7 @@ async fn run(
         congestion: Congestion::default(),
         work: FuturesUnordered::new(),
         reading: 0,
+        reading_bytes: 0,
         flights: Flights::default(),
         unwritten: Vec::new(),
         writing: 0,
@@ -185,7 +189,7 @@ impl Engine {
 
     /// No more jobs are begun.
     fn is_full(&self) -> bool {
-        self.reading >= self.parts.workers || self.writing >= UNWRITTEN
+        self.reading >= self.parts.workers || self.reading_bytes >= READING || self.writing >= UNWRITTEN
     }
 
     /// Takes what has come to an end, and what else has: to wait for each by itself costs more than to take it.
@@ -241,33 +245,32 @@ impl Engine {
         }
         let progress = counter.map_or_else(Progress::default, |counter| progress(counter, stored.partition_id));
         let next = plan.next(&progress);
-        self.agenda.put(name, kv.mod_revision, progress, next.unwrap_or(Timestamp::MAX));
+        self.agenda.put(name, kv.mod_revision, kv.value.len(), progress, next.unwrap_or(Timestamp::MAX));
         if next.is_none() {
-            let due = Due { name: name.into(), revision: kv.mod_revision, at: Timestamp::MAX, progress };
+            let due = Due { name: name.into(), revision: kv.mod_revision, at: Timestamp::MAX, bytes: 0, progress };
             self.write(Writing { due, partition: stored.partition_id, progress, next });
         }
     }
 
     fn start_due(&mut self) {
         let (now, mut all) = (self.parts.clock.now(), Vec::new());
-        for _ in 0..AT_ONCE.min(self.parts.workers.saturating_sub(self.reading)) {
-            if self.writing >= UNWRITTEN {
+        for _ in 0..AT_ONCE {
+            if self.is_full() {
                 break;
             }
             let room = |recipient: &Recipient| self.parts.pool.room(recipient);
-            if let Some(due) = self.congestion.due(&mut self.agenda, now, room) {
-                all.push(due);
+            let offered_again = self.congestion.due(&mut self.agenda, now, room);
+            let is_again = offered_again.is_some();
+            let Some(due) = offered_again.or_else(|| self.agenda.due(now)) else { break };
+            if !is_again && self.congestion.holds(&due.name) {
+                self.agenda.stage(&due.name, due.revision);
                 continue;
             }
-            let Some(due) = self.agenda.due(now) else { break };
-            if self.congestion.holds(&due.name) {
-                self.agenda.stage(&due.name, due.revision);
-            } else {
-                all.push(due);
-            }
+            self.reading += 1;
+            self.reading_bytes += due.bytes as usize;
+            all.push(due);
         }
         if !all.is_empty() {
-            self.reading += all.len();
             self.work.push(work::read(self.parts.keyspace.clone(), Arc::clone(&self.parts.clock), all));
         }
     }

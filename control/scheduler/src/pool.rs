@@ -7,6 +7,7 @@ mod streams;
 mod tests;
 mod triggers;
 
+use crate::agenda::Room;
 use crate::metrics::{Metrics, Target};
 use crate::names;
 use gates::{Gates, Key, Limits};
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use streams::{Stream, Streams};
 use tokio::sync::Notify;
 use tonic::Status;
-pub(crate) use triggers::{Outbox, Parcel, Recall, Triggers};
+pub(crate) use triggers::{Outbox, Parcel, Recall, Triggers, Weight};
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{JobMetadata, JobTargetType, WatchJobsRequestInitial, WatchJobsResponse};
 
@@ -41,6 +42,8 @@ pub(crate) struct Trigger {
     pub(crate) recipient: Arc<Recipient>,
     pub(crate) reply: Reply,
     pub(crate) recall: Recall,
+    /// Its part of the bytes that may be on the way to its recipient.
+    pub(crate) weight: Option<Weight>,
 }
 
 pub(crate) type StreamId = u64;
@@ -131,7 +134,10 @@ impl Pool {
     /// Hands a trigger to one of those who take it.
     pub(crate) fn deliver(&self, trigger: Trigger) {
         let mut state = self.state();
-        let refused = self.admit(&mut state, trigger);
+        let refused = match state.streams.weigh(trigger) {
+            Ok(trigger) => self.admit(&mut state, trigger),
+            refused => refused.err(),
+        };
         drop(state);
         if let Some((trigger, outcome)) = refused {
             trigger.reply.send(outcome);
@@ -143,8 +149,8 @@ impl Pool {
         self.state().streams.has(recipient)
     }
 
-    /// How many more triggers there is room for on the way to a recipient; none when nobody takes any.
-    pub(crate) fn room(&self, recipient: &Recipient) -> Option<usize> {
+    /// How much more there is room for on the way to a recipient; none when nobody takes any.
+    pub(crate) fn room(&self, recipient: &Recipient) -> Option<Room> {
         self.state().streams.room(recipient)
     }
 

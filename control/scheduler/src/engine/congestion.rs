@@ -1,6 +1,6 @@
 //! Sidecars that have too much to do. What is due for them waits aside, and some of it is offered again after a pause: to offer all of it
 //! again and again would read every job each time.
-use crate::agenda::{Agenda, Due};
+use crate::agenda::{Agenda, Due, Room};
 use crate::names;
 use crate::pool::Recipient;
 use jiff::{SignedDuration, Timestamp};
@@ -47,12 +47,12 @@ impl Congestion {
         self.waiting.values().map(|waiting| waiting.until).min()
     }
 
-    /// The next job whose turn it is. `room` tells how many a recipient can take now; none when nobody is there to take any.
+    /// The next job whose turn it is. `room` tells how much a recipient can take now; none when nobody is there to take any.
     pub(super) fn due(
         &mut self,
         agenda: &mut Agenda,
         now: Timestamp,
-        room: impl Fn(&Recipient) -> Option<usize>,
+        room: impl Fn(&Recipient) -> Option<Room>,
     ) -> Option<Due> {
         if self.again.is_empty() && !self.waiting.is_empty() {
             self.again = self.turn(agenda, now, room);
@@ -64,7 +64,7 @@ impl Congestion {
         &mut self,
         agenda: &mut Agenda,
         now: Timestamp,
-        room: impl Fn(&Recipient) -> Option<usize>,
+        room: impl Fn(&Recipient) -> Option<Room>,
     ) -> VecDeque<Due> {
         let mut all = VecDeque::new();
         self.waiting.retain(|prefix, waiting| {
@@ -73,18 +73,26 @@ impl Congestion {
             }
             // What is staged waits for somebody to come.
             let Some(room) = room(&waiting.recipient) else { return false };
-            let most = room.min(AGAIN);
-            let mut due = agenda.take_staged(prefix, waiting.after.as_deref(), most);
-            if due.len() < most && waiting.after.is_some() {
-                due.extend(agenda.take_staged(prefix, None, most - due.len()));
+            let mut room = Room { jobs: room.jobs.min(AGAIN), ..room };
+            waiting.take(prefix, agenda, &mut room, &mut all);
+            if !agenda.has_staged(prefix, waiting.after.as_deref()) {
+                waiting.after = None;
+                waiting.take(prefix, agenda, &mut room, &mut all);
             }
-            waiting.after = due.last().map(|due| Arc::clone(&due.name)).or(waiting.after.take());
             waiting.until = later(now);
-            let is_over = due.len() < most;
-            all.extend(due);
-            !is_over
+            agenda.has_staged(prefix, None)
         });
         all
+    }
+}
+
+impl Waiting {
+    fn take(&mut self, prefix: &str, agenda: &mut Agenda, room: &mut Room, all: &mut VecDeque<Due>) {
+        let due = agenda.take_staged(prefix, self.after.as_deref(), room);
+        if let Some(last) = due.last() {
+            self.after = Some(Arc::clone(&last.name));
+        }
+        all.extend(due);
     }
 }
 

@@ -23,6 +23,7 @@ impl Engine {
 
     fn take_read(&mut self, due: Vec<Due>, found: Result<Vec<Option<Found>>, Error>) {
         self.reading -= due.len();
+        self.reading_bytes -= due.iter().map(|due| due.bytes as usize).sum::<usize>();
         match found {
             // Those that are not found were changed or deleted meanwhile: the watch tells.
             Ok(found) => {
@@ -60,7 +61,7 @@ impl Engine {
     fn offer(&mut self, flight: Flight, message: WatchJobsResponse) {
         let recipient = Arc::clone(&flight.recipient);
         let (reply, recall) = self.flights.begin(flight);
-        self.parts.pool.deliver(Trigger { message, recipient, reply, recall });
+        self.parts.pool.deliver(Trigger { message, recipient, reply, recall, weight: None });
     }
 
     pub(super) fn take_outcome(&mut self, (ticket, outcome): (Ticket, Outcome)) {

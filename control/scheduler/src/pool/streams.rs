@@ -1,7 +1,14 @@
 //! Streams of sidecars: who takes what, and what each has not answered yet.
 use super::gates::Key;
-use super::{ByRecipient, Outbox, Parcel, Recipient, Reply, StreamId, Trigger};
+use super::{ByRecipient, Outbox, Outcome, Parcel, Recipient, Reply, StreamId, Trigger};
+use crate::agenda::Room;
+use prost::Message;
 use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Bytes of triggers that wait for one recipient, at limits and on its streams; a larger one waits alone.
+pub(super) const MOST_BYTES: u32 = 16 << 20;
 
 /// One stream.
 pub(super) struct Stream {
@@ -19,10 +26,17 @@ pub(super) struct Flight {
 }
 
 /// Streams that take the same triggers, in turns.
-#[derive(Default)]
 pub(super) struct Turns {
     streams: Vec<StreamId>,
     next: usize,
+    /// What is left of [`MOST_BYTES`].
+    bytes: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { streams: Vec::new(), next: 0, bytes: Arc::new(Semaphore::new(MOST_BYTES as usize)) }
+    }
 }
 
 #[derive(Default)]
@@ -40,10 +54,10 @@ impl Stream {
     /// Gives the trigger back when the stream has too much to do, or is gone.
     fn send(&mut self, stream: StreamId, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
         let Ok(place) = self.outbox.try_reserve() else { return Some(trigger) };
-        let Trigger { mut message, reply, recall, .. } = trigger;
+        let Trigger { mut message, reply, recall, weight, .. } = trigger;
         self.last += 1;
         message.id = self.last;
-        place.send(Ok(Parcel { stream, message, recall }));
+        place.send(Ok(Parcel { stream, message, recall, _weight: weight }));
         self.inflight.insert(self.last, Flight { reply, gates: gates.to_vec() });
         None
     }
@@ -76,10 +90,30 @@ impl Streams {
         self.by_recipient.contains_key(recipient)
     }
 
-    /// How many more triggers the streams of a recipient can take.
-    pub(super) fn room(&self, recipient: &Recipient) -> Option<usize> {
-        let streams = &self.by_recipient.get(recipient)?.streams;
-        Some(streams.iter().filter_map(|id| self.streams.get(id)).map(|stream| stream.outbox.capacity()).sum())
+    /// How much more the streams of a recipient can take.
+    pub(super) fn room(&self, recipient: &Recipient) -> Option<Room> {
+        let Turns { streams, bytes, .. } = self.by_recipient.get(recipient)?;
+        let streams = streams.iter().filter_map(|id| self.streams.get(id));
+        let jobs = streams.map(|stream| stream.outbox.capacity()).sum();
+        // One that is larger than all there may be gets in when nothing else is there.
+        let bytes = bytes.available_permits();
+        Some(Room { jobs, bytes: if bytes == MOST_BYTES as usize { usize::MAX } else { bytes } })
+    }
+
+    /// Gives a trigger its part of what may be on the way to its recipient.
+    ///
+    /// # Errors
+    /// The trigger, when there is no room or nobody.
+    pub(super) fn weigh(&self, mut trigger: Trigger) -> Result<Trigger, (Trigger, Outcome)> {
+        let Some(turns) = self.by_recipient.get(&*trigger.recipient) else {
+            return Err((trigger, Outcome::Undeliverable));
+        };
+        let bytes = u32::try_from(trigger.message.encoded_len()).unwrap_or(u32::MAX).min(MOST_BYTES);
+        match Arc::clone(&turns.bytes).try_acquire_many_owned(bytes) {
+            Ok(weight) => trigger.weight = Some(weight),
+            Err(_) => return Err((trigger, Outcome::Busy)),
+        }
+        Ok(trigger)
     }
 
     pub(super) fn take(&mut self, stream: StreamId, id: u64) -> Option<Flight> {

@@ -62,7 +62,8 @@ fn deliver(pool: &Pool, message: WatchJobsResponse) -> Delivered {
     let (outcomes, outcome) = mpsc::unbounded_channel();
     let recipient = Arc::new(Recipient::of(message.metadata.as_ref().unwrap()).unwrap());
     let recall = Recall::default();
-    pool.deliver(Trigger { message, recipient, reply: Reply::new(1, outcomes), recall: recall.clone() });
+    let reply = Reply::new(1, outcomes);
+    pool.deliver(Trigger { message, recipient, reply, recall: recall.clone(), weight: None });
     Delivered(outcome, recall)
 }
 
@@ -79,7 +80,7 @@ async fn without_a_sidecar_nothing_can_be_delivered() {
     assert_eq!(pool.connected().await.len(), 2);
     let recipient = Recipient::of(&job("a").metadata.unwrap()).unwrap();
     assert!(pool.has(&recipient));
-    assert_eq!(pool.room(&recipient), Some(16));
+    assert_eq!(pool.room(&recipient).unwrap().jobs, 16);
     pool.disconnect(id);
     assert!(!pool.has(&recipient));
     assert_eq!(pool.room(&recipient), None);
@@ -112,6 +113,28 @@ async fn a_stream_that_does_not_read_is_passed_over() {
     let (_deaf, _unread) = connect_with_room(&pool, &[], 1);
     let _sent = deliver(&pool, job("a"));
     assert_eq!(deliver(&pool, job("b")).outcome().await, Outcome::Busy);
+}
+
+#[tokio::test]
+async fn only_so_many_bytes_wait_for_a_recipient() {
+    const LARGE: usize = streams::MOST_BYTES as usize * 2 / 3;
+    let pool = pool();
+    let (_stream, mut inbox) = connect(&pool, &[(None, 1)]);
+    let with = |message: WatchJobsResponse, bytes: usize| {
+        let data = prost_types::Any { type_url: String::new(), value: vec![1; bytes] };
+        WatchJobsResponse { data: Some(data), ..message }
+    };
+    let _unread = deliver(&pool, with(job("a"), LARGE));
+    assert_eq!(deliver(&pool, with(job("b"), LARGE)).outcome().await, Outcome::Busy);
+    let recipient = Recipient::of(&job("a").metadata.unwrap()).unwrap();
+    assert!(pool.room(&recipient).unwrap().bytes < LARGE);
+    let _small = deliver(&pool, job("small"));
+    let _other = deliver(&pool, with(reminder("running", None), LARGE));
+    assert_eq!(read(&mut inbox).len(), 3);
+    let _waiting = deliver(&pool, with(reminder("waiting", None), LARGE));
+    assert_eq!(deliver(&pool, with(reminder("late", None), LARGE)).outcome().await, Outcome::Busy);
+    let _huge = deliver(&pool, with(job("huge"), LARGE * 2));
+    assert_eq!(read(&mut inbox), [("huge".to_owned(), 4)]);
 }
 
 #[tokio::test]

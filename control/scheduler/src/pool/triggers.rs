@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::Stream;
 use tonic::Status;
 use wire::scheduler::v1::WatchJobsResponse;
@@ -13,11 +13,16 @@ use wire::scheduler::v1::WatchJobsResponse;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recall(Arc<AtomicBool>);
 
+/// Bytes of a trigger, of which there may be only so many at once.
+pub(crate) type Weight = OwnedSemaphorePermit;
+
 /// A trigger that waits for a sidecar to read it.
 pub(crate) struct Parcel {
     pub(super) stream: StreamId,
     pub(super) message: WatchJobsResponse,
     pub(super) recall: Recall,
+    /// Given back when it is read.
+    pub(super) _weight: Option<Weight>,
 }
 
 pub(crate) type Outbox = mpsc::Sender<Result<Parcel, Status>>;

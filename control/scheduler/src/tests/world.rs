@@ -72,7 +72,7 @@ impl World {
             folder: folder.path().to_owned(),
             quota: u64::MAX,
             most_operations: 128,
-            history_bytes: 1 << 20,
+            history_bytes: 256 << 20,
             history_revisions: 1000,
         };
         let store = Store::open(settings, &store_drain).await.unwrap();
@@ -154,7 +154,7 @@ impl World {
     pub(super) async fn until_unread(&self, count: usize) {
         let recipient = Recipient::of(&metadata()).unwrap();
         let unread = async {
-            while self.pool.room(&recipient) != Some(ROOM - count) {
+            while self.pool.room(&recipient).is_none_or(|room| room.jobs != ROOM - count) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
