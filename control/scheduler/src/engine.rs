@@ -25,6 +25,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use prost::Message;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -90,6 +91,8 @@ struct Engine {
     unwritten: Vec<Writing>,
     /// All outcomes that are not written yet.
     writing: usize,
+    /// Jobs whose outcome could not be written, by when they were due: they stand still until it can be.
+    unwritable: BTreeSet<(Timestamp, Arc<str>)>,
 }
 
 /// Starts the task that runs an engine whenever the schedulers agree. Returns whether one runs now.
@@ -140,6 +143,7 @@ async fn run(
         flights: Flights::default(),
         unwritten: Vec::new(),
         writing: 0,
+        unwritable: BTreeSet::new(),
     };
     let ended = tokio::select! {
         ended = engine.serve(running) => ended,
@@ -161,9 +165,14 @@ impl Engine {
             self.write_all();
             self.turn(&mut watching).await?;
             self.start_due();
-            let age = self.agenda.staged_since().map(|since| self.parts.clock.now().duration_since(since));
-            self.parts.metrics.overdue(self.agenda.staged(), age.unwrap_or_default());
+            self.show_overdue();
         }
+    }
+
+    fn show_overdue(&self) {
+        let since = self.agenda.staged_since().into_iter().chain(self.unwritable.first().map(|(at, _)| *at)).min();
+        let age = since.map(|since| self.parts.clock.now().duration_since(since));
+        self.parts.metrics.overdue(self.agenda.staged() + self.unwritable.len(), age.unwrap_or_default());
     }
 
     /// Waits for something to happen, and takes note of it.
@@ -247,6 +256,7 @@ impl Engine {
         let next = plan.next(&progress);
         self.agenda.put(name, kv.mod_revision, kv.value.len(), progress, next.unwrap_or(Timestamp::MAX));
         if next.is_none() {
+            tracing::info!(target: SCOPE, "the job {name} is over: its schedule has no time left");
             let due = Due { name: name.into(), revision: kv.mod_revision, at: Timestamp::MAX, bytes: 0, progress };
             self.write(Writing { due, partition: stored.partition_id, progress, next });
         }

@@ -74,7 +74,11 @@ impl Metrics {
             inflight: gauge("concurrency_inflight", "Triggers that run under a limit.", by_key)?,
             pending: gauge("concurrency_pending", "Triggers that wait for a limit.", by_key)?,
             throttled: counter("concurrency_throttled_total", "Triggers that had to wait for a limit.", by_key)?,
-            overdue: gauge("jobs_overdue", "Jobs that are due and nobody takes.", none)?,
+            overdue: gauge(
+                "jobs_overdue",
+                "Jobs that are due and stand still: nobody takes them, or the store is full.",
+                none,
+            )?,
             overdue_age: gauge("jobs_overdue_age_seconds", "Since when the first of them is due.", none)?,
             store: Store {
                 has_leader: registry.foreign_gauge(
@@ -138,7 +142,7 @@ impl Metrics {
         self.0.throttled.increment(&[key]);
     }
 
-    /// Jobs that are due and nobody takes, and for how long the first of them has been.
+    /// Jobs that are due and stand still, and for how long the first of them has been due.
     pub(crate) fn overdue(&self, count: usize, age: SignedDuration) {
         self.0.overdue.set(&[], whole(count));
         self.0.overdue_age.set(&[], age.as_secs().max(0));

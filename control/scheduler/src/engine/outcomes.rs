@@ -104,6 +104,8 @@ impl Engine {
         let mut again = Vec::new();
         for (writing, written) in writing.into_iter().zip(written) {
             let Writing { due, progress, next, .. } = &writing;
+            let overdue = (due.at, Arc::clone(&due.name));
+            self.unwritable.remove(&overdue);
             match (written, next) {
                 (Ok(true), Some(next)) => self.agenda.requeue(&due.name, due.revision, *progress, *next),
                 // Done, or another one of the name: that one has a revision of its own.
@@ -111,6 +113,7 @@ impl Engine {
                 (Err(error), _) => {
                     tracing::warn!(target: SCOPE, "cannot write how far the job {} is: {error}", due.name);
                     if self.agenda.is_current(&due.name, due.revision) {
+                        self.unwritable.insert(overdue);
                         again.push(writing);
                     }
                 }

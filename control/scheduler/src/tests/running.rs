@@ -93,6 +93,19 @@ async fn what_a_sidecar_has_not_read_does_not_come_when_its_job_is_deleted_or_re
 }
 
 #[tokio::test]
+async fn jobs_that_cannot_be_counted_are_shown_to_be_overdue() {
+    let world = World::with_quota(100_000).await;
+    let mut sidecar = world.connect();
+    world.schedule("a", every(10)).await;
+    world.until_shown("dapr_scheduler_jobs_overdue 0").await;
+    world.fill().await;
+    world.pass(10);
+    assert_eq!(sidecar.answer(Success).await, "a");
+    world.until_shown("dapr_scheduler_jobs_overdue 1").await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_failed_job_is_tried_again_until_it_is_given_up() {
     let world = World::new().await;
     let mut sidecar = world.connect();

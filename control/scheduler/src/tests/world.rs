@@ -1,11 +1,13 @@
 //! A scheduler without its process: a store in a folder, a clock that stands still until it is set, sidecars that are channels.
 use crate::clock::Clock;
 use crate::engine::{self, Parts};
+use crate::identity::Authorization;
 use crate::keyspace::Keyspace;
 use crate::leadership;
 use crate::metrics::Metrics;
 use crate::names::of_job;
 use crate::pool::{Outcome, Pool, Recipient, StreamId, Triggers};
+use crate::service::Service;
 use foundation_drain::Drain;
 use foundation_etcd::{Client, Settings, Store};
 use foundation_telemetry::Registry;
@@ -53,6 +55,8 @@ pub(super) struct World {
     pub(super) pool: Pool,
     keyspace: Keyspace,
     clock: Arc<Hand>,
+    /// Metrics of the engine.
+    registry: Registry,
     store_drain: Drain,
     drain: Drain,
     _folder: TempDir,
@@ -67,10 +71,15 @@ pub(super) struct Sidecar {
 
 impl World {
     pub(super) async fn new() -> Self {
+        Self::with_quota(u64::MAX).await
+    }
+
+    /// With room for so many bytes of records.
+    pub(super) async fn with_quota(quota: u64) -> Self {
         let (folder, store_drain) = (tempfile::tempdir().unwrap(), Drain::new());
         let settings = Settings {
             folder: folder.path().to_owned(),
-            quota: u64::MAX,
+            quota,
             most_operations: 128,
             history_bytes: 256 << 20,
             history_revisions: 1000,
@@ -78,8 +87,9 @@ impl World {
         let store = Store::open(settings, &store_drain).await.unwrap();
         let keyspace = Keyspace::new(Client::Embedded(store.clone()));
         let clock = Arc::new(Hand(watch::Sender::new(Timestamp::UNIX_EPOCH)));
-        let pool = Pool::new(metrics());
-        let mut world = Self { store, pool, keyspace, clock, store_drain, drain: Drain::new(), _folder: folder };
+        let (pool, registry) = (Pool::new(metrics()), Registry::new().unwrap());
+        let mut world =
+            Self { store, pool, keyspace, clock, registry, store_drain, drain: Drain::new(), _folder: folder };
         world.start().await;
         world
     }
@@ -87,7 +97,7 @@ impl World {
     /// Runs jobs anew with the same store, as after the end of the process.
     pub(super) async fn restart(&mut self) {
         assert!(self.drain.close(PATIENCE).await);
-        self.pool = Pool::new(metrics());
+        (self.pool, self.registry) = (Pool::new(metrics()), Registry::new().unwrap());
         self.drain = Drain::new();
         self.start().await;
     }
@@ -97,7 +107,7 @@ impl World {
         let parts = Parts {
             keyspace: self.keyspace.clone(),
             pool: self.pool.clone(),
-            metrics: metrics(),
+            metrics: Metrics::new(&self.registry).unwrap(),
             clock: self.clock.clone(),
             workers: 8,
         };
@@ -148,6 +158,53 @@ impl World {
 
     pub(super) fn now(&self) -> i64 {
         self.clock.now().as_second()
+    }
+
+    /// The service of the same scheduler.
+    pub(super) fn service(&self) -> Service {
+        let metrics = metrics();
+        Service {
+            keyspace: self.keyspace.clone(),
+            pool: self.pool.clone(),
+            metrics: metrics.clone(),
+            clock: self.clock.clone(),
+            authorization: Authorization { is_enabled: false, metrics },
+            agreed: watch::channel(None).1,
+            is_running: watch::channel(true).1,
+            drain: self.drain.clone(),
+        }
+    }
+
+    /// Writes what is no job where one should be.
+    pub(super) async fn damage(&self, name: &str) {
+        let put = PutRequest {
+            key: format!("dapr/jobs/{}", full(name)).into(),
+            value: vec![255].into(),
+            ..PutRequest::default()
+        };
+        let success = vec![RequestOp { request: Some(Request::RequestPut(put)) }];
+        self.store.txn(TxnRequest { success, ..TxnRequest::default() }).await.unwrap();
+    }
+
+    /// Takes all the room that is left in the store.
+    pub(super) async fn fill(&self) {
+        let put =
+            |size: usize| PutRequest { key: "filling".into(), value: vec![1; size].into(), ..PutRequest::default() };
+        let request = |size| RequestOp { request: Some(Request::RequestPut(put(size))) };
+        let mut size = 1;
+        while self.store.txn(TxnRequest { success: vec![request(size)], ..TxnRequest::default() }).await.is_ok() {
+            size *= 2;
+        }
+    }
+
+    /// Waits until the engine's metrics show a line.
+    pub(super) async fn until_shown(&self, line: &str) {
+        let shown = async {
+            while !self.registry.render().lines().any(|shown| shown == line) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, shown).await.unwrap();
     }
 
     /// Waits until so many triggers are on their way that the sidecar has not read.
