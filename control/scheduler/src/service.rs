@@ -94,7 +94,11 @@ impl Service {
         let prefix = names::group(&metadata, false)?;
         let (mut found, mut jobs) = (self.keyspace.counted_jobs(&prefix), Vec::new());
         while let Some(CountedJob { name, job, counter }) = found.next().await? {
-            jobs.push(named(&name, &job.value, counter.as_ref())?);
+            match named(&name, &job.value, counter.as_ref()) {
+                Ok(job) => jobs.push(job),
+                // As when jobs are run: one that is damaged does not hide the others.
+                Err(error) => tracing::error!(target: SCOPE, "the job {name} is not listed: {}", error.message()),
+            }
         }
         Ok(ListJobsResponse { jobs })
     }

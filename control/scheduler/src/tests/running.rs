@@ -1,12 +1,12 @@
 //! Jobs from the store to a sidecar and back.
-use super::world::{World, every, once};
+use super::world::{World, every, metadata, once};
 use crate::pool::Outcome::{Failed, Success};
 use proptest::prelude::*;
 use prost_types::Any;
 use std::collections::HashSet;
 use std::time::Duration;
 use wire::common::v1::MisfirePolicy;
-use wire::scheduler::v1::Job;
+use wire::scheduler::v1::{Job, ListJobsRequest};
 
 #[tokio::test]
 async fn a_job_is_triggered_when_it_is_due_and_is_gone_when_it_is_done() {
@@ -89,6 +89,20 @@ async fn what_a_sidecar_has_not_read_does_not_come_when_its_job_is_deleted_or_re
     world.pass(5);
     assert_eq!(sidecar.answer(Success).await, "replaced");
     world.until_count("replaced", None).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_read_hides_no_others() {
+    let world = World::new().await;
+    world.schedule("a", once("1h")).await;
+    world.damage("b").await;
+    world.schedule("c", once("1h")).await;
+    let service = world.service();
+    let request = ListJobsRequest { metadata: Some(metadata()) };
+    let listed = service.list(tonic::Request::new(request)).await.unwrap();
+    assert_eq!(listed.jobs.iter().map(|job| &*job.name).collect::<Vec<_>>(), ["a", "c"]);
+    drop(service);
     world.end().await;
 }
 
