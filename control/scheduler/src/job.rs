@@ -37,6 +37,8 @@ pub(crate) enum Invalid {
     Expiration,
     #[error("job failed validation: ttl must be greater than due time")]
     ExpiresFirst,
+    #[error("job failed validation: the schedule never comes: {0}")]
+    Never(String),
 }
 
 /// A stored record that cannot be read.
@@ -57,7 +59,7 @@ pub(crate) fn stored(
     now: Timestamp,
     partition: u64,
 ) -> Result<StoredJob, Invalid> {
-    check(&job)?;
+    check(&job, now)?;
     let begin = job.due_time.as_deref().map(|due| point_in_time(due, now)).transpose()?;
     let expiration = job.ttl.as_deref().map(|ttl| point_in_time(ttl, begin.unwrap_or(now))).transpose();
     let expiration = expiration.map_err(|_| Invalid::Expiration)?;
@@ -81,15 +83,25 @@ pub(crate) fn stored(
     })
 }
 
-fn check(job: &RequestedJob) -> Result<(), Invalid> {
+fn check(job: &RequestedJob, now: Timestamp) -> Result<(), Invalid> {
     let has_schedule = job.schedule.is_some();
     match job {
         _ if job.due_time.is_none() && !has_schedule => Err(Invalid::NoTime),
         _ if job.repeats.is_some_and(|repeats| repeats > 1) && !has_schedule => Err(Invalid::RepeatsOnce),
         _ if job.repeats == Some(0) => Err(Invalid::NoRepeats),
         _ if job.ttl.is_some() && !has_schedule => Err(Invalid::ExpiresOnce),
-        _ => Ok(job.schedule.as_deref().map(Schedule::parse_job).transpose().map(drop)?),
+        RequestedJob { schedule: Some(text), due_time, .. } => check_schedule(text, due_time.is_some(), now),
+        _ => Ok(()),
     }
+}
+
+/// Without a due time there must be a first tick: Dapr takes such a job, and triggers it without end or pause.
+fn check_schedule(text: &str, has_due_time: bool, now: Timestamp) -> Result<(), Invalid> {
+    let schedule = Schedule::parse_job(text)?;
+    if !has_due_time && schedule.next(now).is_none() {
+        return Err(Invalid::Never(text.to_owned()));
+    }
+    Ok(())
 }
 
 fn stored_policy(policy: Option<common::JobFailurePolicy>) -> FailurePolicy {
@@ -222,4 +234,46 @@ fn to_stored(time: Timestamp) -> prost_types::Timestamp {
 
 fn from_stored(time: prost_types::Timestamp) -> Timestamp {
     Timestamp::new(time.seconds, time.nanos).unwrap_or(if time.seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(schedule: &str, due_time: Option<&str>, ttl: Option<&str>) -> Result<StoredJob, String> {
+        let (schedule, text) = (Some(schedule.to_owned()), |text: Option<&str>| text.map(str::to_owned));
+        let job = RequestedJob { schedule, due_time: text(due_time), ttl: text(ttl), ..RequestedJob::default() };
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        stored(job, &JobMetadata::default(), now, 1).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_schedule_that_never_comes_is_refused() {
+        let never = "TZ=UTC 0 0 0 31 2 *";
+        assert_eq!(
+            ask(never, None, None).unwrap_err(),
+            format!("job failed validation: the schedule never comes: {never}")
+        );
+        assert!(ask(never, Some("1s"), None).is_ok(), "its due time comes");
+        assert!(ask("TZ=UTC 0 0 0 29 2 *", None, None).is_ok());
+    }
+
+    #[test]
+    fn a_time_to_live_that_ends_before_the_due_time_is_refused() {
+        for (due_time, ttl) in [("0s", "-5s"), ("-1s", "-1s"), ("1h", "-1ns")] {
+            let refused = ask("@every 1h", Some(due_time), Some(ttl)).unwrap_err();
+            assert_eq!(refused, "job failed validation: ttl must be greater than due time", "{due_time} {ttl}");
+        }
+        assert!(ask("@every 1h", Some("-1h"), Some("2h")).is_ok());
+    }
+
+    #[test]
+    fn the_first_tick_comes_even_if_it_is_late() {
+        let stored = ask("@every 1h", None, Some("-5s")).unwrap();
+        let mut progress = Progress::default();
+        let plan = plan(&stored).unwrap();
+        let first = plan.next(&progress).unwrap();
+        assert_eq!(first, "2026-01-01T01:00:00Z".parse().unwrap());
+        assert_eq!(plan.succeed_for(&mut progress, first), None);
+    }
 }

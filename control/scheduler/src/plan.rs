@@ -69,8 +69,10 @@ impl Plan {
             return None;
         }
         let tick = self.tick(progress)?;
+        // As in Dapr, the first tick comes however short the job lives: else it would be gone without a word.
+        let is_first = progress.last.is_none() && progress.count == 0;
         let is_over = self.expiration.is_some_and(|expiration| tick > expiration);
-        (!is_over).then_some(tick)
+        (is_first || !is_over).then_some(tick)
     }
 
     /// The present tick is done. Returns the next one.

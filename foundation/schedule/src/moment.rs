@@ -1,9 +1,9 @@
 //! When something begins or ends: a point in time, or a duration from another one.
 use crate::Period;
 use foundation_metadata::duration;
-use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::fmt::temporal::Pieces;
+use jiff::{SignedDuration, Timestamp};
 
 /// Why a text is no point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +23,7 @@ pub fn point_in_time(text: &str, from: Timestamp) -> Result<Timestamp, NoMoment>
     if let Some(time) = text.parse().ok().or_else(|| end_of_time(text)) {
         return Ok(time);
     }
-    if let Some(delay) = duration::parse(text) {
+    if let Some(delay) = delay(text) {
         return from.checked_add(delay).map_err(|_| NoMoment::Unknown);
     }
     let (repeats, period) = repetitions(text).ok_or(NoMoment::Unknown)?;
@@ -39,6 +39,16 @@ fn end_of_time(text: &str) -> Option<Timestamp> {
     pieces.time()?;
     pieces.offset()?;
     (pieces.date() >= date(9999, 12, 30)).then_some(Timestamp::MAX)
+}
+
+/// A duration as Go writes it. A negative one leads to the past.
+fn delay(text: &str) -> Option<SignedDuration> {
+    let (is_negative, length) = text.strip_prefix('-').map_or((false, text), |length| (true, length));
+    if is_negative && length.starts_with(['-', '+']) {
+        return None;
+    }
+    let length = SignedDuration::try_from(duration::parse(length)?).ok()?;
+    Some(if is_negative { -length } else { length })
 }
 
 /// What `R3/` in front says, and what follows.

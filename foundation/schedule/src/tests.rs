@@ -139,3 +139,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn zones_have_the_names_that_go_knows() {
+    assert_eq!(Schedule::parse_job("TZ= 0 30 3 * * *"), Schedule::parse_job("TZ=UTC 0 30 3 * * *"));
+    assert_eq!(Schedule::parse_job("CRON_TZ=Local 0 30 3 * * *"), Schedule::parse_job("0 30 3 * * *"));
+    assert!(Schedule::parse_job("TZ=Nowhere 0 30 3 * * *").is_err());
+}
+
+#[test]
+fn negative_durations_lead_to_the_past() {
+    let from: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    assert_eq!(point_in_time("-1m30s", from), Ok("2025-12-31T23:58:30Z".parse().unwrap()));
+    assert_eq!(point_in_time("+5s", from), Ok("2026-01-01T00:00:05Z".parse().unwrap()));
+    for wrong in ["--5s", "-+5s", "-", "-5"] {
+        assert_eq!(point_in_time(wrong, from), Err(NoMoment::Unknown), "{wrong}");
+    }
+}
