@@ -116,8 +116,16 @@ fn zone(text: &str) -> Result<(Option<TimeZone>, &str), Error> {
         return Ok((None, text));
     };
     let (name, rest) = named.split_once(char::is_whitespace).ok_or_else(|| Error::TimeZoneAlone(text.to_owned()))?;
-    let zone = TimeZone::get(name).map_err(|_| Error::TimeZone(name.to_owned()))?;
-    Ok((Some(zone), rest.trim()))
+    Ok((Some(named_zone(name)?), rest.trim()))
+}
+
+/// As Go finds it: nothing is UTC, and `Local` that of the process.
+fn named_zone(name: &str) -> Result<TimeZone, Error> {
+    match name {
+        "" => Ok(TimeZone::UTC),
+        "Local" => Ok(TimeZone::system()),
+        name => TimeZone::get(name).map_err(|_| Error::TimeZone(name.to_owned())),
+    }
 }
 
 fn described(name: &str) -> Option<&'static str> {
