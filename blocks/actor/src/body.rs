@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use wire::common::v1::JobFailurePolicy;
 
 /// What is wrong with a body, in a sentence.
 type Result<T> = std::result::Result<T, String>;
@@ -75,9 +76,19 @@ pub(crate) fn reminder(body: &[u8], actor: ActorKey, name: String) -> Result<New
         ttl: members.text("ttl")?,
         data: members.take("data").map(|data| data_of(data.get().as_bytes().to_vec())),
         overwrite: members.value("overwrite")?,
-        failure_policy: members.value::<FailurePolicy>("failure_policy")?.map(Into::into),
+        failure_policy: failure_policy(&mut members)?,
         misfire_policy: members.value::<MisfirePolicy>("misfirePolicy")?.unwrap_or_default().into(),
     })
+}
+
+/// Dapr reads the first name alone, and writes the second one everywhere else.
+fn failure_policy(members: &mut Raw) -> Result<Option<JobFailurePolicy>> {
+    for name in ["failure_policy", "failurePolicy"] {
+        if let Some(policy) = members.value::<Option<FailurePolicy>>(name)?.flatten() {
+            return Ok(Some(policy.into()));
+        }
+    }
+    Ok(None)
 }
 
 /// A reminder as JSON; its data is JSON if it was given as such.
@@ -123,5 +134,21 @@ impl Raw {
     fn text(&mut self, name: &str) -> Result<String> {
         let Some(value) = self.take(name).filter(|value| value.get() != "null") else { return Ok(String::new()) };
         serde_json::from_str(value.get()).map_err(|_| format!("{name} must be a string"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::common::v1::job_failure_policy::Policy;
+
+    #[test]
+    fn a_failure_policy_has_two_names() {
+        for name in ["failure_policy", "failurePolicy"] {
+            let body = format!(r#"{{"dueTime": "1s", "{name}": {{"drop": {{}}}}}}"#);
+            let actor = ActorKey { actor_type: "type".to_owned(), id: "id".to_owned() };
+            let read = reminder(body.as_bytes(), actor, "name".to_owned()).unwrap();
+            assert!(matches!(read.failure_policy.unwrap().policy, Some(Policy::Drop(_))), "{name}");
+        }
     }
 }

@@ -8,8 +8,13 @@ use wire::common::v1::{JobFailurePolicy, JobFailurePolicyConstant, JobFailurePol
 
 /// What becomes of a job that failed: it is dropped, or tried again after a while, so many times.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "Members")]
+pub struct FailurePolicy(Members);
+
+/// Of which there may be one.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct FailurePolicy {
+struct Members {
     drop: Option<Map<String, Value>>,
     constant: Option<Constant>,
 }
@@ -21,6 +26,17 @@ struct Constant {
     interval: Option<std::time::Duration>,
     #[serde(alias = "max_retries", deserialize_with = "uint32")]
     max_retries: Option<u32>,
+}
+
+impl TryFrom<Members> for FailurePolicy {
+    type Error = &'static str;
+
+    fn try_from(members: Members) -> Result<Self, Self::Error> {
+        if members.drop.is_some() && members.constant.is_some() {
+            return Err("oneof dapr.proto.common.v1.JobFailurePolicy.policy is already set: give drop or constant");
+        }
+        Ok(Self(members))
+    }
 }
 
 impl FailurePolicy {
@@ -44,7 +60,26 @@ impl From<FailurePolicy> for JobFailurePolicy {
             let interval = constant.interval.and_then(|interval| Duration::try_from(interval).ok());
             Policy::Constant(JobFailurePolicyConstant { interval, max_retries: constant.max_retries })
         };
-        let drop = policy.drop.map(|_| Policy::Drop(JobFailurePolicyDrop {}));
-        Self { policy: drop.or(policy.constant.map(constant)) }
+        let Members { drop, constant: again } = policy.0;
+        let drop = drop.map(|_| Policy::Drop(JobFailurePolicyDrop {}));
+        Self { policy: drop.or(again.map(constant)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<JobFailurePolicy, serde_json::Error> {
+        serde_json::from_str::<FailurePolicy>(text).map(Into::into)
+    }
+
+    #[test]
+    fn a_policy_is_one_of_two() {
+        assert!(matches!(read(r#"{"drop": {}}"#).unwrap().policy, Some(Policy::Drop(_))));
+        assert!(matches!(read(r#"{"drop": null, "constant": {}}"#).unwrap().policy, Some(Policy::Constant(_))));
+        assert!(read("{}").unwrap().policy.is_none());
+        let fault = read(r#"{"drop": {}, "constant": {}}"#).unwrap_err().to_string();
+        assert!(fault.starts_with("oneof dapr.proto.common.v1.JobFailurePolicy.policy is already set"), "{fault}");
     }
 }
