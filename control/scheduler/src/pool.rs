@@ -132,11 +132,11 @@ impl Pool {
     }
 
     /// Hands a trigger to one of those who take it.
-    pub(crate) fn deliver(&self, trigger: Trigger) {
+    pub(crate) fn deliver(&self, mut trigger: Trigger) {
         let mut state = self.state();
-        let refused = match state.streams.weigh(trigger) {
-            Ok(trigger) => self.admit(&mut state, trigger),
-            refused => refused.err(),
+        let refused = match state.streams.weigh(&mut trigger) {
+            Ok(()) => self.admit(&mut state, trigger),
+            Err(outcome) => Some((trigger, outcome)),
         };
         drop(state);
         if let Some((trigger, outcome)) = refused {

@@ -103,17 +103,13 @@ impl Streams {
     /// Gives a trigger its part of what may be on the way to its recipient.
     ///
     /// # Errors
-    /// The trigger, when there is no room or nobody.
-    pub(super) fn weigh(&self, mut trigger: Trigger) -> Result<Trigger, (Trigger, Outcome)> {
-        let Some(turns) = self.by_recipient.get(&*trigger.recipient) else {
-            return Err((trigger, Outcome::Undeliverable));
-        };
+    /// What becomes of it when there is no room or nobody.
+    pub(super) fn weigh(&self, trigger: &mut Trigger) -> Result<(), Outcome> {
+        let turns = self.by_recipient.get(&*trigger.recipient).ok_or(Outcome::Undeliverable)?;
         let bytes = u32::try_from(trigger.message.encoded_len()).unwrap_or(u32::MAX).min(MOST_BYTES);
-        match Arc::clone(&turns.bytes).try_acquire_many_owned(bytes) {
-            Ok(weight) => trigger.weight = Some(weight),
-            Err(_) => return Err((trigger, Outcome::Busy)),
-        }
-        Ok(trigger)
+        let weight = Arc::clone(&turns.bytes).try_acquire_many_owned(bytes).map_err(|_| Outcome::Busy)?;
+        trigger.weight = Some(weight);
+        Ok(())
     }
 
     pub(super) fn take(&mut self, stream: StreamId, id: u64) -> Option<Flight> {
