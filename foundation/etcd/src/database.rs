@@ -59,6 +59,8 @@ pub(crate) struct Snapshot {
     pub(crate) records: ReadOnlyTable<Bytestring, Bytestring>,
     pub(crate) leased: ReadOnlyTable<Bytestring, i64>,
     pub(crate) revision: i64,
+    /// The file is not closed while it is read.
+    _database: Arc<redb::Database>,
 }
 
 impl Database {
@@ -82,11 +84,13 @@ impl Database {
         if let Some(latest) = &*latest {
             return Ok(Arc::clone(latest));
         }
-        let reading = self.current()?.begin_read().map_err(Error::storage)?;
+        let database = self.current()?;
+        let reading = database.begin_read().map_err(Error::storage)?;
         let snapshot = Arc::new(Snapshot {
             revision: number(&reading, "revision")?,
             records: reading.open_table(RECORDS).map_err(Error::storage)?,
             leased: reading.open_table(LEASED).map_err(Error::storage)?,
+            _database: database,
         });
         *latest = Some(Arc::clone(&snapshot));
         Ok(snapshot)
@@ -102,6 +106,15 @@ impl Database {
         open.clone().ok_or_else(|| Error::Storage("the database file is being opened again".to_owned()))
     }
 
+    /// Whether the file could be written. After a failure the library refuses that.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.current().is_ok_and(|database| database.begin_write().is_ok())
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Of the file, in bytes.
     pub(crate) fn length(&self) -> u64 {
         std::fs::metadata(self.folder.join(NAME)).map_or(0, |file| file.len())
@@ -110,7 +123,7 @@ impl Database {
     /// Opens the file again after a failure. What was committed is there.
     pub(crate) fn reopen(&self) -> Result<Numbers, Error> {
         self.close()?;
-        let opened = builder().create(self.folder.join(NAME)).map_err(Error::storage)?;
+        let opened = builder().open(self.folder.join(NAME)).map_err(Error::storage)?;
         let numbers = numbers(&opened)?;
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(opened));
         Ok(numbers)

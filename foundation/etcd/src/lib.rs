@@ -8,6 +8,7 @@ mod client;
 mod database;
 mod error;
 mod execution;
+mod health;
 mod history;
 mod journal;
 mod keys;

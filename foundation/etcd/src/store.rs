@@ -4,6 +4,7 @@ mod replicated;
 
 use crate::database::{Database, Numbers};
 use crate::execution::Execution;
+use crate::health::Health;
 use crate::history::{History, Limits};
 use crate::keys::Keys;
 use crate::leases::Leases;
@@ -152,20 +153,22 @@ impl Store {
     /// As [`Store::range`].
     pub async fn get_all(&self, keys: &[Bytes]) -> Result<Vec<Option<KeyValue>>, Error> {
         self.wait_for(&RangeRequest::default()).await?;
-        let snapshot = self.shared.database.snapshot()?;
-        let get = |key: &Bytes| {
-            let record = read::get(&snapshot.records, key)?;
-            Ok(record.map(|record| record.into_key_value(key.clone())))
-        };
-        keys.iter().map(get).collect()
+        self.shared.read(|snapshot| {
+            let get = |key: &Bytes| {
+                let record = read::get(&snapshot.records, key)?;
+                Ok(record.map(|record| record.into_key_value(key.clone())))
+            };
+            keys.iter().map(get).collect()
+        })
     }
 
     fn read_now(&self, request: &RangeRequest, counts: bool) -> Result<RangeResponse, Error> {
-        let snapshot = self.shared.database.snapshot()?;
-        let past = self.past(request, snapshot.revision)?;
-        let mut response = read::range(&snapshot.records, request, past, counts)?;
-        response.header = Some(self.header(snapshot.revision));
-        Ok(response)
+        self.shared.read(|snapshot| {
+            let past = self.past(request, snapshot.revision)?;
+            let mut response = read::range(&snapshot.records, request, past, counts)?;
+            response.header = Some(self.header(snapshot.revision));
+            Ok(response)
+        })
     }
 
     fn past(&self, request: &RangeRequest, revision: i64) -> Result<Past, Error> {
@@ -355,7 +358,7 @@ async fn ask<T>(
 fn shared(settings: &Settings, database: Database, numbers: Numbers) -> Shared {
     let limits = Limits { bytes: settings.history_bytes, revisions: settings.history_revisions };
     let history = Mutex::new(History::new(numbers.revision, limits));
-    Shared { database, history, leases: Leases::default(), numbers: watch::Sender::new(numbers) }
+    Shared { database, history, leases: Leases::default(), health: Health::default(), numbers: watch::Sender::new(numbers) }
 }
 
 /// Deletes what went with leases: their holders have lost their connection.

@@ -1,14 +1,22 @@
 //! The one task that writes: what waits is committed together, so that many callers share one wait for the disk.
+//!
+//! After a failure the file is opened again, at once and then until that succeeds: nobody else would, as long as nobody writes.
+mod done;
+
 use crate::Error;
-use crate::database::{Database, Numbers};
+use crate::database::{Database, Numbers, Snapshot};
 use crate::execution::Execution;
+use crate::health::Health;
 use crate::history::History;
 use crate::leases::Leases;
 use crate::quota::Quota;
+use done::Done;
 use foundation_drain::Drain;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 use wire::etcd::etcdserverpb::{TxnRequest, TxnResponse};
 use wire::etcd::mvccpb::Event;
 
@@ -17,6 +25,9 @@ const SCOPE: &str = "dapr.scheduler.server.etcd";
 const WAITING: usize = 8192;
 /// Commands of one commit, each transaction counted.
 const TOGETHER: usize = 4096;
+/// Before a file that cannot be opened again is tried once more: from the first pause, by twice as much, to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Something to write. The answer is what it has come to and the revision after it.
 pub(crate) enum Command {
@@ -41,11 +52,18 @@ pub(crate) struct Shared {
     pub(crate) database: Database,
     pub(crate) history: Mutex<History>,
     pub(crate) leases: Leases,
+    pub(crate) health: Health,
     /// The numbers of the last commit. Watchers wait for them to change.
     pub(crate) numbers: watch::Sender<Numbers>,
 }
 
 impl Shared {
+    /// Looks at the records as the last commit has left them.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Snapshot) -> Result<T, Error>) -> Result<T, Error> {
+        let snapshot = self.database.snapshot();
+        self.health.hear(snapshot.and_then(|snapshot| look(&snapshot)))
+    }
+
     /// Shows readers and watchers what a commit has left.
     pub(crate) fn publish(&self, numbers: Numbers, events: Vec<Event>) {
         self.database.committed();
@@ -60,17 +78,24 @@ impl Shared {
 struct Writer {
     shared: Arc<Shared>,
     quota: Quota,
-    /// A failure has made the file unusable.
-    is_broken: bool,
+    /// A failure has made the file unusable; the pause before it is opened again.
+    broken: Option<Duration>,
+}
+
+/// What there is to do.
+enum Task {
+    Carry(Command),
+    /// The file could not be opened again, or somebody could not read it.
+    Repair,
 }
 
 /// Starts the task. It ends when it is told to, or when nobody can tell it anything any more.
 pub(crate) fn start(shared: Arc<Shared>, quota: Quota, drain: &Drain) -> mpsc::Sender<Command> {
     let (commands, mut received) = mpsc::channel(WAITING);
-    let mut writer = Writer { shared, quota, is_broken: false };
+    let mut writer = Writer { shared, quota, broken: None };
     drain.spawn(async move {
-        while let Some(command) = received.recv().await {
-            let turn = spawn_blocking(move || (writer.take_all(command, &mut received), writer, received));
+        while let Some(task) = writer.next(&mut received).await {
+            let turn = spawn_blocking(move || (writer.take_turn(task, &mut received), writer, received));
             match turn.await {
                 Ok((true, after, waiting)) => (writer, received) = (after, waiting),
                 Ok((false, ..)) | Err(_) => return,
@@ -81,6 +106,31 @@ pub(crate) fn start(shared: Arc<Shared>, quota: Quota, drain: &Drain) -> mpsc::S
 }
 
 impl Writer {
+    async fn next(&self, received: &mut mpsc::Receiver<Command>) -> Option<Task> {
+        tokio::select! {
+            command = received.recv() => command.map(Task::Carry),
+            () = self.repair_is_due() => Some(Task::Repair),
+        }
+    }
+
+    async fn repair_is_due(&self) {
+        match self.broken {
+            Some(pause) => sleep(pause).await,
+            None => self.shared.health.ailing().await,
+        }
+    }
+
+    /// Returns whether to go on.
+    fn take_turn(&mut self, task: Task, received: &mut mpsc::Receiver<Command>) -> bool {
+        match task {
+            Task::Carry(command) => self.take_all(command, received),
+            Task::Repair => {
+                self.look_after();
+                true
+            }
+        }
+    }
+
     /// Carries out a command, and what comes until there is nothing left to do. Returns whether to go on.
     fn take_all(&mut self, first: Command, received: &mut mpsc::Receiver<Command>) -> bool {
         let mut next = Some(first);
@@ -122,14 +172,32 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: Vec<Command>) {
-        let written = self.repair().and_then(|()| self.write(batch));
-        match written {
-            Ok(()) => {}
-            Err(error) => {
-                tracing::error!(target: SCOPE, "cannot write: {error}");
-                self.is_broken = true;
-            }
+        if let Err(error) = self.repair() {
+            batch.into_iter().for_each(|command| Done::failed(command, &error).answer(None));
+            return self.postpone(&error);
         }
+        if let Err(error) = self.write(batch) {
+            tracing::error!(target: SCOPE, "cannot write: {error}");
+            self.broken = Some(FIRST_PAUSE);
+            self.look_after();
+        }
+    }
+
+    /// Opens the file again if it cannot be used, or says when to try once more.
+    fn look_after(&mut self) {
+        if self.broken.is_none() && self.shared.database.is_usable() {
+            return;
+        }
+        self.broken.get_or_insert(FIRST_PAUSE);
+        match self.repair() {
+            Ok(()) => tracing::info!(target: SCOPE, "the database file is open again after a failure"),
+            Err(error) => self.postpone(&error),
+        }
+    }
+
+    fn postpone(&mut self, error: &Error) {
+        tracing::error!(target: SCOPE, "cannot open the database file again: {error}");
+        self.broken = self.broken.map(|pause| (2 * pause).min(LAST_PAUSE));
     }
 
     /// Writes a batch and answers. When it fails all are told so.
@@ -175,7 +243,7 @@ impl Writer {
 
     /// Opens the file again after a failure. A commit that failed may have reached the disk all the same.
     fn repair(&mut self) -> Result<(), Error> {
-        if !self.is_broken {
+        if self.broken.is_none() {
             return Ok(());
         }
         let numbers = self.shared.database.reopen()?;
@@ -185,7 +253,7 @@ impl Writer {
         }
         drop(history);
         self.shared.numbers.send_replace(numbers);
-        self.is_broken = false;
+        self.broken = None;
         Ok(())
     }
 }
@@ -214,81 +282,4 @@ impl Command {
             _ => 1,
         }
     }
-}
-
-/// A command that has been carried out, and is not yet durable.
-enum Done {
-    Transaction(Reply<TxnResponse>, Result<(TxnResponse, i64), Error>),
-    Transactions(Reply<Vec<Held>>, Result<(Vec<Held>, i64), Error>),
-    Other(Reply<()>, Result<((), i64), Error>),
-}
-
-impl Done {
-    fn carry_out(command: Command, execution: &mut Execution<'_>, leases: &Leases) -> Self {
-        match command {
-            Command::Transact(request, reply) => {
-                let response = execution.transact(&request, leases);
-                Self::Transaction(reply, response.map(|response| (response, execution.numbers.revision)))
-            }
-            Command::TransactAll(requests, reply) => {
-                Self::Transactions(reply, transact_all(&requests, execution, leases))
-            }
-            Command::EndLease(id, reply) => {
-                let ended = if leases.end(id) { execution.end_lease(Some(id)) } else { Err(Error::LeaseNotFound) };
-                Self::Other(reply, ended.map(|()| ((), execution.numbers.revision)))
-            }
-            Command::EndAlarm(reply) => {
-                execution.numbers.no_space = false;
-                Self::Other(reply, Ok(((), execution.numbers.revision)))
-            }
-            Command::Defragment(reply) | Command::Stop(reply) => Self::Other(reply, Err(Error::Stopped)),
-        }
-    }
-
-    fn failed(command: Command, error: &Error) -> Self {
-        match command {
-            Command::Transact(_, reply) => Self::Transaction(reply, Err(error.clone())),
-            Command::TransactAll(_, reply) => Self::Transactions(reply, Err(error.clone())),
-            Command::EndLease(_, reply)
-            | Command::EndAlarm(reply)
-            | Command::Defragment(reply)
-            | Command::Stop(reply) => Self::Other(reply, Err(error.clone())),
-        }
-    }
-
-    fn storage_error(&self) -> Option<Error> {
-        match self {
-            Self::Transaction(_, Err(error @ Error::Storage(_)))
-            | Self::Transactions(_, Err(error @ Error::Storage(_)))
-            | Self::Other(_, Err(error @ Error::Storage(_))) => Some(error.clone()),
-            _ => None,
-        }
-    }
-
-    fn answer(self, failure: Option<&Error>) {
-        let failed = failure.cloned().map_or(Ok(()), Err);
-        match self {
-            Self::Transaction(reply, result) => drop(reply.send(failed.and(result))),
-            Self::Transactions(reply, result) => drop(reply.send(failed.and(result))),
-            Self::Other(reply, result) => drop(reply.send(failed.and(result))),
-        }
-    }
-}
-
-/// # Errors
-/// A file that cannot be written: nothing of all this counts then.
-fn transact_all(
-    requests: &[TxnRequest],
-    execution: &mut Execution<'_>,
-    leases: &Leases,
-) -> Result<(Vec<Held>, i64), Error> {
-    let mut done = Vec::with_capacity(requests.len());
-    for request in requests {
-        done.push(match execution.transact(request, leases) {
-            Ok(response) => Ok(response.succeeded),
-            Err(error @ Error::Storage(_)) => return Err(error),
-            Err(error) => Err(error),
-        });
-    }
-    Ok((done, execution.numbers.revision))
 }

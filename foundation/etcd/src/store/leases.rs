@@ -66,13 +66,15 @@ impl Store {
     }
 
     fn leased(&self, id: i64) -> Result<Vec<Bytes>, Error> {
-        let (snapshot, mut keys) = (self.shared.database.snapshot()?, Vec::new());
-        for row in snapshot.leased.iter().map_err(Error::storage)? {
-            let (key, lease) = row.map_err(Error::storage)?;
-            if lease.value() == id {
-                keys.push(Bytes::copy_from_slice(key.value()));
+        self.shared.read(|snapshot| {
+            let mut keys = Vec::new();
+            for row in snapshot.leased.iter().map_err(Error::storage)? {
+                let (key, lease) = row.map_err(Error::storage)?;
+                if lease.value() == id {
+                    keys.push(Bytes::copy_from_slice(key.value()));
+                }
             }
-        }
-        Ok(keys)
+            Ok(keys)
+        })
     }
 }
