@@ -133,8 +133,7 @@ fn serve(service: Service, (listener, acceptor): (TcpListener, Option<Acceptor>)
     let stopping = drain.clone();
     drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, acceptor, &stopping, refused).await {
-            tracing::error!(target: SCOPE, "scheduler failed: {error}");
-            stopping.stop();
+            stopping.fail(format!("scheduler failed: {error}"));
         }
     });
 }

@@ -118,8 +118,7 @@ async fn listen_for_requests(
     let stopping = context.drain.clone();
     context.drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, Some(acceptor), &stopping, refused).await {
-            tracing::error!(target: SCOPE, "gRPC server failed: {error}");
-            stopping.stop();
+            stopping.fail(format!("gRPC server failed: {error}"));
         }
     });
     Ok(())

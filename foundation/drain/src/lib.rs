@@ -8,16 +8,33 @@ pub use places::{Change, Places};
 pub use retry::until_done;
 
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Owns tasks and tells them when to stop. Clones share the same tasks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Drain {
     stopping: CancellationToken,
     tasks: TaskTracker,
+    whole: Arc<Whole>,
+}
+
+/// A drain without a parent and all below it.
+#[derive(Debug)]
+struct Whole {
+    stopping: CancellationToken,
+    failure: OnceLock<String>,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        let stopping = CancellationToken::new();
+        let whole = Arc::new(Whole { stopping: stopping.clone(), failure: OnceLock::new() });
+        Self { stopping, tasks: TaskTracker::new(), whole }
+    }
 }
 
 impl Drain {
@@ -28,7 +45,7 @@ impl Drain {
 
     /// A drain that stops when this one does, and that this one waits for.
     pub fn child(&self) -> Self {
-        Self { stopping: self.stopping.child_token(), tasks: self.tasks.clone() }
+        Self { stopping: self.stopping.child_token(), tasks: self.tasks.clone(), whole: Arc::clone(&self.whole) }
     }
 
     /// Runs a task that watches [`Drain::stopped`] by itself, to finish what it has begun.
@@ -70,6 +87,19 @@ impl Drain {
         self.stopping.cancel();
     }
 
+    /// Something has failed without which nothing here is of use: all stops, up to the drain without a parent. Whoever owns that
+    /// learns the first reason from [`Drain::failure`].
+    pub fn fail(&self, reason: impl Into<String>) {
+        // Another reason was there before.
+        self.whole.failure.set(reason.into()).ok();
+        self.whole.stopping.cancel();
+    }
+
+    /// Why all was stopped, if something has failed.
+    pub fn failure(&self) -> Option<&str> {
+        self.whole.failure.get().map(String::as_str)
+    }
+
     /// Resolves when the drain has been asked to stop.
     pub async fn stopped(&self) {
         self.stopping.cancelled().await;
@@ -108,6 +138,18 @@ mod tests {
         });
         assert!(drain.close(Duration::from_secs(5)).await);
         assert!(received.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_failure_stops_all_and_the_first_reason_is_known() {
+        let drain = Drain::new();
+        let (one, other) = (drain.child(), drain.child().child());
+        other.stop();
+        assert!(drain.failure().is_none() && !drain.is_stopped());
+        other.fail("the first");
+        drain.fail("another");
+        assert_eq!((one.is_stopped(), drain.is_stopped(), drain.failure()), (true, true, Some("the first")));
+        assert_eq!(Drain::new().failure(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,7 +46,7 @@ pub struct Context {
 /// when its drain is stopped.
 ///
 /// # Errors
-/// What makes a start impossible, such as a taken port.
+/// What makes a start impossible, such as a taken port, and what a task has told to [`Drain::fail`].
 pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::Result<Router>) -> anyhow::Result<()> {
     let context = Context { drain: Drain::new(), ready: Ready::default(), metrics: Registry::new()? };
     let servers = Drain::new();
@@ -73,7 +73,7 @@ pub async fn run(common: &Common, start: impl AsyncFnOnce(&Context) -> anyhow::R
     context.ready.set(false);
     context.drain.close(GRACE).await;
     servers.close(GRACE).await;
-    Ok(())
+    context.drain.failure().map_or(Ok(()), |reason| Err(anyhow::anyhow!("{reason}")))
 }
 
 /// What ends a process.
@@ -102,4 +102,29 @@ async fn bound(name: &str, address: &str, port: u16) -> anyhow::Result<Listener>
     let listener = listen::tcp(address, port).await;
     let listener = listener.with_context(|| format!("cannot listen on {address}:{port}; check --{name}-port"))?;
     Ok(Listener::Tcp(listener))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn common() -> Common {
+        let anywhere = ("127.0.0.1".to_owned(), 0);
+        Common { log_level: String::new(), log_as_json: false, log_file: None, metrics: None, health: anywhere }
+    }
+
+    async fn end(end: fn(&Drain)) -> anyhow::Result<()> {
+        let start = async |context: &Context| {
+            let drain = context.drain.child();
+            context.drain.spawn(async move { end(&drain) });
+            Ok(Router::new())
+        };
+        tokio::time::timeout(GRACE, run(&common(), start)).await?
+    }
+
+    #[tokio::test]
+    async fn a_process_whose_task_fails_ends_with_the_reason() {
+        let error = end(|drain| drain.fail("the disk is full")).await.unwrap_err();
+        assert_eq!(error.to_string(), "the disk is full");
+    }
 }

@@ -55,8 +55,7 @@ fn serve(peers: Peers, listener: TcpListener, guard: Guard<'_>, drain: &Drain) -
     let stopping = drain.clone();
     drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, acceptor, &stopping, refused).await {
-            tracing::error!(target: SCOPE, "the store cannot be reached by other schedulers: {error}");
-            stopping.stop();
+            stopping.fail(format!("the store cannot be reached by other schedulers: {error}"));
         }
     });
     Ok(())

@@ -1,6 +1,7 @@
 //! Looks at what a member is, tells of it, and ends leases while it leads.
 use super::{Replica, SCOPE};
 use foundation_drain::Drain;
+use openraft::error::Fatal;
 use openraft::{EmptyNode, RaftMetrics, ServerState};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -22,15 +23,16 @@ struct Told {
     has_quorum: bool,
 }
 
-/// Goes on until the drain stops, or the member cannot go on: then it stops the drain.
+/// Goes on until the drain stops, or the member cannot go on: then the drain fails.
 pub(crate) async fn run(replica: &Replica, drain: &Drain) {
     let mut metrics = replica.raft.metrics();
     let (mut told, mut led) = (Told { has_quorum: true, ..Told::default() }, None);
     loop {
         let now = metrics.borrow_and_update().clone();
-        if let Err(fatal) = &now.running_state {
-            tracing::error!(target: SCOPE, "this member cannot go on: {fatal}");
-            return drain.stop();
+        match &now.running_state {
+            Ok(()) => {}
+            Err(Fatal::Stopped) => return drain.stop(),
+            Err(fatal) => return drain.fail(cannot_go_on(replica, fatal)),
         }
         tell(replica, &now, &mut told);
         let leads = (now.state == ServerState::Leader).then_some(now.current_term);
@@ -44,6 +46,11 @@ pub(crate) async fn run(replica: &Replica, drain: &Drain) {
             () = end_lease(replica), if leads.is_some() => {}
         }
     }
+}
+
+fn cannot_go_on(replica: &Replica, fatal: &Fatal<u64>) -> String {
+    let folder = replica.shared.database.folder().display();
+    format!("this member of the cluster, with its files in {folder}, cannot go on: {fatal}")
 }
 
 async fn end_lease(replica: &Replica) {
