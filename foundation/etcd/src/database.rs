@@ -70,7 +70,7 @@ impl Database {
             Error::Storage(format!("cannot use the folder {}: {error}; check --etcd-data-dir", folder.display()))
         };
         std::fs::create_dir_all(folder).map_err(unusable)?;
-        let opened = builder().create(folder.join(NAME)).map_err(Error::storage)?;
+        let opened = open_or_make(&folder.join(NAME))?;
         sync(folder).map_err(unusable)?;
         let numbers = begin(&opened)?;
         let open = RwLock::new(Some(Arc::new(opened)));
@@ -111,19 +111,23 @@ impl Database {
         self.current().is_ok_and(|database| database.begin_write().is_ok())
     }
 
+    pub(crate) fn file(&self) -> PathBuf {
+        Self::file_in(&self.folder)
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Of the file, in bytes.
     pub(crate) fn length(&self) -> u64 {
-        std::fs::metadata(self.folder.join(NAME)).map_or(0, |file| file.len())
+        std::fs::metadata(self.file()).map_or(0, |file| file.len())
     }
 
     /// Opens the file again after a failure. What was committed is there.
     pub(crate) fn reopen(&self) -> Result<Numbers, Error> {
         self.close()?;
-        let opened = builder().open(self.folder.join(NAME)).map_err(Error::storage)?;
+        let opened = builder().open(self.file()).map_err(Error::storage)?;
         let numbers = numbers(&opened)?;
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(opened));
         Ok(numbers)
@@ -153,7 +157,7 @@ impl Database {
 
     /// Another file takes the place of this one; who reads the old one goes on with it.
     fn replace_by(&self, path: &Path, other: redb::Database) -> Result<(), Error> {
-        let file = self.folder.join(NAME);
+        let file = self.file();
         let failed = |error: std::io::Error| Error::Storage(format!("cannot write {}: {error}", file.display()));
         std::fs::rename(path, &file).map_err(failed)?;
         sync(&self.folder).map_err(failed)?;
@@ -252,9 +256,20 @@ fn number(reading: &ReadTransaction, name: &str) -> Result<i64, Error> {
     Ok(table.get(name).map_err(Error::storage)?.map_or(0, |number| number.value()))
 }
 
+/// Opens a file, or makes it.
+pub(crate) fn open_or_make(file: &Path) -> Result<redb::Database, Error> {
+    match std::fs::metadata(file) {
+        // The library would begin anew in it.
+        Ok(found) if found.len() == 0 => Err(Error::Damaged("it is empty".to_owned())),
+        Ok(_) => builder().open(file).map_err(Error::storage),
+        Err(_) => builder().create(file).map_err(Error::storage),
+    }
+}
+
+/// All sums of a file are checked when it is opened: the library trusts what it reads later.
 pub(crate) fn builder() -> Builder {
     let mut builder = redb::Database::builder();
-    builder.set_cache_size(CACHE);
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
     builder
 }
 

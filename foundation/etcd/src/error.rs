@@ -1,4 +1,5 @@
 //! What can go wrong, in etcd's words.
+use std::io::ErrorKind;
 use tonic::{Code, Status};
 use wire::trilby::replication::v1::Failure;
 
@@ -46,6 +47,9 @@ pub enum Error {
     /// The file cannot be read or written.
     #[error("etcdserver: {0}")]
     Storage(String),
+    /// The file will not be of use again.
+    #[error("etcdserver: {0}")]
+    Damaged(String),
     /// What a server at the other end of a connection says, or that there is none.
     #[error("{message}")]
     Remote { code: Code, message: String },
@@ -60,9 +64,12 @@ impl Error {
             Self::NoSpace => Code::ResourceExhausted,
             Self::LeaseNotFound => Code::NotFound,
             Self::LeaseExists => Code::FailedPrecondition,
-            Self::Stopped | Self::Storage(_) | Self::NoLeader | Self::TimedOut | Self::ConnectionLost => {
-                Code::Unavailable
-            }
+            Self::Stopped
+            | Self::Storage(_)
+            | Self::Damaged(_)
+            | Self::NoLeader
+            | Self::TimedOut
+            | Self::ConnectionLost => Code::Unavailable,
             Self::NotLeader => Code::FailedPrecondition,
             Self::Remote { code, .. } => *code,
         }
@@ -75,7 +82,14 @@ impl Error {
 
     /// A file that cannot be used, and why.
     pub(crate) fn storage(error: impl Into<redb::Error>) -> Self {
-        Self::Storage(format!("the database file cannot be used: {}", error.into()))
+        match error.into() {
+            redb::Error::Corrupted(reason) => Self::Damaged(reason),
+            // The file is shorter than it says, or another kind of file.
+            redb::Error::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
+                Self::Damaged(error.to_string())
+            }
+            error => Self::Storage(format!("the database file cannot be used: {error}")),
+        }
     }
 }
 

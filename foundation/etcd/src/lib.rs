@@ -5,6 +5,7 @@
 //! ([`Store::join`]). [`Client`] is a store or an etcd elsewhere. Contract: suite.md 1.3, protocols.md 3.4.
 mod authentication;
 mod client;
+mod damage;
 mod database;
 mod error;
 mod execution;

@@ -28,7 +28,7 @@ impl Record {
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let damaged = || Error::Storage("a record of the database file is damaged: restore the file".to_owned());
+        let damaged = || Error::Damaged("a record is cut off".to_owned());
         let (head, value) = bytes.split_at_checked(HEAD).ok_or_else(damaged)?;
         let [created, modified, version, lease] = head.as_chunks::<NUMBER>().0 else { return Err(damaged()) };
         Ok(Self {

@@ -25,6 +25,7 @@ pub use transport::{Transport, Unreached};
 pub(crate) use types::{Applied, read_applied};
 
 use crate::Error;
+use crate::damage::guarded;
 use crate::database::Database;
 use crate::writer::Shared;
 use answers::Receiving;
@@ -177,8 +178,9 @@ impl Replica {
     }
 
     pub(crate) async fn defragment(&self) -> Result<(), Error> {
-        let machine = Arc::clone(&self.machine);
-        spawn_blocking(move || machine.defragment()).await.map_err(|_| Error::Stopped)?
+        let (machine, file) = (Arc::clone(&self.machine), self.shared.database.file());
+        let done = spawn_blocking(move || guarded(&file, || machine.defragment())).await;
+        self.shared.health.hear(done.map_err(|_| Error::Stopped).flatten())
     }
 
     /// Takes part no more; what was applied lasts.
@@ -224,8 +226,7 @@ impl Replica {
         &self,
         work: impl FnOnce(&Log) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let log = self.log.clone();
-        spawn_blocking(move || work(&log)).await.map_err(|_| Error::Stopped)?
+        self.shared.health.hear(self.log.blocking(work).await)
     }
 }
 
@@ -260,9 +261,12 @@ pub(crate) fn is_in(folder: &Path) -> bool {
 
 async fn open(folder: std::path::PathBuf, shared: Arc<Shared>) -> Result<(Arc<Machine>, Log), Error> {
     let opened = spawn_blocking(move || {
-        let machine = Arc::new(Machine::open(shared)?);
-        let log = Log::open(&folder, Arc::clone(&machine))?;
-        log.check()?;
+        let machine = Arc::new(guarded(&shared.database.file(), || Machine::open(Arc::clone(&shared)))?);
+        let log = guarded(&folder.join(log::NAME), || {
+            let log = Log::open(&folder, Arc::clone(&machine))?;
+            log.check()?;
+            Ok(log)
+        })?;
         Ok((machine, log))
     });
     opened.await.map_err(|_| Error::Stopped)?

@@ -2,6 +2,7 @@
 mod leases;
 mod replicated;
 
+use crate::damage::guarded;
 use crate::database::{Database, Numbers};
 use crate::execution::Execution;
 use crate::health::Health;
@@ -77,12 +78,14 @@ impl Store {
         let folder = settings.folder.clone();
         let opened = spawn_blocking(move || {
             replicated::refuse_member(&folder)?;
-            let (database, numbers) = Database::open(&folder)?;
-            let numbers = without_leases(&database, numbers)?;
-            Ok::<_, Error>((database, numbers))
+            guarded(&Database::file_in(&folder), || {
+                let (database, numbers) = Database::open(&folder)?;
+                let numbers = without_leases(&database, numbers)?;
+                Ok((database, numbers))
+            })
         });
         let (database, numbers) = opened.await.map_err(|_| Error::Stopped)??;
-        let shared = Arc::new(shared(&settings, database, numbers));
+        let shared = Arc::new(shared(&settings, database, numbers, drain));
         let commands = start(Arc::clone(&shared), Quota(settings.quota), drain);
         let store = Self { shared, way: Way::Alone(commands), most_operations: settings.most_operations };
         store.clone().watch_over(drain);
@@ -355,10 +358,11 @@ async fn ask<T>(
     answer.await.map_err(|_| Error::Stopped)?
 }
 
-fn shared(settings: &Settings, database: Database, numbers: Numbers) -> Shared {
+fn shared(settings: &Settings, database: Database, numbers: Numbers, drain: &Drain) -> Shared {
     let limits = Limits { bytes: settings.history_bytes, revisions: settings.history_revisions };
     let history = Mutex::new(History::new(numbers.revision, limits));
-    Shared { database, history, leases: Leases::default(), health: Health::default(), numbers: watch::Sender::new(numbers) }
+    let (leases, health) = (Leases::default(), Health::new(drain));
+    Shared { database, history, leases, health, numbers: watch::Sender::new(numbers) }
 }
 
 /// Deletes what went with leases: their holders have lost their connection.

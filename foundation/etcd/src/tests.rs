@@ -1,4 +1,5 @@
 //! The store as its clients see it.
+mod damage;
 mod model;
 mod over_grpc;
 

@@ -4,6 +4,7 @@
 mod done;
 
 use crate::Error;
+use crate::damage::guarded;
 use crate::database::{Database, Numbers, Snapshot};
 use crate::execution::Execution;
 use crate::health::Health;
@@ -60,8 +61,8 @@ pub(crate) struct Shared {
 impl Shared {
     /// Looks at the records as the last commit has left them.
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Snapshot) -> Result<T, Error>) -> Result<T, Error> {
-        let snapshot = self.database.snapshot();
-        self.health.hear(snapshot.and_then(|snapshot| look(&snapshot)))
+        let read = guarded(&self.database.file(), || look(&*self.database.snapshot()?));
+        self.health.hear(read)
     }
 
     /// Shows readers and watchers what a commit has left.
@@ -80,6 +81,8 @@ struct Writer {
     quota: Quota,
     /// A failure has made the file unusable; the pause before it is opened again.
     broken: Option<Duration>,
+    /// It is damaged, and the process ends.
+    is_lost: bool,
 }
 
 /// What there is to do.
@@ -92,13 +95,15 @@ enum Task {
 /// Starts the task. It ends when it is told to, or when nobody can tell it anything any more.
 pub(crate) fn start(shared: Arc<Shared>, quota: Quota, drain: &Drain) -> mpsc::Sender<Command> {
     let (commands, mut received) = mpsc::channel(WAITING);
-    let mut writer = Writer { shared, quota, broken: None };
+    let mut writer = Writer { shared, quota, broken: None, is_lost: false };
+    let failing = drain.clone();
     drain.spawn(async move {
         while let Some(task) = writer.next(&mut received).await {
             let turn = spawn_blocking(move || (writer.take_turn(task, &mut received), writer, received));
             match turn.await {
                 Ok((true, after, waiting)) => (writer, received) = (after, waiting),
-                Ok((false, ..)) | Err(_) => return,
+                Ok((false, ..)) => return,
+                Err(_) => return failing.fail("the store can write no more: an internal error has ended its task"),
             }
         }
     });
@@ -122,13 +127,14 @@ impl Writer {
 
     /// Returns whether to go on.
     fn take_turn(&mut self, task: Task, received: &mut mpsc::Receiver<Command>) -> bool {
-        match task {
+        let goes_on = match task {
             Task::Carry(command) => self.take_all(command, received),
             Task::Repair => {
                 self.look_after();
                 true
             }
-        }
+        };
+        goes_on && !self.is_lost
     }
 
     /// Carries out a command, and what comes until there is nothing left to do. Returns whether to go on.
@@ -164,8 +170,10 @@ impl Writer {
     }
 
     fn defragment(&mut self, reply: Reply<()>) {
-        let done = self.repair().and_then(|()| self.shared.database.defragment());
+        let shared = Arc::clone(&self.shared);
+        let done = self.repair().and_then(|()| guarded(&shared.database.file(), || shared.database.defragment()));
         if let Err(error) = &done {
+            self.is_lost |= self.shared.health.is_lost(error);
             tracing::error!(target: SCOPE, "cannot defragment: {error}");
         }
         reply.send(done.map(|()| ((), self.shared.numbers.borrow().revision))).ok();
@@ -178,6 +186,7 @@ impl Writer {
         }
         if let Err(error) = self.write(batch) {
             tracing::error!(target: SCOPE, "cannot write: {error}");
+            self.is_lost |= self.shared.health.is_lost(&error);
             self.broken = Some(FIRST_PAUSE);
             self.look_after();
         }
@@ -185,7 +194,7 @@ impl Writer {
 
     /// Opens the file again if it cannot be used, or says when to try once more.
     fn look_after(&mut self) {
-        if self.broken.is_none() && self.shared.database.is_usable() {
+        if self.is_lost || (self.broken.is_none() && self.shared.database.is_usable()) {
             return;
         }
         self.broken.get_or_insert(FIRST_PAUSE);
@@ -197,13 +206,14 @@ impl Writer {
 
     fn postpone(&mut self, error: &Error) {
         tracing::error!(target: SCOPE, "cannot open the database file again: {error}");
+        self.is_lost |= self.shared.health.is_lost(error);
         self.broken = self.broken.map(|pause| (2 * pause).min(LAST_PAUSE));
     }
 
     /// Writes a batch and answers. When it fails all are told so.
     fn write(&self, batch: Vec<Command>) -> Result<(), Error> {
         let mut done = Vec::with_capacity(batch.len());
-        let executed = self.execute(batch, &mut done);
+        let executed = guarded(&self.shared.database.file(), || self.execute(batch, &mut done));
         let failure = executed.map(|(numbers, events)| self.shared.publish(numbers, events)).err();
         done.into_iter().for_each(|done| done.answer(failure.as_ref()));
         failure.map_or(Ok(()), Err)
@@ -246,7 +256,8 @@ impl Writer {
         if self.broken.is_none() {
             return Ok(());
         }
-        let numbers = self.shared.database.reopen()?;
+        let database = &self.shared.database;
+        let numbers = guarded(&database.file(), || database.reopen())?;
         let mut history = self.shared.history.lock().unwrap_or_else(PoisonError::into_inner);
         if history.revision() != numbers.revision {
             history.restart(numbers.revision);

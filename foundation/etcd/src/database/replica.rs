@@ -19,7 +19,11 @@ pub(crate) struct Received {
 impl Database {
     /// Whether a folder has a store.
     pub(crate) fn is_in(folder: &Path) -> bool {
-        folder.join(NAME).exists()
+        Self::file_in(folder).exists()
+    }
+
+    pub(crate) fn file_in(folder: &Path) -> PathBuf {
+        folder.join(NAME)
     }
 
     /// Makes sure that the tables are there. `own` is who the member is.
@@ -76,7 +80,7 @@ impl Database {
 fn applied(reading: &ReadTransaction) -> Result<Applied, Error> {
     let table = reading.open_table(REPLICA).map_err(Error::storage)?;
     let Some(bytes) = table.get("applied").map_err(Error::storage)? else { return Ok(Applied::default()) };
-    let damaged = |_| Error::Storage("the database file does not tell how far it is: restore the file".to_owned());
+    let damaged = |_| Error::Damaged("it does not tell how far it is".to_owned());
     message::Applied::decode(bytes.value()).map(read_applied).map_err(damaged)
 }
 

@@ -4,14 +4,15 @@ use super::types::{
     Entry, LogId, StorageError, Types, Vote, damaged, entry, log_id, read_entry, read_log_id, read_vote, vote,
 };
 use crate::Error;
-use crate::database::{Bytestring, builder};
+use crate::damage::guarded;
+use crate::database::{Bytestring, builder, open_or_make};
 use openraft::storage::{LogFlushed, RaftLogStorage};
 use openraft::{AnyError, LogState, OptionalSend, RaftLogReader, StorageIOError};
 use prost::Message;
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use std::fmt::Debug;
 use std::ops::{Bound, RangeBounds};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use wire::trilby::replication::v1 as message;
@@ -39,6 +40,7 @@ pub(crate) fn begin(folder: &Path) -> Result<(), Error> {
 /// The log. Clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Log {
+    file: PathBuf,
     database: Arc<redb::Database>,
     machine: Arc<Machine>,
 }
@@ -46,8 +48,8 @@ pub(crate) struct Log {
 impl Log {
     /// Opens the file in a folder, or makes it.
     pub(crate) fn open(folder: &Path, machine: Arc<Machine>) -> Result<Self, Error> {
-        let database = builder().create(folder.join(NAME)).map_err(Error::storage)?;
-        let log = Self { database: Arc::new(database), machine };
+        let file = folder.join(NAME);
+        let log = Self { database: Arc::new(open_or_make(&file)?), file, machine };
         log.write(|writing| {
             writing.open_table(ENTRIES).map_err(Error::storage)?;
             writing.open_table(NOTES).map_err(Error::storage)?;
@@ -154,12 +156,12 @@ impl Log {
     }
 
     /// Does something to the file on a thread that may wait for the disk.
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let log = self.clone();
-        spawn_blocking(move || work(&log)).await.map_err(|_| Error::Stopped)?
+        spawn_blocking(move || guarded(&log.file, || work(&log))).await.map_err(|_| Error::Stopped)?
     }
 }
 

@@ -4,6 +4,7 @@
 use super::snapshot::{Data, Incoming, View};
 use super::types::{Applied, Encoded, Entry, SnapshotMeta, StorageError, Types, damaged};
 use crate::Error;
+use crate::damage::guarded;
 use crate::database::{LEASES, Numbers};
 use crate::execution::Execution;
 use crate::quota::Quota;
@@ -156,7 +157,7 @@ impl Machine {
             }),
         };
         match done {
-            Err(error @ Error::Storage(_)) => Err(error),
+            Err(error @ (Error::Storage(_) | Error::Damaged(_))) => Err(error),
             done => Ok(outcome(done, execution.numbers.revision)),
         }
     }
@@ -256,7 +257,8 @@ impl Driven {
         work: impl FnOnce(&Machine) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, StorageError> {
         let machine = Arc::clone(&self.0);
-        let done = spawn_blocking(move || work(&machine)).await.map_err(|_| Error::Stopped);
+        let done = spawn_blocking(move || guarded(&machine.shared.database.file(), || work(&machine)));
+        let done = done.await.map_err(|_| Error::Stopped);
         done.flatten().map_err(|error| StorageIOError::write_state_machine(AnyError::new(&error)).into())
     }
 }

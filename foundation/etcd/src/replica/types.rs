@@ -52,9 +52,7 @@ impl From<&SnapshotMeta> for Applied {
 
 /// Something that a message needs is not in it.
 pub(crate) fn damaged() -> Error {
-    Error::Storage(
-        "an entry of the log is damaged: remove the folder of this member, and it gets all from the others".into(),
-    )
+    Error::Damaged("an entry is cut off".to_owned())
 }
 
 pub(crate) fn log_id(id: LogId) -> message::LogId {

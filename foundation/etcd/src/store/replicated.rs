@@ -1,6 +1,7 @@
 //! The store of a member of a cluster.
 use super::{Settings, Store, Way, shared};
 use crate::Error;
+use crate::damage::guarded;
 use crate::database::Database;
 use crate::leases::Left;
 use crate::replica::{self, Channels, Members, Peers, Proposal, Replica, Situation, Transport};
@@ -49,12 +50,14 @@ impl Store {
         let (folder, own) = (settings.folder.clone(), (members.cluster(), members.own().id));
         let opened = spawn_blocking(move || {
             replica::begin(&folder)?;
-            let (database, _) = Database::open(&folder)?;
-            let numbers = database.replicate(own)?;
-            Ok::<_, Error>((database, numbers))
+            guarded(&Database::file_in(&folder), || {
+                let (database, _) = Database::open(&folder)?;
+                let numbers = database.replicate(own)?;
+                Ok((database, numbers))
+            })
         });
         let (database, numbers) = opened.await.map_err(|_| Error::Stopped)??;
-        let shared = Arc::new(shared(&settings, database, numbers));
+        let shared = Arc::new(shared(&settings, database, numbers, drain));
         let place = (settings.folder.as_path(), settings.quota);
         let (replica, proposals) = Replica::start(place, Arc::clone(&shared), members, transport, drain).await?;
         let way = Way::Replicated(Membership { replica, proposals });
