@@ -87,7 +87,7 @@ impl Client {
                     progress_notify: true,
                     ..Default::default()
                 };
-                Ok(Watching::Remote(RemoteWatching(remote.watch(create).await?)))
+                Ok(Watching::Remote(Box::new(RemoteWatching(remote.watch(create).await?))))
             }
         }
     }
@@ -129,7 +129,7 @@ impl Client {
 /// A watch that has begun.
 pub enum Watching {
     Embedded(Watcher),
-    Remote(RemoteWatching),
+    Remote(Box<RemoteWatching>),
 }
 
 /// The watch of a server elsewhere.
@@ -143,8 +143,8 @@ impl Watching {
     pub async fn next(&mut self) -> Result<Changes, Error> {
         match self {
             Self::Embedded(watcher) => watcher.next().await,
-            Self::Remote(RemoteWatching(watch)) => loop {
-                let changes = changes(watch.next().await?)?;
+            Self::Remote(watching) => loop {
+                let changes = changes(watching.0.next().await?)?;
                 if !changes.events.is_empty() {
                     return Ok(changes);
                 }

@@ -5,14 +5,16 @@
 use crate::Error;
 use crate::journal::Journal;
 use crate::keys::Keys;
+use crate::watches::{Id, News, Watches};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use tokio::sync::Notify;
 use wire::etcd::mvccpb::{Event, KeyValue};
 
-/// Events that one look gives at most.
+/// Events that one look gives at most, and their bytes; those of one revision stay together.
 const MOST_EVENTS: usize = 1024;
+pub(crate) const MOST_BYTES: usize = 256 << 10;
 /// How many times the bound is kept for watches that are behind.
 const UNSEEN: u64 = 16;
 /// Of which part of the bound is kept when nothing happens any more.
@@ -26,8 +28,7 @@ pub(crate) struct History {
     /// The last revision of which events are gone.
     forgotten: i64,
     limits: Limits,
-    /// The first revisions that watches have not seen.
-    unseen: Vec<Weak<AtomicI64>>,
+    watches: Watches,
 }
 
 /// How much is kept.
@@ -46,7 +47,7 @@ pub(crate) struct Look {
 
 impl History {
     pub(crate) fn new(revision: i64, limits: Limits) -> Self {
-        Self { events: Journal::default(), revision, forgotten: revision, limits, unseen: Vec::new() }
+        Self { events: Journal::default(), revision, forgotten: revision, limits, watches: Watches::default() }
     }
 
     pub(crate) fn revision(&self) -> i64 {
@@ -58,7 +59,10 @@ impl History {
         self.forgotten + 1
     }
 
-    pub(crate) fn add(&mut self, events: Vec<Event>, revision: i64) {
+    /// Returns who is to be told of it.
+    #[must_use]
+    pub(crate) fn add(&mut self, events: Vec<Event>, revision: i64) -> News {
+        let news = self.watches.happened(&events, (self.revision + 1, revision));
         events.into_iter().for_each(|event| self.events.push(event));
         self.revision = revision;
         self.forget_before(revision - self.limits.revisions);
@@ -71,19 +75,39 @@ impl History {
             }
             self.forget_before(oldest + 1);
         }
+        news
     }
 
-    /// A watch begins at a revision; it says in the number how far it is, and is forgotten with it.
-    pub(crate) fn register(&mut self, first: i64) -> Arc<AtomicI64> {
-        let position = Arc::new(AtomicI64::new(first));
-        self.unseen.push(Arc::downgrade(&position));
-        position
+    /// A watch begins at a revision; 0 is the next one.
+    pub(crate) fn watch(&mut self, keys: Keys, first: i64) -> (Id, Arc<Notify>) {
+        let next = self.revision + 1;
+        self.watches.add(keys, if first > 0 { first } else { next }, next)
     }
 
-    fn first_unseen(&mut self) -> i64 {
-        self.unseen.retain(|watch| watch.strong_count() > 0);
-        let positions = self.unseen.iter().filter_map(Weak::upgrade);
-        positions.map(|position| position.load(Ordering::Relaxed)).min().unwrap_or(i64::MAX)
+    pub(crate) fn end_watch(&mut self, watch: Id) {
+        self.watches.remove(watch);
+    }
+
+    /// Whether a watch has something to look at.
+    pub(crate) fn has_news(&self, watch: Id) -> bool {
+        self.watches.behind(watch).is_some()
+    }
+
+    /// The revision up to which a watch has seen all.
+    pub(crate) fn seen(&self, watch: Id) -> i64 {
+        self.watches.behind(watch).map_or(self.revision, |(_, first)| first - 1)
+    }
+
+    /// What a watch has not looked at, up to a bound; its next look begins behind that.
+    pub(crate) fn look(&mut self, watch: Id) -> Result<Option<Look>, Error> {
+        let Some((keys, first)) = self.watches.behind(watch) else { return Ok(None) };
+        let look = self.since(first, keys)?;
+        self.watches.set(watch, Some(look.next).filter(|next| *next <= self.revision));
+        Ok(Some(look).filter(|look| !look.events.is_empty()))
+    }
+
+    fn first_unseen(&self) -> i64 {
+        self.watches.first_unseen().unwrap_or(i64::MAX)
     }
 
     /// Keeps nothing from before a revision.
@@ -101,27 +125,31 @@ impl History {
         }
     }
 
-    /// Begins anew at a revision: what led to it is unknown.
-    pub(crate) fn restart(&mut self, revision: i64) {
-        let unseen = std::mem::take(&mut self.unseen);
-        *self = Self { unseen, ..Self::new(revision, self.limits) };
+    /// Begins anew at a revision: what led to it is unknown. Returns who is to be told of it.
+    #[must_use]
+    pub(crate) fn restart(&mut self, revision: i64) -> News {
+        let mut watches = std::mem::take(&mut self.watches);
+        let news = watches.lose((self.revision, revision));
+        *self = Self { watches, ..Self::new(revision, self.limits) };
+        news
     }
 
     /// What has happened to keys from a revision on, up to a bound.
-    pub(crate) fn since(&self, first: i64, keys: &Keys) -> Result<Look, Error> {
+    fn since(&self, first: i64, keys: &Keys) -> Result<Look, Error> {
         if first <= self.forgotten {
             return Err(Error::Compacted);
         }
         let (mut events, mut next) = (Vec::new(), self.revision + 1);
-        let mut last = first;
+        let (mut last, mut bytes) = (first, 0);
         for packed in self.events.since(first) {
-            // Those of one revision stay together.
-            if events.len() >= MOST_EVENTS && last < packed.revision {
+            let is_enough = events.len() >= MOST_EVENTS || bytes >= MOST_BYTES;
+            if is_enough && last < packed.revision {
                 next = packed.revision;
                 break;
             }
             if keys.has(packed.key) {
                 last = packed.revision;
+                bytes += packed.size();
                 events.push(packed.event());
             }
         }
@@ -153,8 +181,12 @@ mod tests {
 
     fn history(limits: Limits) -> History {
         let mut history = History::new(1, limits);
-        (2..=6).for_each(|revision| history.add(vec![event("a", revision), event("b", revision)], revision));
+        (2..=6).for_each(|revision| drop(history.add(vec![event("a", revision), event("b", revision)], revision)));
         history
+    }
+
+    fn add(history: &mut History, revision: i64) {
+        drop(history.add(vec![event("a", revision)], revision));
     }
 
     fn keys(key: &'static str) -> Keys {
@@ -191,13 +223,13 @@ mod tests {
     #[test]
     fn what_a_watch_has_not_seen_is_kept_longer() {
         let mut history = History::new(1, Limits { bytes: bytes_of(4), ..WIDE });
-        let position = history.register(2);
-        (2..=9).for_each(|revision| history.add(vec![event("a", revision)], revision));
+        let (watch, _) = history.watch(keys("a"), 2);
+        (2..=9).for_each(|revision| add(&mut history, revision));
         assert_eq!(history.since(2, &keys("a")).unwrap().events.len(), 8);
-        position.store(10, Ordering::Relaxed);
-        history.add(vec![event("a", 10)], 10);
+        assert_eq!(history.look(watch).unwrap().unwrap().events.len(), 8);
+        add(&mut history, 10);
         assert_eq!(history.since(2, &keys("a")).err(), Some(Error::Compacted));
-        (11..=200).for_each(|revision| history.add(vec![event("a", revision)], revision));
+        (11..=200).for_each(|revision| add(&mut history, revision));
         assert_eq!(history.since(10, &keys("a")).err(), Some(Error::Compacted));
     }
 
@@ -205,11 +237,11 @@ mod tests {
     fn what_is_old_and_seen_is_forgotten_but_for_the_latest() {
         let limits = Limits { bytes: LATEST * bytes_of(8), ..WIDE };
         let mut history = History::new(1, limits);
-        (2..=99).for_each(|revision| history.add(vec![event("a", revision)], revision));
-        let position = history.register(50);
+        (2..=99).for_each(|revision| add(&mut history, revision));
+        let (watch, _) = history.watch(keys("a"), 50);
         history.age(90);
         assert_eq!(history.first(), 50);
-        drop(position);
+        history.end_watch(watch);
         history.age(90);
         assert_eq!(history.first(), 90);
         history.age(100);
@@ -221,5 +253,38 @@ mod tests {
         let before = history(WIDE).undo(3, 5, &keys("a")).unwrap();
         assert_eq!(before.get(&b"a"[..]).unwrap().as_ref().unwrap().mod_revision, 3);
         assert!(history(WIDE).undo(6, 6, &keys("a")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_watch_that_nothing_concerned_has_missed_nothing() {
+        let mut history = History::new(1, Limits { revisions: 5, ..WIDE });
+        let (watch, _) = history.watch(keys("b"), 0);
+        (2..=99).for_each(|revision| add(&mut history, revision));
+        assert_eq!((history.has_news(watch), history.seen(watch)), (false, 99));
+        assert_eq!(history.add(vec![event("b", 100)], 100).len(), 1);
+        assert_eq!((history.has_news(watch), history.seen(watch)), (true, 99));
+        let look = history.look(watch).unwrap().unwrap();
+        assert_eq!((look.events, look.next, history.seen(watch)), (vec![event("b", 100)], 101, 100));
+        assert_eq!(history.restart(200).len(), 1);
+        assert_eq!(history.look(watch).err(), Some(Error::Compacted));
+    }
+
+    #[test]
+    fn a_look_gives_few_bytes_but_whole_revisions() {
+        let large = |key: &'static str, revision| {
+            let mut event = event(key, revision);
+            event.kv.as_mut().unwrap().value = vec![1; MOST_BYTES / 2].into();
+            event
+        };
+        let mut history = History::new(1, Limits { bytes: 1 << 30, ..WIDE });
+        let (watch, _) = history.watch(Keys::of(&"a".into(), &"c".into()).unwrap(), 0);
+        for revision in 2..=9 {
+            drop(history.add(vec![large("a", revision), large("b", revision), large("b", revision)], revision));
+        }
+        for revision in 2..=9 {
+            let look = history.look(watch).unwrap().unwrap();
+            assert_eq!((look.events.len(), look.next), (3, revision + 1));
+        }
+        assert!(!history.has_news(watch));
     }
 }

@@ -134,6 +134,11 @@ impl Chunk {
 }
 
 impl Packed<'_> {
+    /// In bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.key.len() + self.rest.len()
+    }
+
     /// The event as it was.
     pub(crate) fn event(&self) -> Event {
         // It was written here: it can be read.

@@ -7,13 +7,13 @@ use std::ops::Bound;
 pub(crate) type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
 
 /// Keys from one on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Keys {
     first: Bytes,
     end: End,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     /// The first key is the only one.
     Single,
@@ -47,6 +47,12 @@ impl Keys {
             End::Before(end) => key >= &self.first[..] && key < &end[..],
             End::None => key >= &self.first[..],
         }
+    }
+
+    /// Whether it has any of these, which are in their order.
+    pub(crate) fn has_any(&self, sorted: &[&[u8]]) -> bool {
+        let from = sorted.partition_point(|key| *key < &self.first[..]);
+        sorted.get(from).is_some_and(|key| self.has(key))
     }
 
     /// None when there is no such key.
@@ -84,6 +90,9 @@ mod tests {
         assert!(keys(b"a", b"c").has(b"bzz") && !keys(b"a", b"c").has(b"c"));
         assert!(keys(b"b", b"\0").has(b"z") && !keys(b"b", b"\0").has(b"a"));
         assert_eq!(keys(b"b", b"a").bounds(), None);
+        let sorted: [&[u8]; 3] = [b"a", b"bb", b"d"];
+        assert!(keys(b"b", b"c").has_any(&sorted) && keys(b"d", b"").has_any(&sorted));
+        assert!(!keys(b"c", b"d").has_any(&sorted) && !keys(b"e", b"\0").has_any(&sorted));
         assert_eq!(Keys::of(&Bytes::new(), &Bytes::new()), Err(Error::NoKey));
     }
 

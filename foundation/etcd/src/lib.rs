@@ -25,6 +25,7 @@ mod serve;
 mod status;
 mod store;
 mod watcher;
+mod watches;
 mod writer;
 
 pub use client::{Client, Watching};

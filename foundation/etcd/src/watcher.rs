@@ -1,12 +1,11 @@
 //! Watching keys.
 use crate::Error;
-use crate::database::Numbers;
 use crate::history::{History, Look};
 use crate::keys::Keys;
+use crate::watches::Id;
 use crate::writer::Shared;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use wire::etcd::mvccpb::Event;
 
 /// What has happened to the keys of a watch.
@@ -20,50 +19,57 @@ pub struct Changes {
 /// Looks at each change of its keys once, in order. It keeps nothing while nobody asks for the next ones.
 pub struct Watcher {
     shared: Arc<Shared>,
-    keys: Keys,
-    next: i64,
-    /// The same, for the history to see.
-    position: Arc<AtomicI64>,
-    committed: watch::Receiver<Numbers>,
+    watch: Id,
+    news: Arc<Notify>,
 }
 
 impl Watcher {
     /// From a revision on; 0 is from now on.
     pub(crate) fn new(shared: &Arc<Shared>, keys: Keys, first: i64) -> Self {
-        let committed = shared.numbers.subscribe();
-        let mut history = history(shared);
-        let next = if first > 0 { first } else { history.revision() + 1 };
-        let position = history.register(next);
-        drop(history);
-        Self { shared: Arc::clone(shared), keys, next, position, committed }
+        let (watch, news) = history(shared).watch(keys, first);
+        Self { shared: Arc::clone(shared), watch, news }
     }
 
     /// Waits for the next changes.
     ///
     /// # Errors
-    /// [`Error::Compacted`] when changes are gone that were not seen, and [`Error::Stopped`].
+    /// [`Error::Compacted`] when changes are gone that were not seen.
     pub async fn next(&mut self) -> Result<Changes, Error> {
         loop {
-            self.committed.borrow_and_update();
-            let look = history(&self.shared).since(self.next, &self.keys);
-            let Look { events, next } = look?;
-            self.next = next;
-            self.position.store(next, Ordering::Relaxed);
-            if !events.is_empty() {
-                return Ok(Changes { events, revision: next - 1 });
+            self.ready().await;
+            if let Some(changes) = self.take()? {
+                return Ok(changes);
             }
-            self.committed.changed().await.map_err(|_| Error::Stopped)?;
         }
+    }
+
+    /// Waits until there may be something to take.
+    pub(crate) async fn ready(&self) {
+        while !history(&self.shared).has_news(self.watch) {
+            self.news.notified().await;
+        }
+    }
+
+    /// The next changes, if there are any.
+    pub(crate) fn take(&mut self) -> Result<Option<Changes>, Error> {
+        let look = history(&self.shared).look(self.watch)?;
+        Ok(look.map(|Look { events, next }| Changes { events, revision: next - 1 }))
     }
 
     /// Everything up to here has been seen.
     pub fn revision(&self) -> i64 {
-        self.next - 1
+        history(&self.shared).seen(self.watch)
     }
 
     /// The first revision that can be watched.
     pub(crate) fn first(&self) -> i64 {
         history(&self.shared).first()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        history(&self.shared).end_watch(self.watch);
     }
 }
 

@@ -11,9 +11,11 @@ use crate::health::Health;
 use crate::history::History;
 use crate::leases::Leases;
 use crate::quota::Quota;
+use crate::watcher::history;
+use crate::watches::News;
 use done::Done;
 use foundation_drain::Drain;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -54,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) history: Mutex<History>,
     pub(crate) leases: Leases,
     pub(crate) health: Health,
-    /// The numbers of the last commit. Watchers wait for them to change.
+    /// The numbers of the last commit.
     pub(crate) numbers: watch::Sender<Numbers>,
 }
 
@@ -68,11 +70,20 @@ impl Shared {
     /// Shows readers and watchers what a commit has left.
     pub(crate) fn publish(&self, numbers: Numbers, events: Vec<Event>) {
         self.database.committed();
-        if !events.is_empty() {
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            history.add(events, numbers.revision);
-        }
-        self.numbers.send_if_modified(|known| std::mem::replace(known, numbers) != numbers);
+        let news = if events.is_empty() { News::new() } else { history(self).add(events, numbers.revision) };
+        self.show(numbers, &news);
+    }
+
+    /// The same, where what led to it is unknown.
+    pub(crate) fn publish_anew(&self, numbers: Numbers) {
+        let news = history(self).restart(numbers.revision);
+        self.show(numbers, &news);
+    }
+
+    /// Whoever watches is told when the numbers are there.
+    fn show(&self, numbers: Numbers, news: &News) {
+        self.numbers.send_replace(numbers);
+        news.iter().for_each(|watch| watch.notify_one());
     }
 }
 
@@ -258,12 +269,12 @@ impl Writer {
         }
         let database = &self.shared.database;
         let numbers = guarded(&database.file(), || database.reopen())?;
-        let mut history = self.shared.history.lock().unwrap_or_else(PoisonError::into_inner);
-        if history.revision() != numbers.revision {
-            history.restart(numbers.revision);
+        let is_known = history(&self.shared).revision() == numbers.revision;
+        if is_known {
+            self.shared.publish(numbers, Vec::new())
+        } else {
+            self.shared.publish_anew(numbers)
         }
-        drop(history);
-        self.shared.numbers.send_replace(numbers);
         self.broken = None;
         Ok(())
     }

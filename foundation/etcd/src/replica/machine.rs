@@ -215,8 +215,7 @@ impl Machine {
         let (applied, leases) = self.shared.database.replicated()?;
         let numbers = self.shared.database.numbers()?;
         self.shared.leases.restore(leases);
-        history(&self.shared).restart(numbers.revision);
-        self.shared.numbers.send_replace(Numbers { cluster: own.cluster, member: own.member, ..numbers });
+        self.shared.publish_anew(Numbers { cluster: own.cluster, member: own.member, ..numbers });
         self.index.send_replace(applied.last.map(|last| last.index));
         *state = State { applied, unsaved: 0 };
         Ok(())
