@@ -5,13 +5,15 @@ use crate::metrics::Metrics;
 use crate::options::{Embedded, Options, Store as Choice};
 use anyhow::Context as _;
 use foundation_drain::Drain;
-use foundation_etcd::{Client, Remote, RemoteSettings, Settings, Store, serve};
+use foundation_etcd::{Client, Remote, RemoteSettings, Settings, Store};
 use foundation_identity::Identity;
-use foundation_process::{Refused, listen};
+use foundation_process::{Refused, listen, serve_grpc};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::time::{MissedTickBehavior, interval};
+use tonic::transport::server::Router;
 
 const SCOPE: &str = "dapr.scheduler.server.etcd";
 /// The folder of the file, and the one in which Dapr's own embedded etcd keeps its own.
@@ -52,7 +54,8 @@ pub(crate) async fn open(
             let bound = listener.local_addr()?;
             warn_of_strangers(bound);
             let port = bound.port();
-            serve(store.clone(), &options.id, listener, drain);
+            let routes = foundation_etcd::routes(store.clone(), &options.id, bound, drain);
+            serve(routes, listener, guard.refused.clone(), drain);
             drain.spawn_until_stopped(look_after(store.clone(), metrics.clone(), embedded.defragmentation));
             Ok((Client::Embedded(store), Some(port)))
         }
@@ -79,6 +82,15 @@ async fn open_embedded(embedded: &Embedded, guard: Guard<'_>, drain: &Drain) -> 
         Some(members) => return peers::join(settings, members, guard, drain).await,
     };
     opened.with_context(|| format!("cannot open the store in {}; check --etcd-data-dir", folder.display()))
+}
+
+fn serve(routes: Router, listener: TcpListener, refused: Refused, drain: &Drain) {
+    let stopping = drain.clone();
+    drain.spawn(async move {
+        if let Err(error) = serve_grpc(routes, listener, None, &stopping, refused).await {
+            stopping.fail(format!("etcd's API failed: {error}"));
+        }
+    });
 }
 
 /// The API has no users and no TLS, as in Dapr: it is for this machine.

@@ -34,7 +34,7 @@ pub use keys::prefix_end;
 pub use pages::Pages;
 pub use remote::{Remote, RemoteSettings};
 pub use replica::{Member, Members, Peers, Transport, Unreached};
-pub use serve::serve;
+pub use serve::routes;
 pub use status::Sizes;
 pub use store::{Settings, Store};
 pub use watcher::{Changes, Watcher};

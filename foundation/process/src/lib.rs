@@ -1,9 +1,9 @@
 //! What the processes of the control plane share: common flags, health and metrics servers, signals; and listening.
 mod flags;
 mod grpc;
+mod handed;
 mod http;
 mod identity;
-mod incoming;
 pub mod listen;
 mod main_function;
 mod memory;

@@ -118,10 +118,10 @@ pub fn accept(listener: Listener, server: impl Serve, drain: &Drain) {
 
 /// Tells of connections that cannot be accepted.
 #[derive(Default)]
-pub(crate) struct Complaint(Option<Instant>);
+struct Complaint(Option<Instant>);
 
 impl Complaint {
-    pub(crate) async fn about(&mut self, error: &io::Error) {
+    async fn about(&mut self, error: &io::Error) {
         if self.is_due(Instant::now()) {
             tracing::error!(target: SCOPE, "cannot accept connections: {error}; when too many files are open, raise their limit (ulimit -n, LimitNOFILE)");
         }
@@ -165,6 +165,7 @@ async fn accept_unix(listener: UnixListener, server: impl Serve, drain: Drain) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[test]
     fn a_complaint_is_not_made_all_the_time() {
@@ -172,5 +173,38 @@ mod tests {
         let due = [0, 50, 999, 1000, 1050, 2000]
             .map(|milliseconds| complaint.is_due(start + Duration::from_millis(milliseconds)));
         assert_eq!(due, [true, false, false, true, false, true]);
+    }
+
+    /// Answers each byte with two, in two pieces.
+    #[derive(Clone)]
+    struct Twice;
+
+    impl Serve for Twice {
+        async fn serve(self, mut connection: impl Connection, _: Drain) {
+            while let Ok(byte) = connection.read_u8().await {
+                connection.write_u8(byte).await.unwrap();
+                connection.write_u8(byte).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn small_pieces_do_not_wait_for_each_other() {
+        let (drain, listener) = (Drain::new(), tcp("127.0.0.1", 0).await.unwrap());
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        client.set_nodelay(true).unwrap();
+        accept(Listener::Tcp(listener), Twice, &drain);
+        let mut times = Vec::new();
+        for _ in 0..60 {
+            let start = Instant::now();
+            client.write_u8(1).await.unwrap();
+            client.read_u16().await.unwrap();
+            times.push(start.elapsed());
+        }
+        times.sort();
+        // A piece that waits for the other end to confirm the one before it takes 40 ms.
+        assert!(times[30] < Duration::from_millis(30), "{times:?}");
+        drop(client);
+        assert!(drain.close(Duration::from_secs(5)).await);
     }
 }
