@@ -1,6 +1,7 @@
 //! The store as a server of etcd's API.
 mod lease;
 mod maintenance;
+mod outlet;
 mod records;
 mod watching;
 

@@ -1,11 +1,12 @@
 //! Watches over gRPC: many of them on one stream.
 use super::Served;
+use super::outlet::{Answers, Gone, Outlet};
+use crate::history::MOST_BYTES;
 use crate::{Changes, Error, Store, Watcher};
 use foundation_drain::Drain;
+use prost::Message;
 use std::collections::HashMap;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 use wire::etcd::etcdserverpb::watch_create_request::FilterType;
 use wire::etcd::etcdserverpb::watch_request::RequestUnion;
@@ -14,33 +15,31 @@ use wire::etcd::etcdserverpb::{WatchCreateRequest, WatchRequest, WatchResponse};
 use wire::etcd::mvccpb::Event;
 use wire::etcd::mvccpb::event::EventType;
 
-/// Answers that a client has not read yet.
-const WAITING: usize = 16;
 /// A silent watch that wants to hear of its progress does so often.
 const PROGRESS: Duration = Duration::from_secs(600);
+/// Watches of one stream at a time.
+const MOST_WATCHES: usize = if cfg!(test) { 3 } else { 1 << 16 };
 /// Of an answer that belongs to no watch.
 const NO_WATCH: i64 = -1;
 
-type Answers = mpsc::Sender<Result<WatchResponse, Status>>;
-
 #[async_trait]
 impl Watch for Served {
-    type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;
+    type WatchStream = Answers;
 
-    async fn watch(&self, request: Request<Streaming<WatchRequest>>) -> Result<Response<Self::WatchStream>, Status> {
-        let (answers, received) = mpsc::channel(WAITING);
+    async fn watch(&self, request: Request<Streaming<WatchRequest>>) -> Result<Response<Answers>, Status> {
+        let (outlet, answers) = Outlet::new();
         let drain = self.drain.child();
         let session =
-            Session { store: self.store.clone(), answers, drain: drain.clone(), watches: HashMap::new(), next: 0 };
+            Session { store: self.store.clone(), outlet, drain: drain.clone(), watches: HashMap::new(), next: 0 };
         drain.spawn_until_stopped(session.run(request.into_inner()));
-        Ok(Response::new(ReceiverStream::new(received)))
+        Ok(Response::new(answers))
     }
 }
 
 /// One stream of a client.
 struct Session {
     store: Store,
-    answers: Answers,
+    outlet: Outlet,
     /// Owns the tasks of the watches.
     drain: Drain,
     watches: HashMap<i64, Drain>,
@@ -56,7 +55,7 @@ impl Session {
                 RequestUnion::ProgressRequest(_) => Some(self.answer(NO_WATCH)),
             };
             if let Some(answer) = answer
-                && self.answers.send(Ok(answer)).await.is_err()
+                && self.outlet.give(answer).await.is_err()
             {
                 break;
             }
@@ -70,18 +69,32 @@ impl Session {
         if self.watches.contains_key(&id) {
             return Some(self.refused(NO_WATCH, "etcdserver: mvcc: duplicate watch ID provided"));
         }
+        if !self.has_room() {
+            return Some(self.refused(NO_WATCH, "etcdserver: too many watches on one stream"));
+        }
         self.next = self.next.max(id) + 1;
         let watcher = match self.store.watch(&create.key, &create.range_end, create.start_revision) {
             Ok(watcher) => watcher,
             Err(error) => return Some(self.refused(NO_WATCH, &error.to_string())),
         };
         let created = WatchResponse { created: true, ..self.answer(id) };
-        self.answers.send(Ok(created)).await.ok()?;
+        self.outlet.give(created).await.ok()?;
         let drain = self.drain.child();
-        let follower = Follower { id, create, watcher, store: self.store.clone(), answers: self.answers.clone() };
-        drain.spawn_until_stopped(follower.run());
+        let follower = Follower { id, create, watcher, store: self.store.clone(), outlet: self.outlet.clone() };
+        let ended = drain.clone();
+        drain.spawn_until_stopped(async move {
+            follower.run().await.ok();
+            ended.stop();
+        });
         self.watches.insert(id, drain);
         None
+    }
+
+    fn has_room(&mut self) -> bool {
+        if self.watches.len() >= MOST_WATCHES {
+            self.watches.retain(|_, watch| !watch.is_stopped());
+        }
+        self.watches.len() < MOST_WATCHES
     }
 
     fn cancel(&mut self, id: i64) -> Option<WatchResponse> {
@@ -105,31 +118,30 @@ struct Follower {
     create: WatchCreateRequest,
     watcher: Watcher,
     store: Store,
-    answers: Answers,
+    outlet: Outlet,
 }
 
 impl Follower {
-    async fn run(mut self) {
+    async fn run(mut self) -> Result<(), Gone> {
+        let pause = if self.create.progress_notify { PROGRESS } else { Duration::MAX };
         loop {
-            let pause = if self.create.progress_notify { PROGRESS } else { Duration::MAX };
-            let answer = match tokio::time::timeout(pause, self.watcher.next()).await {
-                Err(_) => self.seen(Changes { events: Vec::new(), revision: self.watcher.revision() }),
-                Ok(Ok(changes)) => {
-                    let answer = self.seen(changes);
-                    if answer.events.is_empty() {
-                        continue;
-                    }
-                    answer
-                }
-                Ok(Err(error)) => {
-                    self.answers.send(Ok(self.ended(&error))).await.ok();
-                    return;
-                }
+            let is_silent = tokio::time::timeout(pause, self.watcher.ready()).await.is_err();
+            // Nothing is taken out of the history before there is room for it here.
+            let room = self.outlet.room(MOST_BYTES).await?;
+            let changes = match self.watcher.take() {
+                Ok(changes) => changes,
+                Err(error) => return self.outlet.give(self.ended(&error)).await,
             };
-            if self.answers.send(Ok(answer)).await.is_err() {
-                return;
+            let is_progress = is_silent && changes.is_none();
+            let answer = self.seen(changes.unwrap_or_else(|| self.progress()));
+            if is_progress || !answer.events.is_empty() {
+                self.outlet.fill(room, answer.encoded_len(), answer).await?;
             }
         }
+    }
+
+    fn progress(&self) -> Changes {
+        Changes { events: Vec::new(), revision: self.watcher.revision() }
     }
 
     fn seen(&self, changes: Changes) -> WatchResponse {
