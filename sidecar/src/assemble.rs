@@ -80,7 +80,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
         host_name: address::host_name(environment),
         internal_port,
     };
-    let scheduler = scheduler::client(options, identity.as_ref(), &own, &drains.background)?;
+    let scheduler = scheduler::client(options, identity.as_ref(), &own)?;
     let mut registry = Registry::default();
     component_all::register_all(&mut registry);
     component_all::discover(environment.sockets_folder(), &mut registry).await;

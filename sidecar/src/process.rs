@@ -133,7 +133,7 @@ async fn end(sidecar: &Sidecar, options: &Options, signals: &mut Signals, reason
         if let Some(duration) = block {
             sidecar.block_end(duration).await;
         }
-        within(options.grace, sidecar.end()).await
+        within(options.grace, sidecar.end(options.grace)).await
     });
     let mut reason = reason;
     if reason == Reason::Reload {

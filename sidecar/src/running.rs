@@ -21,6 +21,8 @@ const SCOPE: &str = "dapr.runtime";
 const FIRST_PROBE: Duration = Duration::from_millis(500);
 /// Calls that last longer are cut at the end of the grace anyway.
 const PATIENCE: Duration = Duration::from_secs(3600);
+/// The part of the grace that jobs and reminders in work may take.
+const HANDOVER: f32 = 0.6;
 
 /// Who owns the tasks: those of servers end before those that they need.
 #[derive(Clone, Debug, Default)]
@@ -153,12 +155,17 @@ impl Sidecar {
     }
 
     /// Ends all parts: first what comes in, then the servers when their calls are answered, then what both needed.
-    pub(crate) async fn end(&self) {
+    pub(crate) async fn end(&self, grace: Duration) {
+        // A job that the app does not end is cut off, so that the rest can end within the grace.
+        let handover = if grace.is_zero() { PATIENCE } else { grace.mul_f32(HANDOVER) };
         tracing::info!(target: SCOPE, "Dapr is shutting down");
         self.drains.reload.close(PATIENCE).await;
         self.end_intake(Publishing::Ends).await;
         self.configuration.end();
         self.actors.end().await;
+        if let Some(scheduler) = &self.scheduler {
+            scheduler.end(handover).await;
+        }
         self.targets.grpc.not_ready();
         self.drains.api.close(PATIENCE).await;
         self.outbox.end().await;

@@ -3,7 +3,6 @@ use crate::options::Options;
 use anyhow::Context;
 use async_trait::async_trait;
 use foundation_app::Channel;
-use foundation_drain::Drain;
 use foundation_identity::{Identity, SpiffeId, TrustDomain};
 use foundation_peer::{ControlService, Own};
 use foundation_scheduler::{Client, Deliver, Outcome};
@@ -17,12 +16,7 @@ const SCHEDULER: &str = "dapr-scheduler";
 ///
 /// # Errors
 /// A trust domain of the control plane that is none.
-pub(crate) fn client(
-    options: &Options,
-    identity: Option<&Identity>,
-    own: &Own,
-    drain: &Drain,
-) -> anyhow::Result<Option<Arc<Client>>> {
+pub(crate) fn client(options: &Options, identity: Option<&Identity>, own: &Own) -> anyhow::Result<Option<Arc<Client>>> {
     if options.scheduler.addresses.is_empty() {
         tracing::warn!(target: "dapr.runtime.scheduler", "No scheduler host addresses provided. Scheduler disabled: no jobs and no reminders without --scheduler-host-address");
         return Ok(None);
@@ -30,7 +24,7 @@ pub(crate) fn client(
     let service = service(options, identity, SCHEDULER, options.scheduler.addresses.clone())?;
     let (app_id, namespace) = (own.app_id.clone(), own.namespace.clone());
     let options = foundation_scheduler::Options { service, streams: options.scheduler.streams, app_id, namespace };
-    Ok(Some(Arc::new(Client::new(options, drain))))
+    Ok(Some(Arc::new(Client::new(options))))
 }
 
 /// A service of the control plane at some addresses.

@@ -8,6 +8,7 @@ use crate::wait::until;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
 
@@ -52,6 +53,28 @@ async fn jobs_reach_the_app_before_and_after_a_kill_of_the_scheduler() {
     schedule(&sidecar, "kept", again.clone()).await;
     let (status, _) = sidecar.post("/v1.0/jobs/kept", again.to_string()).await.unwrap();
     assert_eq!(status, StatusCode::CONFLICT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sidecar_that_ends_waits_for_the_jobs_in_work() {
+    let (app, scheduler) = (App::start(&[("/job/slow", StatusCode::OK, "done")]).await, Scheduler::start().await);
+    app.hold("/job/slow");
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut ending = sidecar(&app, &scheduler, &[("--log-file", log.path().display().to_string())]).await;
+    schedule(&ending, "slow", json!({"dueTime": "0s"})).await;
+    until("the job has come", async || !app.bodies("/job/slow").is_empty()).await;
+    ending.signal("-TERM");
+    let is_ending = async || std::fs::read_to_string(log.path()).unwrap().contains("Dapr is shutting down");
+    until("the sidecar ends", is_ending).await;
+    // By then the connection to the app would be cut.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    app.release("/job/slow");
+    assert_eq!(ending.ended().await.code(), Some(0));
+    let next = sidecar(&app, &scheduler, &[]).await;
+    schedule(&next, "last", json!({"dueTime": "0s"})).await;
+    until("the next job has come", async || !app.bodies("/job/last").is_empty()).await;
+    assert!(next.get("/v1.0/jobs/slow").await.unwrap().0.is_server_error(), "the scheduler knows that it is done");
+    assert_eq!(app.bodies("/job/slow").len(), 1);
 }
 
 /// The kernel goes on to answer for the connections of a process that hangs.

@@ -41,18 +41,20 @@ pub struct Client {
     trouble: ArcSwapOption<String>,
     wanted: watch::Sender<Wanted>,
     drain: Drain,
+    cut: CancellationToken,
 }
 
 impl Client {
-    /// Streams are tasks of the drain.
-    pub fn new(options: Options, drain: &Drain) -> Self {
+    /// Its streams are its own tasks: [`Client::end`] waits for them.
+    pub fn new(options: Options) -> Self {
         Self {
             options,
             hosts: watch::Sender::new(Vec::new()),
             turn: AtomicUsize::new(0),
             trouble: ArcSwapOption::empty(),
             wanted: watch::Sender::new(Wanted::default()),
-            drain: drain.clone(),
+            drain: Drain::new(),
+            cut: CancellationToken::new(),
         }
     }
 
@@ -63,6 +65,14 @@ impl Client {
             change(wanted);
             *wanted != old
         });
+    }
+
+    /// Takes nothing more, and waits for what is in work. What takes longer than that is cut off, and comes again.
+    pub async fn end(&self, patience: Duration) {
+        self.want(|wanted| *wanted = Wanted::default());
+        if !self.drain.close(patience).await {
+            self.cut.cancel();
+        }
     }
 
     /// Addresses of the schedulers, as one of them told last.
@@ -150,13 +160,15 @@ impl Client {
         let mut wanted = self.wanted.subscribe();
         loop {
             let now = wanted.borrow_and_update().clone();
-            if now.is_empty() {
+            if now.is_empty() || self.drain.is_stopped() {
                 if wanted.changed().await.is_err() {
                     return;
                 }
                 continue;
             }
             tokio::select! {
+                // A stream that ends because it is not wanted any more is no trouble.
+                biased;
                 _ = wanted.changed() => {}
                 reason = self.stream(&host, &now, deliver) => {
                     tracing::warn!(target: SCOPE, "Stream to scheduler {host} has ended: {reason}. Reconnecting...");
@@ -173,7 +185,7 @@ impl Client {
             Err(reason) => return reason,
         };
         let first = wanted.request(&self.options.app_id, &self.options.namespace);
-        let stream = Stream { deliver: Arc::clone(deliver), drain: self.drain.clone() };
+        let stream = Stream { deliver: Arc::clone(deliver), drain: self.drain.clone(), cut: self.cut.clone() };
         let stopping = self.drain.token().child_token();
         let _stop = stopping.clone().drop_guard();
         let (sender, ended) = oneshot::channel();

@@ -4,7 +4,7 @@ use foundation_drain::{Drain, isolated};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
@@ -41,6 +41,8 @@ pub trait Deliver: Send + Sync {
 pub(crate) struct Stream {
     pub(crate) deliver: Arc<dyn Deliver>,
     pub(crate) drain: Drain,
+    /// What is in work is given up, and comes again.
+    pub(crate) cut: CancellationToken,
 }
 
 impl Stream {
@@ -61,12 +63,20 @@ impl Stream {
         let taken = stopping.run_until_cancelled(self.take(&mut jobs, &results, &room)).await;
         let Some(taken) = taken else {
             // The stream stays open for the results of what is in work.
-            timeout(HANDOVER, room.acquire_many(ALL)).await.ok();
+            tokio::select! { _ = room.acquire_many(ALL) => {}, () = self.given_up() => {} }
             drop(results);
             timeout(GOODBYE, read_on(&mut jobs)).await.ok();
             return Ok(());
         };
         taken
+    }
+
+    /// Resolves when what is in work takes too long. When the sidecar ends, that is for it to say.
+    async fn given_up(&self) {
+        sleep(HANDOVER).await;
+        if self.drain.is_stopped() {
+            std::future::pending().await
+        }
     }
 
     async fn take(
@@ -77,12 +87,13 @@ impl Stream {
     ) -> Result<(), String> {
         while let Some(job) = jobs.message().await.map_err(|status| foundation_peer::describe(&status))? {
             let Ok(room) = Arc::clone(room).acquire_owned().await else { break };
-            let (deliver, results) = (Arc::clone(&self.deliver), results.clone());
+            let (deliver, results, cut) = (Arc::clone(&self.deliver), results.clone(), self.cut.clone());
             self.drain.spawn(async move {
                 let id = job.id;
-                // A panic is a failure like any other.
-                let outcome = isolated(async move { deliver.deliver(job).await }).await.unwrap_or(Outcome::Failed);
-                results.send(result(id, outcome)).await.ok();
+                let told = cut.run_until_cancelled(isolated(async move { deliver.deliver(job).await })).await;
+                // Nothing is said of what was cut off. A panic is a failure like any other.
+                let Some(told) = told else { return };
+                results.send(result(id, told.unwrap_or(Outcome::Failed))).await.ok();
                 drop(room);
             });
         }
