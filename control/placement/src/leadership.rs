@@ -67,7 +67,7 @@ pub(crate) fn serve(
     drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, acceptor, &serving, refused).await {
             tracing::error!(target: SCOPE, "placement service failed: {error}");
-            serving.stop();
+            serving.fail(format!("placement service failed: {error}"));
         }
     });
 }

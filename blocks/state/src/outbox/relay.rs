@@ -16,6 +16,8 @@ use tokio::time::sleep;
 /// Waits between looks for the marker, in milliseconds; a transaction that takes longer than their sum is taken for one
 /// that failed.
 const WAITS: [u64; 9] = [50, 100, 200, 400, 800, 1500, 2500, 3000, 3000];
+/// For one whose transaction was waited for before.
+const AGAIN: [u64; 1] = [1000];
 /// An event this old has no transaction any more: its sidecar ended before it could begin, or was refused.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
@@ -46,8 +48,10 @@ impl Relay {
         let attributes: Attributes = serde_json::from_slice(&message.data).map_err(|error| error.to_string())?;
         let marker = text(&attributes, "id").unwrap_or_default();
         let Settings { publish_pubsub, publish_topic, .. } = &self.settings;
-        if !self.wait_for(&marker).await? {
-            return Ok(self.given_up(&marker, is_old(&attributes)));
+        let age = age(&attributes);
+        let waits = if age > longest_transaction() { &AGAIN[..] } else { &WAITS[..] };
+        if !self.wait_for(&marker, waits).await? {
+            return Ok(self.given_up(message, &marker, age > LONGEST_WAIT).await);
         }
         let content_type = text(&attributes, "datacontenttype");
         let event = addressed(attributes, publish_pubsub, publish_topic)?;
@@ -57,8 +61,8 @@ impl Relay {
     }
 
     /// Waits until the marker is in the store; false when it does not come.
-    async fn wait_for(&self, marker: &str) -> Result<bool, String> {
-        let mut waits = WAITS.into_iter().map(Duration::from_millis);
+    async fn wait_for(&self, marker: &str, waits: &[u64]) -> Result<bool, String> {
+        let mut waits = waits.iter().copied().map(Duration::from_millis);
         loop {
             let found = self.look_for(marker).await;
             if found == Ok(true) {
@@ -97,7 +101,7 @@ impl Relay {
         Ok(Arc::clone(&store.component))
     }
 
-    fn given_up(&self, marker: &str, is_old: bool) -> Verdict {
+    async fn given_up(&self, message: &Message, marker: &str, is_old: bool) -> Verdict {
         if self.refusals.has(marker) {
             return Verdict::Ack;
         }
@@ -108,7 +112,15 @@ impl Relay {
             return Verdict::Ack;
         }
         tracing::error!(target: SCOPE, "{failed}, rejecting for later processing");
-        Verdict::Retry
+        self.put_off(message).await
+    }
+
+    /// Has an event come again behind all others: a sidecar that was killed leaves one without its transaction, which must not hold up
+    /// a broker that keeps the order.
+    async fn put_off(&self, message: &Message) -> Verdict {
+        let (data, content_type) = (message.data.clone(), message.content_type.clone());
+        let put_off = self.bus.publish(&self.settings.pubsub, &message.topic, data, content_type).await;
+        if put_off.is_ok() { Verdict::Ack } else { Verdict::Retry }
     }
 }
 
@@ -122,9 +134,14 @@ impl Deliver for Relay {
     }
 }
 
-fn is_old(attributes: &Attributes) -> bool {
+/// How long ago the event was made; no time for one that does not say.
+fn age(attributes: &Attributes) -> SignedDuration {
     let time = text(attributes, "time").and_then(|time| time.parse::<Timestamp>().ok());
-    time.is_some_and(|time| Timestamp::now().duration_since(time) > LONGEST_WAIT)
+    time.map_or(SignedDuration::ZERO, |time| Timestamp::now().duration_since(time))
+}
+
+fn longest_transaction() -> SignedDuration {
+    SignedDuration::from_millis(WAITS.iter().sum::<u64>().cast_signed())
 }
 
 fn text(attributes: &Attributes, name: &str) -> Option<String> {

@@ -136,7 +136,9 @@ impl Shop {
 
     async fn deliver(&self, event: &Value) -> Verdict {
         let listener = self.bus.listeners.lock().unwrap().last().cloned().unwrap();
-        listener.deliver(Message { data: event.to_string().into(), ..Message::default() }).await
+        listener
+            .deliver(Message { topic: "topic".to_owned(), data: event.to_string().into(), ..Message::default() })
+            .await
     }
 
     async fn has(&self, key: &str) -> bool {
@@ -233,13 +235,30 @@ async fn nothing_is_written_when_nothing_can_be_published() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_without_its_transaction_waits_and_is_not_published() {
-    for (discard, verdict) in [("", Verdict::Retry), ("true", Verdict::Ack)] {
+async fn an_event_without_its_transaction_waits_and_comes_again_behind_the_others() {
+    for discard in ["", "true"] {
         let shop = Shop::new(discard, false).await;
-        let start = Instant::now();
-        assert_eq!(shop.deliver(&json!({"id": "outbox-none"})).await, verdict);
-        assert!(start.elapsed().as_secs() >= 10 && shop.published().is_empty());
+        let (start, event) = (Instant::now(), json!({"id": "outbox-none"}));
+        assert_eq!(shop.deliver(&event).await, Verdict::Ack);
+        assert!(start.elapsed().as_secs() >= 10);
+        let again = if discard.is_empty() { vec![("inner/topic".to_owned(), None, event)] } else { Vec::new() };
+        assert_eq!(shop.published(), again);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_again_is_waited_for_no_longer_than_a_moment() {
+    let shop = Shop::new("", false).await;
+    let time = (jiff::Timestamp::now() - jiff::SignedDuration::from_secs(60)).to_string();
+    let start = Instant::now();
+    assert_eq!(shop.deliver(&json!({"id": "outbox-none", "time": time})).await, Verdict::Ack);
+    assert!(start.elapsed().as_secs() <= 2 && shop.published().len() == 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_put_off_stays_where_it_is() {
+    let shop = Shop::new("", true).await;
+    assert_eq!(shop.deliver(&json!({"id": "outbox-none"})).await, Verdict::Retry);
 }
 
 #[tokio::test(start_paused = true)]
