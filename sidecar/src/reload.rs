@@ -137,9 +137,34 @@ impl Reloader {
             }
         };
         if needs_restart(&before.resources, &now.resources) {
-            return Some(Reason::Reload);
+            return self.restart(&before, &now);
         }
         self.apply(&before, now).await.map_err(|error| Reason::Failed(format!("{error:#}"))).err()
+    }
+
+    /// A sidecar does not start with everything that it goes on with: what a mistake in one file has left in place must not end it when
+    /// another one changes.
+    fn restart(&self, before: &Loaded, now: &Loaded) -> Option<Reason> {
+        let Some(obstacle) = self.obstacle(before, now) else { return Some(Reason::Reload) };
+        tracing::error!(target: SCOPE, "cannot start anew with the resources as they are now, all stay as they were: {obstacle}");
+        None
+    }
+
+    /// Why a start with these resources would fail, as far as it can be told.
+    fn obstacle(&self, before: &Loaded, now: &Loaded) -> Option<String> {
+        let problem = now.problems.iter().find(|problem| problem.is_fatal).map(ToString::to_string);
+        let types = || {
+            let wanted = now.resources.components.iter().filter(|one| !one.spec.ignore_errors);
+            wanted.filter_map(|one| self.components.check_type(one).err()).map(|failure| failure.to_string()).next()
+        };
+        let rules = || {
+            let changes = Diff::between(&before.resources.subscriptions, &now.resources.subscriptions);
+            let changed = changes.changed.iter().chain(&changes.added);
+            let refusals =
+                changed.filter_map(|one| self.followers.subscriber.declare(declared::subscription(one)).err());
+            refusals.map(|refusal| refusal.to_string()).next()
+        };
+        problem.or_else(types).or_else(rules)
     }
 
     async fn apply(&self, before: &Loaded, mut now: Loaded) -> anyhow::Result<()> {

@@ -285,3 +285,23 @@ async fn other_kinds_start_the_sidecar_again_when_they_really_change() {
         assert_eq!(world.remove("x.yaml").await, Some(Reason::Reload));
     }
 }
+
+#[tokio::test]
+async fn a_mistake_that_was_left_in_place_ends_the_sidecar_not_later_either() {
+    let rule = |rule: &str| {
+        let routes = format!("{{rules: [{{match: '{rule}', path: /x}}], default: /y}}");
+        resource("Subscription", "s", &format!("{{topic: t, pubsubname: p, routes: {routes}}}"))
+    };
+    let patience = |seconds: u8| resource("Resiliency", "r", &format!("{{policies: {{timeouts: {{a: {seconds}s}}}}}}"));
+    let typed = |kind: &str| resource("Component", "c", &format!("{{{kind}version: v1}}"));
+    for (name, mistake, mended) in [
+        ("s.yaml", rule("(((("), rule("false")),
+        ("c.yaml", typed("type: state.nope, "), typed("type: state.in-memory, ")),
+        ("c.yaml", typed(""), typed("type: state.in-memory, ")),
+    ] {
+        let world = World::new(&[(name, &mended), ("r.yaml", &patience(5))]).await;
+        assert_eq!(world.write(name, &mistake).await, None);
+        assert_eq!(world.write("r.yaml", &patience(6)).await, None, "{mistake}");
+        assert_eq!(world.write(name, &mended).await, Some(Reason::Reload));
+    }
+}
