@@ -8,8 +8,9 @@ use rustls_pki_types::pem::PemObject;
 use x509_parser::der_parser::Oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The extension with the digest, which others pass over (RFC 5280, section 4.2). Below 2.25 names need no registration (ITU-T X.667).
-pub const ROOTS_EXTENSION: &[u64] = &[2, 25, 3938834141756510606];
+/// The extension with the digest, which others pass over (RFC 5280, section 4.2). Below 2.25 names need no registration (ITU-T X.667). Go
+/// refuses certificates with a part of a name that has more than 31 bits.
+pub const ROOTS_EXTENSION: &[u64] = &[2, 25, 1_835_872_003];
 /// Tag and length of the digest, an OCTET STRING (X.690, section 8.7).
 const HEAD: [u8; 2] = [0x04, 0x20];
 
@@ -50,6 +51,11 @@ mod tests {
         for others in [&first, &second, &format!("{second}{first}"), &format!("{both}{first}")] {
             assert!(!announces(leaf.der(), others.as_bytes()));
         }
+    }
+
+    #[test]
+    fn go_can_read_the_name() {
+        assert!(ROOTS_EXTENSION.iter().all(|part| i32::try_from(*part).is_ok()));
     }
 
     #[test]
