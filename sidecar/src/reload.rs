@@ -160,8 +160,7 @@ impl Reloader {
         let rules = || {
             let changes = Diff::between(&before.resources.subscriptions, &now.resources.subscriptions);
             let changed = changes.changed.iter().chain(&changes.added);
-            let refusals =
-                changed.filter_map(|one| self.followers.subscriber.declare(declared::subscription(one)).err());
+            let refusals = changed.filter_map(|one| Subscriber::check(declared::subscription(one)).err());
             refusals.map(|refusal| refusal.to_string()).next()
         };
         problem.or_else(types).or_else(rules)

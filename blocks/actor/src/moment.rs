@@ -1,8 +1,7 @@
 //! Times and durations of timers and reminders: Go's durations, ISO 8601 with repetitions, RFC 3339 (protocols.md 2.7).
 use foundation_metadata::duration;
+use foundation_schedule::timestamp;
 use jiff::Timestamp;
-use jiff::fmt::temporal::Pieces;
-use jiff::tz::TimeZone;
 use std::time::Duration;
 
 /// Times that are looked at for the last one: days of some years.
@@ -93,14 +92,7 @@ pub(crate) fn point(text: &str, from: Timestamp) -> Result<Timestamp, String> {
     if let Some(time) = duration::parse(text) {
         return Ok(from.checked_add(time).unwrap_or(Timestamp::MAX));
     }
-    text.parse().or_else(|_| last(text).ok_or_else(unsupported))
-}
-
-/// The last hours of the year 9999, which apps write for "never", are beyond what can be told in all time zones.
-fn last(text: &str) -> Option<Timestamp> {
-    let written = Pieces::parse(text).ok()?;
-    let is_beyond = written.date() >= Timestamp::MAX.to_zoned(TimeZone::UTC).date();
-    (is_beyond && written.time().is_some() && written.to_numeric_offset().is_some()).then_some(Timestamp::MAX)
+    timestamp(text).ok_or_else(unsupported)
 }
 
 /// `P1Y2M3W4DT5H6M7S`, perhaps with `R3/` in front; whole numbers only.

@@ -98,6 +98,14 @@ impl Subscriber {
         self.wishes().declare(declared)
     }
 
+    /// Whether a Subscription resource could be declared.
+    ///
+    /// # Errors
+    /// As [`Subscriber::declare`].
+    pub fn check(declared: Declared) -> Result<(), InvalidRule> {
+        Wishes::check(declared)
+    }
+
     /// Takes a Subscription resource out; [`Subscriber::reconcile`] ends its work.
     pub fn undeclare(&self, name: &str) {
         self.wishes().undeclare(name);

@@ -79,6 +79,11 @@ pub(crate) struct Wishes {
 
 impl Wishes {
     /// Adds a resource, or replaces the one of that name.
+    /// Whether it could be declared.
+    pub(crate) fn check(declared: Declared) -> Result<(), InvalidRule> {
+        Wish::new(Kind::Declarative, declared.subscription).map(drop)
+    }
+
     pub(crate) fn declare(&mut self, declared: Declared) -> Result<(), InvalidRule> {
         let wish = Wish::new(Kind::Declarative, declared.subscription)?;
         self.undeclare(&declared.name);

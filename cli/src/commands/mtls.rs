@@ -106,10 +106,8 @@ impl Authority {
         let usual = || SpiffeId::new(TrustDomain::new("localhost")?, "default", "dapr-sentry");
         let sentry = present.map_or_else(usual, Ok)?;
         // Sentries write down how long their certificates are good; without a word of them it is the usual.
-        let lifetimes = Lifetimes { workload: DAY, skew: SKEW, root };
-        let longest = self.files().journal()?.longest;
-        let zero = Lifetimes { workload: Duration::ZERO, skew: Duration::ZERO, root };
-        let lifetimes = longest.map_or(lifetimes, |longest| longest.with(zero));
+        let usual = Lifetimes { workload: DAY, skew: SKEW, root };
+        let lifetimes = self.files().journal()?.longest.map_or(usual, |longest| longest.lifetimes(root));
         Ok(Rotation { files: self.files(), sentry, lifetimes })
     }
 }

@@ -66,7 +66,6 @@ pub(crate) fn serve(
     let serving = drain.clone();
     drain.spawn(async move {
         if let Err(error) = serve_grpc(server, listener, acceptor, &serving, refused).await {
-            tracing::error!(target: SCOPE, "placement service failed: {error}");
             serving.fail(format!("placement service failed: {error}"));
         }
     });

@@ -46,12 +46,12 @@ impl Longest {
         }
     }
 
-    /// Lifetimes that are at least as long.
-    pub fn with(self, lifetimes: Lifetimes) -> Lifetimes {
+    /// The same with the life of a root.
+    pub fn lifetimes(self, root: Duration) -> Lifetimes {
         Lifetimes {
-            workload: lifetimes.workload.max(Duration::from_millis(self.workload_milliseconds)),
-            skew: lifetimes.skew.max(Duration::from_millis(self.skew_milliseconds)),
-            root: lifetimes.root,
+            workload: Duration::from_millis(self.workload_milliseconds),
+            skew: Duration::from_millis(self.skew_milliseconds),
+            root,
         }
     }
 }

@@ -222,7 +222,7 @@ impl Rotation {
 
     fn schedule(&self, state: &State) -> Result<Schedule, Error> {
         let expires = state.signing.expires.min(state.credentials.issuer_expires()?);
-        let longest = state.journal.longest.unwrap_or_default().with(self.lifetimes);
+        let longest = self.longest(state).lifetimes(self.lifetimes.root);
         Ok(Schedule::new(state.made().unwrap_or(UNIX_EPOCH), expires, longest))
     }
 
@@ -251,9 +251,13 @@ impl Rotation {
 
     /// Whether certificates of this sentry are good for longer than is known, where that matters.
     fn is_longer(&self, state: &State) -> bool {
-        let known = state.journal.longest.unwrap_or_default();
         let is_replaced = state.made().is_some() || state.journal.next.is_some();
-        is_replaced && known.or(Longest::of(self.lifetimes)) != known
+        is_replaced && state.journal.longest != Some(self.longest(state))
+    }
+
+    /// Of this sentry and all that are known.
+    fn longest(&self, state: &State) -> Longest {
+        state.journal.longest.unwrap_or_default().or(Longest::of(self.lifetimes))
     }
 
     fn take(&self, due: Due, state: State, now: SystemTime) -> Result<Option<Step>, Error> {
@@ -267,8 +271,7 @@ impl Rotation {
     }
 
     fn register(&self, mut state: State) -> Result<(), Error> {
-        let known = state.journal.longest.unwrap_or_default();
-        state.journal.longest = Some(known.or(Longest::of(self.lifetimes)));
+        state.journal.longest = Some(self.longest(&state));
         self.files.write_journal(&state.journal)
     }
 

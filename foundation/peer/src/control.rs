@@ -8,7 +8,7 @@ pub use connected::Connected;
 use crate::error::innermost;
 use foundation_identity::{Expected, Identity, SpiffeId};
 use hyper_util::rt::TokioIo;
-use open::Open;
+use open::greeting;
 use silence::{Attentive, Heard};
 use std::io;
 use std::net::SocketAddr;
@@ -101,7 +101,7 @@ async fn dial(
     let stream = Attentive::new(stream, heard);
     let connection: Box<dyn Connection> = match identity {
         Some((own, service)) => Box::new(own.connect(stream, Expected::Id(service)).await?),
-        None => Box::new(Open::new(stream)),
+        None => Box::new(stream.greeted(greeting)),
     };
     Ok(TokioIo::new(connection))
 }

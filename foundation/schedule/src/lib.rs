@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use std::time::Duration;
 
-pub use moment::{NoMoment, point_in_time};
+pub use moment::{NoMoment, point_in_time, timestamp};
 pub use period::Period;
 
 /// When something happens again and again.

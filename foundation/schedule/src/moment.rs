@@ -20,7 +20,7 @@ pub enum NoMoment {
 /// # Errors
 /// [`NoMoment`]
 pub fn point_in_time(text: &str, from: Timestamp) -> Result<Timestamp, NoMoment> {
-    if let Some(time) = text.parse().ok().or_else(|| end_of_time(text)) {
+    if let Some(time) = timestamp(text) {
         return Ok(time);
     }
     if let Some(delay) = delay(text) {
@@ -31,6 +31,11 @@ pub fn point_in_time(text: &str, from: Timestamp) -> Result<Timestamp, NoMoment>
         return Err(NoMoment::Repeats);
     }
     Period::parse(period).and_then(|period| period.after(from)).ok_or(NoMoment::Unknown)
+}
+
+/// Reads RFC 3339.
+pub fn timestamp(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| end_of_time(text))
 }
 
 /// The last two days of the year 9999 are beyond what the library counts. .NET writes the last second of it for never.

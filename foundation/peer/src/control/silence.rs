@@ -37,13 +37,22 @@ pub(super) struct Attentive<S> {
     stream: S,
     heard: Heard,
     limit: Pin<Box<Sleep>>,
+    /// Looks at what is read first.
+    greeting: Option<Greeting>,
 }
+
+type Greeting = fn(&[u8]) -> io::Result<()>;
 
 impl<S> Attentive<S> {
     /// A connection that has just been made; `heard` tells of it.
     pub(super) fn new(stream: S, heard: Heard) -> Self {
         heard.note();
-        Self { stream, limit: Box::pin(sleep_until(heard.last() + LIMIT)), heard }
+        Self { stream, limit: Box::pin(sleep_until(heard.last() + LIMIT)), heard, greeting: None }
+    }
+
+    /// The same, which also breaks when what is read first is not as it should be.
+    pub(super) fn greeted(self, greeting: Greeting) -> Self {
+        Self { greeting: Some(greeting), ..self }
     }
 
     fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
@@ -60,12 +69,19 @@ impl<S> Attentive<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Attentive<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
+        let (this, before) = (self.get_mut(), buffer.filled().len());
         let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(context, buffer) else {
             return this.poll_limit(context).map(Err);
         };
         this.heard.note();
-        Poll::Ready(read)
+        read?;
+        if let Some(greeting) = this.greeting.take()
+            && let Err(error) = greeting(&buffer.filled()[before..])
+        {
+            buffer.set_filled(before);
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -98,6 +114,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Attentive<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::open::greeting;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::sleep;
 
@@ -120,6 +137,23 @@ mod tests {
         let error = connection.read_u8().await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(last.elapsed(), LIMIT);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_wants_tls_is_told_from_one_that_does_not() {
+        let read = async |bytes: &'static [u8]| {
+            let mut read = Vec::new();
+            let (near, mut far) = duplex(64);
+            far.write_all(bytes).await.unwrap();
+            drop(far);
+            Attentive::new(near, Heard::now()).greeted(greeting).read_to_end(&mut read).await.map(|_| read)
+        };
+        for refused in [&[0x15, 3, 3, 0, 2, 2, 70][..], &[]] {
+            assert!(read(refused).await.unwrap_err().to_string().contains("--enable-mtls"));
+        }
+        let settings = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+        assert_eq!(read(settings).await.unwrap(), settings);
+        assert_eq!(read(&[0, 0x15]).await.unwrap(), [0, 0x15]);
     }
 
     #[tokio::test(start_paused = true)]
