@@ -4,15 +4,19 @@ use component_api::binding::Response;
 use component_api::{Error, Kind, Metadata, Result};
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::response::Parts;
+use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
+use std::fmt::Display;
 
-/// The answer with its body, of which at most `limit` bytes are read (0 is without limit).
+/// The answer with its body, of which at most `limit` bytes are read, as they are when decompressed (0 is without limit).
 ///
 /// # Errors
 /// A body that ends too early.
-pub(crate) async fn read(response: http::Response<Incoming>, limit: u64, only_success: bool) -> Result<Response> {
+pub(crate) async fn read<B>(response: http::Response<B>, limit: u64, only_success: bool) -> Result<Response>
+where
+    B: Body<Data = Bytes, Error: Display> + Unpin,
+{
     let (head, body) = response.into_parts();
     let data = body_of(body, limit).await?;
     let refused = only_success && !head.status.is_success();
@@ -20,7 +24,7 @@ pub(crate) async fn read(response: http::Response<Incoming>, limit: u64, only_su
     Ok(Response { data: Some(data), metadata: metadata(&head), failure })
 }
 
-async fn body_of(mut body: Incoming, limit: u64) -> Result<Bytes> {
+async fn body_of<B: Body<Data = Bytes, Error: Display> + Unpin>(mut body: B, limit: u64) -> Result<Bytes> {
     let limit = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {

@@ -8,14 +8,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use component_api::binding::{Binding, Request as Operation, Response};
 use component_api::{Config, Descriptor, Error, Kind, Registry, Result, Status};
+use foundation_gzip::{Inflating, gunzip, offer_gzip};
 use foundation_metadata::is_truthy;
 use foundation_redirect::{Hop, MOST, Redirect};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use std::sync::Arc;
 use tokio::time::timeout;
 
 const OPERATIONS: [&str; 9] = ["create", "get", "head", "post", "put", "patch", "delete", "options", "trace"];
+
+type Answer = Either<Incoming, Inflating<Incoming>>;
 
 /// Makes the component known.
 pub fn register(registry: &mut Registry) {
@@ -66,7 +69,8 @@ impl HttpBinding {
         Err(Error::other(format!("stopped after {} redirects", MOST)))
     }
 
-    async fn send(&self, request: &Request) -> Result<http::Response<Incoming>> {
+    /// Compressed on the wire where the request says nothing of that, as Go's client does it.
+    async fn send(&self, request: &Request) -> Result<http::Response<Answer>> {
         let mut sent = http::Request::new(Full::new(request.body.clone()));
         let Hop { method, uri, headers } = &request.hop;
         *sent.method_mut() = method.clone();
@@ -76,7 +80,9 @@ impl HttpBinding {
             let target = uri.authority().map_or("", |authority| authority.as_str());
             Error::new(Kind::Unavailable, format!("cannot call {target}: {}", cause(&error)))
         };
-        self.client.request(sent).await.map_err(refusal)
+        let inflate = offer_gzip(method, sent.headers_mut());
+        let response = self.client.request(sent).await.map_err(refusal)?;
+        Ok(if inflate { gunzip(response) } else { response.map(Either::Left) })
     }
 }
 
@@ -106,3 +112,6 @@ fn cause(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     causes.last().map_or_else(|| error.to_string(), ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ pub struct Settings {
     pub error_if_not_2xx: bool,
     /// Longest time for an answer; no limit unless given.
     pub response_timeout: Option<GoDuration>,
-    /// How much of the body of an answer is read; zero is all of it.
+    /// How much of the body of an answer is read, once it is decompressed; zero is all of it.
     pub max_response_body_size: ByteSize,
     /// Certificate authorities for the server, in PEM or as the path of a file, in place of those of the system.
     #[serde(rename = "mtlsRootCA")]

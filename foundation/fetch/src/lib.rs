@@ -7,8 +7,9 @@ pub mod trust;
 pub use error::{Error, root_cause};
 
 use bytes::Bytes;
+use foundation_gzip::{Inflating, gunzip, offer_gzip};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -22,12 +23,14 @@ use tokio::time::timeout;
 /// How long a connection may take; what a whole exchange may take counts besides.
 const CONNECT: Duration = Duration::from_secs(10);
 
+type Answer = Either<Incoming, Inflating<Incoming>>;
+
 /// Bounds of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Time from the request to the last byte of the answer.
     pub patience: Duration,
-    /// Most bytes of an answer's body.
+    /// Most bytes of an answer's body, when it is decompressed.
     pub largest: usize,
 }
 
@@ -63,7 +66,7 @@ impl Client {
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
         let host = host(&request);
         let exchange = async {
-            let (parts, body) = self.request(request).await?.into_parts();
+            let (parts, body) = self.plain(request).await?.into_parts();
             match Limited::new(body, self.limits.largest).collect().await {
                 Ok(body) => Ok(Response::from_parts(parts, body.to_bytes())),
                 Err(error) => Err(Error::Broken { host: host.clone(), reason: root_cause(error.as_ref()) }),
@@ -89,6 +92,14 @@ impl Client {
         let host = host(&request);
         let response = self.in_time(&host, self.request(request)).await?;
         Ok(successful(host, response)?.into_body())
+    }
+
+    /// The answer as Go's clients read it: compressed on the wire, if the request says nothing of that.
+    async fn plain(&self, mut request: Request<Bytes>) -> Result<Response<Answer>, Error> {
+        let method = request.method().clone();
+        let inflate = offer_gzip(&method, request.headers_mut());
+        let response = self.request(request).await?;
+        Ok(if inflate { gunzip(response) } else { response.map(Either::Left) })
     }
 
     async fn request(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Error> {

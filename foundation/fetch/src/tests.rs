@@ -1,7 +1,10 @@
 //! Exchanges with a server of three answers: a short one, a long one and none.
 use super::*;
 use component_api::Kind;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rustls::RootCertStore;
+use std::io::Write;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -18,6 +21,24 @@ async fn serve(mut connection: TcpStream) {
     }
     let answer = format!("HTTP/1.1 404 Not Found\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     connection.write_all(answer.as_bytes()).await.unwrap();
+}
+
+/// Answers each request with that, if it is one that asks for gzip, and returns what a client makes of it.
+async fn unzipped(plain: &[u8]) -> Result<Response<Bytes>, Error> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).unwrap();
+    let zipped = encoder.finish().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answer = async {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let length = connection.read(&mut head).await.unwrap();
+        assert!(String::from_utf8_lossy(&head[..length]).contains("accept-encoding: gzip\r\n"));
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", zipped.len());
+        connection.write_all(&[head.as_bytes(), &zipped].concat()).await.unwrap();
+    };
+    tokio::join!(get(url, LONG), answer).0
 }
 
 async fn accept(listener: TcpListener) {
@@ -71,6 +92,13 @@ async fn answers_are_bounded_in_size_and_time() {
     assert!(matches!(long, Error::Broken { .. }) && !long.to_string().contains("secret"), "{long}");
     let none = component_api::Error::from(served("/none", Duration::from_millis(200)).await.unwrap_err());
     assert_eq!((none.kind(), none.to_string().as_str()), (Kind::Timeout, "127.0.0.1 did not answer within 200ms"));
+}
+
+#[tokio::test]
+async fn compressed_answers_are_bounded_as_they_are_read() {
+    let response = unzipped(b"ten bytes.").await.unwrap();
+    assert_eq!((&response.body()[..], response.headers().len()), (&b"ten bytes."[..], 0));
+    assert!(matches!(unzipped(&[0; 1 << 20]).await, Err(Error::Broken { .. })));
 }
 
 #[tokio::test]

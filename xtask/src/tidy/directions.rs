@@ -16,8 +16,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("component-cron", &["component-api", "foundation-metadata", "foundation-schedule"]),
     // What a token is worth is decided in one place, for middleware and certificate authority.
     ("component-middleware", &["component-api", "foundation-metadata", "foundation-fetch", "foundation-jwt"]),
-    // Redirects are followed in one way, for bindings and for calls of what is no app.
-    ("component-http", &["component-api", "foundation-metadata", "foundation-tls", "foundation-redirect"]),
+    // Redirects are followed and answers decompressed in one way, for bindings and for calls of what is no app.
+    (
+        "component-http",
+        &["component-api", "foundation-metadata", "foundation-tls", "foundation-redirect", "foundation-gzip"],
+    ),
     // Values are kept as objects, and read as the JSON that Go makes of them.
     ("component-mongodb", &["component-api", "foundation-metadata", "foundation-json"]),
     ("component-all", &["component-"]),
