@@ -2,6 +2,7 @@
 //!
 //! It is one service written by hand and not a stack of layers: most requests pass through it in well under a microsecond.
 mod h2c;
+mod head;
 mod names;
 mod path;
 pub(crate) mod plain;
@@ -96,7 +97,7 @@ impl Api {
             return plain::headers_too_large();
         }
         if path::check_escapes(request.uri().path()).is_err() {
-            return plain::bad_request();
+            return plain::bad_request("400 Bad Request");
         }
         let mut request = self.limit(request);
         let call = match self.observer.begin_http(&mut request, client) {

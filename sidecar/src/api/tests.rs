@@ -1,5 +1,6 @@
 //! A component that panics or hangs, behind both transports.
 mod around;
+mod heads;
 
 use super::grpc::{self, Answer, Blocks};
 use super::http::{Api, Settings};

@@ -25,9 +25,14 @@ pub(crate) fn unauthorized() -> Response<Body> {
     text(StatusCode::UNAUTHORIZED, "invalid api token\n")
 }
 
-/// The path cannot be read.
-pub(crate) fn bad_request() -> Response<Body> {
-    closing(text(StatusCode::BAD_REQUEST, "400 Bad Request"))
+/// The head cannot be read.
+pub(crate) fn bad_request(line: impl Into<Body>) -> Response<Body> {
+    closing(text(StatusCode::BAD_REQUEST, line))
+}
+
+/// The body is encoded in a way that is not known here.
+pub(crate) fn not_implemented(line: impl Into<Body>) -> Response<Body> {
+    closing(text(StatusCode::NOT_IMPLEMENTED, line))
 }
 
 /// All headers together are too large.

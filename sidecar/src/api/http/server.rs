@@ -1,6 +1,7 @@
 //! Connections of HTTP clients: HTTP/1.1, and HTTP/2 without TLS from the first byte.
 use super::Api;
 use super::h2c::Change;
+use super::head;
 use crate::api::pace::{Pace, Paced, REST, Running, RunningBody};
 use axum::body::Body;
 use foundation_app::Filled;
@@ -106,6 +107,10 @@ impl Serve for Server {
 impl Connected {
     /// Answers a request, or goes on in HTTP/2 with it.
     async fn begin(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+        if let Err(refusal) = head::check(&request) {
+            let running = self.pace.begin();
+            return Ok(refusal.answer().map(|body| running.body(body)));
+        }
         let Some(change) = Change::asked(&request).filter(|_| self.server.http2) else {
             let response = self.answer(request).await?;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
