@@ -4,6 +4,7 @@ use crate::upgrade::take_mark;
 use crate::url::path_and_query;
 use axum::body::Body;
 use foundation_app::{AppStatus, CallContext, Called, Channel};
+use foundation_peer::headers::AUTHORITY;
 use foundation_peer::{Answer, Head, Origin, Outcome};
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, Uri};
@@ -14,9 +15,11 @@ pub(crate) async fn deliver(app: &dyn Channel, head: Head, body: Body) -> Result
     Ok(answer(app.invoke(request).await?))
 }
 
-/// A gRPC app takes any text as a method and as a query.
+/// A gRPC app takes any text as a method and as a query. What the caller called its sidecar is told to HTTP apps only, as in
+/// Go.
 fn grpc_request(mut head: Head, body: Body) -> Result<Request<Body>, Error> {
     let called = Called { method: std::mem::take(&mut head.method), query: std::mem::take(&mut head.query) };
+    head.headers.remove(AUTHORITY);
     let mut request = request(head, body)?;
     if let Some(context) = request.extensions_mut().get_mut::<CallContext>() {
         context.called = Some(called);

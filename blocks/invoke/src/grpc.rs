@@ -5,6 +5,7 @@ use crate::service::Service;
 use crate::status;
 use bytes::Bytes;
 use foundation_grpc::Deadline;
+use foundation_peer::headers::AUTHORITY;
 use foundation_peer::{Answer, Head, Origin, Outcome, Payload};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
@@ -16,8 +17,16 @@ use wire::common::v1::http_extension::Verb;
 use wire::common::v1::{InvokeRequest, InvokeResponse};
 use wire::runtime::v1::InvokeServiceRequest;
 
-/// Metadata that belongs to the caller's own connection.
-const OF_TRANSPORT: [&str; 4] = ["grpc-timeout", "grpc-encoding", "grpc-accept-encoding", "te"];
+/// Metadata of the caller's own call, which Go's library keeps to itself.
+const OF_TRANSPORT: [&str; 3] = ["grpc-timeout", "grpc-encoding", "te"];
+
+/// Keeps what the caller called this sidecar, which is no metadata here and is in Go.
+pub fn note_authority<B>(request: &mut http::Request<B>) {
+    let authority = request.uri().authority().and_then(|name| HeaderValue::from_str(name.as_str()).ok());
+    if let Some(authority) = authority {
+        request.headers_mut().insert(AUTHORITY, authority);
+    }
+}
 
 /// Calls an app with one message.
 ///

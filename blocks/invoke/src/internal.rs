@@ -26,8 +26,6 @@ use http::{Extensions, Method};
 use std::sync::Arc;
 use tonic::{Code, Status};
 
-/// What Go's sidecars send of a gRPC caller's HTTP/2 request; a gRPC app has its own.
-const AUTHORITY: &str = "dapr-authority";
 const SERVICE: &str = "/dapr.proto.internals.v1.ServiceInvocation";
 
 /// Routes of the internal port. What none of them matches is a gRPC call for the app and is passed on unread.
@@ -85,9 +83,6 @@ async fn serve(service: &Service, extensions: &Extensions, mut head: Head, body:
     name_caller(extensions, &mut head.headers);
     head.deadline = extensions.get().copied();
     trace::received(span, &service.peers().own().app_id, &mut head);
-    if app.protocol().is_grpc() {
-        head.headers.remove(AUTHORITY);
-    }
     let events = wants_events(&head.headers);
     let from = caller_id(&head);
     let answer = counted(service, &from, deliver(app, head, body)).await.map_err(|error| failed(&error))?;

@@ -31,7 +31,7 @@ pub use access::Access;
 pub use attempt::Stop;
 pub use error::Error;
 pub use external::{ClientTls, HttpEndpoint, InvalidEndpoint, InvalidTls};
-pub use grpc::invoke_service;
+pub use grpc::{invoke_service, note_authority};
 pub use http::{endpoints, invoke};
 pub use internal::internal_routes;
 pub use length::note_length;

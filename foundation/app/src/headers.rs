@@ -180,6 +180,7 @@ fn is_transport(name: &HeaderName) -> bool {
             | "user-agent"
             | "grpc-timeout"
             | "grpc-encoding"
+            | "grpc-accept-encoding"
             | "grpc-message"
             | "grpc-message-type"
             | "grpc-status"

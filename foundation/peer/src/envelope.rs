@@ -146,9 +146,14 @@ fn put_metadata(out: &mut BytesMut, field: u32, map: &HeaderMap, origin: Origin,
                 let padded: Vec<String> = values.map(headers::padded).collect();
                 put_entry(out, field, name.as_str(), padded.iter().map(String::as_bytes));
             }
-            Origin::Grpc => put_entry(out, field, name.as_str(), values.map(HeaderValue::as_bytes)),
+            Origin::Grpc => put_entry(out, field, written(name), values.map(HeaderValue::as_bytes)),
         }
     }
+}
+
+/// The other way round than [`header_name`].
+fn written(name: &HeaderName) -> &str {
+    if name.as_str() == headers::AUTHORITY { ":authority" } else { name.as_str() }
 }
 
 fn put_entry<'a>(out: &mut BytesMut, field: u32, name: &str, values: impl IntoIterator<Item = &'a [u8]>) {

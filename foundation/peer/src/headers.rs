@@ -14,6 +14,8 @@ pub const CALLER_NAMESPACE: &str = "dapr-caller-namespace";
 pub const CALLER_ID: &str = "dapr-caller-app-id";
 /// Id of the app that is called.
 pub const CALLEE_ID: &str = "dapr-callee-app-id";
+/// What a gRPC caller called its sidecar; between sidecars it is the pseudo header of HTTP/2.
+pub const AUTHORITY: &str = "dapr-authority";
 /// Id of the app to call, of a caller of the API.
 pub const APP_ID: &str = "dapr-app-id";
 

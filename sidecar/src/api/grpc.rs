@@ -21,7 +21,7 @@ use crate::api::panicked;
 use anyhow::Context;
 use axum::body::Body;
 use axum::extract::Request;
-use block_invoke::{Service as Invoke, names_app, proxy};
+use block_invoke::{Service as Invoke, names_app, note_authority, proxy};
 use block_telemetry::SERVICES;
 use dapr::Dapr;
 use deadline::in_time;
@@ -109,7 +109,7 @@ impl Api {
     async fn route(&self, request: Request) -> Response<Body> {
         let path = request.uri().path();
         match path.strip_prefix(SERVICE) {
-            Some(INVOKE_SERVICE) if !is_compressed(&request) => return self.invoke_service(request).await,
+            Some(INVOKE_SERVICE) => return self.invoke_service(request).await,
             Some(method) if self.groups.contains_key(method) => return call(self.dapr.clone(), request).await,
             _ => {}
         }
@@ -125,8 +125,12 @@ impl Api {
         proxy(&self.invoke, request).await
     }
 
-    /// The method that most calls are for, without the layers of a generated server.
-    async fn invoke_service(&self, request: Request) -> Response<Body> {
+    /// The method that most calls are for, without the layers of a generated server where it can be.
+    async fn invoke_service(&self, mut request: Request) -> Response<Body> {
+        note_authority(&mut request);
+        if is_compressed(&request) {
+            return call(self.dapr.clone(), request).await;
+        }
         let (head, body) = request.into_parts();
         let answered = match receive(body, self.limit).await {
             Ok(message) => {

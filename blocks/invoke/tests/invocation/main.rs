@@ -9,13 +9,14 @@ mod websocket;
 mod world;
 
 use axum::body::Body;
-use block_invoke::{Service, internal_routes, invoke_service};
+use block_invoke::{Service, internal_routes, invoke_service, note_authority};
 use bytes::Bytes;
 use foundation_app::Protocol;
 use http::HeaderValue;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tonic::Code;
+use tonic::metadata::MetadataMap;
 use wire::common::v1::http_extension::Verb;
 use world::{get, http_app, json_of, message, send, serve, sidecar, two};
 
@@ -142,6 +143,26 @@ async fn invoke_service_calls_an_http_app() {
     let no_verb = invoke_service(&service, message("m", Verb::None, "")).await.unwrap_err();
     let text = "failed to invoke, id: other, err: rpc error: code = Internal desc = error invoking app channel: rpc error: code = InvalidArgument desc = invalid HTTP verb";
     assert_eq!((no_verb.code(), no_verb.message()), (Code::Internal, text));
+}
+
+#[tokio::test]
+async fn an_app_is_told_of_a_grpc_caller_what_go_tells_whatever_the_way() {
+    let own = sidecar("golden", 0, Some((serve(http_app()).await, Protocol::Http)));
+    for (service, id) in [(own, "golden"), (two(http_app(), Protocol::Http).await, "other")] {
+        let mut call = http::Request::get("http://localhost:50001/any").body(()).unwrap();
+        note_authority(&mut call);
+        let mut request = message("m", Verb::Get, "");
+        request.get_mut().id = id.to_owned();
+        *request.metadata_mut() = MetadataMap::from_headers(call.headers().clone());
+        request.metadata_mut().insert("grpc-accept-encoding", "gzip".parse().unwrap());
+        let response = invoke_service(&service, request).await.unwrap().into_inner();
+        let seen: Value = serde_json::from_slice(&response.data.unwrap().value).unwrap();
+        let headers = &seen["headers"];
+        assert_eq!(
+            (&headers["dapr-authority"], &headers["dapr-grpc-accept-encoding"]),
+            (&json!("localhost:50001"), &json!("gzip"))
+        );
+    }
 }
 
 #[tokio::test]

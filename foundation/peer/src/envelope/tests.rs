@@ -59,12 +59,20 @@ fn a_request_is_read_by_others() {
 
 #[test]
 fn a_request_of_grpc_keeps_names_and_pads_binary_values() {
-    let given = headers(&[("content-type", "application/grpc"), ("x-thing-bin", "AAE")]);
+    let given =
+        headers(&[("content-type", "application/grpc"), ("x-thing-bin", "AAE"), ("dapr-authority", "localhost:1")]);
     let head = Head { origin: Origin::Grpc, headers: given, ..Head::default() };
     let bytes = encoded(&head);
     let request = InternalInvokeRequest::decode(bytes.clone()).unwrap();
-    assert_eq!(values(&request, "x-thing-bin"), ["AAE="]);
-    assert_eq!(decode_request(bytes).unwrap().0.origin, Origin::Grpc);
+    assert_eq!(
+        (values(&request, "x-thing-bin"), values(&request, ":authority")),
+        (vec!["AAE=".to_owned()], vec!["localhost:1".to_owned()])
+    );
+    let read = decode_request(bytes).unwrap().0;
+    assert_eq!(
+        (read.origin, &read.headers["dapr-authority"]),
+        (Origin::Grpc, &HeaderValue::from_static("localhost:1"))
+    );
 }
 
 #[test]
