@@ -1,4 +1,5 @@
 //! YAML documents: how a file is divided, and what each of them is.
+use crate::bounded;
 use crate::decode::{DecodeError, Stray, decode, decode_and_look, member};
 use crate::{
     Component, Configuration, HttpEndpoint, McpServer, ObjectMeta, Resiliency, Resource, Subscription,
@@ -6,7 +7,6 @@ use crate::{
 };
 use foundation_metadata::meant;
 use serde_json::{Map, Value};
-use serde_saphyr::DuplicateKeyPolicy;
 
 /// All kinds, with their versions.
 const KINDS: [(&str, &[&str]); 7] = [
@@ -36,20 +36,14 @@ pub(crate) fn split(text: &str) -> Vec<(usize, &str)> {
     documents
 }
 
-/// YAML as a JSON value, read as Go reads it: `yes` is true, `0777` octal, the last one of two equal names counts.
+/// YAML as a JSON value.
 ///
 /// # Errors
 /// What is wrong and where. Never a part of the text, as it may be a secret.
 pub(crate) fn parse(text: &str, first_line: usize) -> Result<Value, String> {
-    let options = serde_saphyr::options! {
-        with_snippet: false,
-        legacy_octal_numbers: true,
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
-    };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+    bounded::read(text).map_err(|error| {
         let line = error.location().map_or(1, |location| location.line());
-        let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or_default();
+        let reason = bounded::reason(&error);
         format!("is no YAML near line {}: {reason}", u64::try_from(first_line).unwrap_or(1) + line - 1)
     })
 }

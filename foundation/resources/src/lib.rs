@@ -1,5 +1,6 @@
 //! Resources: what users declare in YAML, as plain types; how they are read, checked and compared
 //! (contract: surface.md section 3).
+mod bounded;
 mod common;
 mod component;
 mod configuration;
