@@ -53,6 +53,11 @@ impl Broken {
 
 impl From<Broken> for Error {
     fn from(broken: Broken) -> Self {
+        if let Broken::Exchange { error, .. } = &broken
+            && let Some(cause) = of_caller(error)
+        {
+            return Self::Body(chain(cause));
+        }
         let (address, message) = broken.parts();
         Self::Unreachable { address: address.to_owned(), message }
     }
@@ -75,8 +80,15 @@ fn is_other_protocol(error: &hyper::Error, message: &str) -> bool {
     error.is_parse() || message.ends_with("unexpected message from connection")
 }
 
-/// An error with its causes, which libraries leave out of their own texts.
+/// What broke the body of the request, which the app has no part in.
+fn of_caller(error: &hyper::Error) -> Option<&(dyn std::error::Error + 'static)> {
+    std::error::Error::source(error).filter(|_| error.is_user())
+}
+
+/// An error with its causes, which libraries leave out of their own texts; each layer around a body says the same again.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
 }

@@ -17,7 +17,7 @@ use foundation_drain::Drain;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -110,6 +110,17 @@ async fn bodies_stream_both_ways() {
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "second");
     drop(sender);
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_told_once_and_not_of_the_app() {
+    let drain = Drain::new();
+    let channel = http_channel(Router::new().fallback(async |_: Bytes| ()), &drain).await;
+    let broken = tokio_stream::iter([Ok(Bytes::from("a")), Err(io::Error::other("it ended too early"))]);
+    let body = Body::new(Body::new(Body::from_stream(broken).map_err(axum::Error::new)));
+    let error = channel.invoke(Request::post("/").body(body).unwrap()).await.unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the request for the app: it ended too early");
+    assert!(!error.is_temporary());
 }
 
 #[tokio::test]
