@@ -48,6 +48,7 @@ pub async fn execute_actor_state_transaction(
     service: &Service,
     request: v1::ExecuteActorStateTransactionRequest,
 ) -> Result<(), Status> {
+    service.admit(&request.actor_type)?;
     let operations = request.operations.into_iter().map(operation).collect::<Result<_, Error>>()?;
     Ok(service.transact(&ActorKey::new(request.actor_type, request.actor_id), operations).await?)
 }
@@ -77,6 +78,7 @@ pub async fn register_actor_reminder(
     service: &Service,
     request: v1::RegisterActorReminderRequest,
 ) -> Result<(), Status> {
+    service.admit(&request.actor_type)?;
     if request.name.is_empty() {
         return Err(Error::NoReminderName.into());
     }

@@ -280,9 +280,9 @@ impl Service {
     /// # Errors
     /// [`Error::Reserved`], [`Error::Name`], [`Error::NoStateStore`] and [`Error::GetState`].
     pub async fn get_state(&self, actor: &ActorKey, key: &str) -> Result<Option<Item>, Error> {
-        allowed(&actor.actor_type)?;
+        let runtime = self.admit(&actor.actor_type)?;
         check(actor)?;
-        self.runtime()?.state.get(actor, key).await
+        runtime.state.get(actor, key).await
     }
 
     /// Does all operations on the state of an actor, or none of them. The actor must be active here.
@@ -290,9 +290,9 @@ impl Service {
     /// # Errors
     /// [`Error::Reserved`], [`Error::Name`], [`Error::InstanceMissing`], [`Error::NoStateStore`] and [`Error::SaveState`].
     pub async fn transact(&self, actor: &ActorKey, operations: Vec<Operation>) -> Result<(), Error> {
-        allowed(&actor.actor_type)?;
+        let runtime = self.admit(&actor.actor_type)?;
         check(actor)?;
-        self.runtime()?.state.transact(actor, operations).await
+        runtime.state.transact(actor, operations).await
     }
 
     /// Starts a timer, in the place of the one with its name. `ttl` is when it ends; empty is never.
@@ -300,9 +300,8 @@ impl Service {
     /// # Errors
     /// [`Error::Reserved`], [`Error::Name`] and [`Error::CreateTimer`].
     pub fn create_timer(&self, tick: Tick, ttl: &str) -> Result<(), Error> {
-        allowed(&tick.actor.actor_type)?;
+        let runtime = self.admit(&tick.actor.actor_type)?;
         check(&tick.actor)?;
-        let runtime = self.runtime()?;
         check_name(&tick.name).map_err(|reason| Error::Name { what: "", reason })?;
         runtime.timers.create(tick, ttl)
     }
@@ -312,8 +311,7 @@ impl Service {
     /// # Errors
     /// [`Error::Reserved`].
     pub fn delete_timer(&self, actor: ActorKey, name: String) -> Result<(), Error> {
-        allowed(&actor.actor_type)?;
-        self.runtime()?.timers.delete(actor, name);
+        self.admit(&actor.actor_type)?.timers.delete(actor, name);
         Ok(())
     }
 
@@ -367,8 +365,13 @@ impl Service {
     }
 
     fn reminders(&self, actor_type: &str) -> Result<&Reminders, Error> {
+        Ok(&self.admit(actor_type)?.reminders)
+    }
+
+    /// What is asked before all else of a request, as in Dapr: whether users may have such actors, and whether there are any.
+    pub(crate) fn admit(&self, actor_type: &str) -> Result<&Runtime, Error> {
         allowed(actor_type)?;
-        Ok(&self.runtime()?.reminders)
+        self.runtime()
     }
 
     fn runtime(&self) -> Result<&Runtime, Error> {

@@ -1,13 +1,19 @@
 //! Calls of actors here and elsewhere, their turns, and what is answered.
 use crate::placement::Placement;
 use crate::world::{Sidecar, fault, hosting, in_step};
-use block_actor::{Options, invoke_actor};
+use block_actor::{
+    Options, execute_actor_state_transaction, invoke_actor, register_actor_reminder, register_actor_timer,
+};
+use foundation_fault::code_of;
 use futures_util::FutureExt;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tonic::{Code, Request};
-use wire::runtime::v1::InvokeActorRequest;
+use wire::runtime::v1::{
+    ExecuteActorStateTransactionRequest, InvokeActorRequest, RegisterActorReminderRequest, RegisterActorTimerRequest,
+    TransactionalActorStateOperation,
+};
 
 fn call(actor_type: &str, id: &str, method: &str) -> Request<InvokeActorRequest> {
     let [actor_type, actor_id, method] = [actor_type, id, method].map(str::to_owned);
@@ -69,6 +75,29 @@ async fn without_a_placement_service_there_are_no_actors() {
     sidecar.check("POST t/1/state", "[]", (400, &absent)).await;
     let status = invoke_actor(&sidecar.service, call("t", "1", "m")).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn that_there_are_no_actors_is_said_before_what_else_is_wrong() {
+    let sidecar = Sidecar::start(None, None).await;
+    let service = &sidecar.service;
+    let (actor_type, actor_id) = ("t".to_owned(), "a/b".to_owned());
+    let operations = vec![TransactionalActorStateOperation { operation_type: "foo".to_owned(), ..Default::default() }];
+    let transaction =
+        ExecuteActorStateTransactionRequest { actor_type: actor_type.clone(), actor_id: actor_id.clone(), operations };
+    let reminder = RegisterActorReminderRequest { actor_type: actor_type.clone(), ..Default::default() };
+    let timer = RegisterActorTimerRequest { actor_type, actor_id, ..Default::default() };
+    for status in [
+        register_actor_reminder(service, reminder).await.unwrap_err(),
+        register_actor_timer(service, timer).unwrap_err(),
+        execute_actor_state_transaction(service, transaction).await.unwrap_err(),
+    ] {
+        assert_eq!((status.code(), status.message()), (Code::Unavailable, "placement service is not configured"));
+        assert_eq!(code_of(&status).unwrap().name(), "ERR_ACTOR_NO_PLACEMENT");
+    }
+    let reserved = RegisterActorReminderRequest { actor_type: "dapr.internal.x".to_owned(), ..Default::default() };
+    let status = register_actor_reminder(service, reserved).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
 }
 
 #[tokio::test]
