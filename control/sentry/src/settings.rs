@@ -86,6 +86,9 @@ fn length(name: &str, text: &str, default: Duration) -> Result<Duration, Error> 
     if text.is_empty() {
         return Ok(default);
     }
+    if text.starts_with('-') {
+        return Err(Error::Configuration(format!("{name} is {text:?}, which is negative; use a duration such as 15m")));
+    }
     duration::parse(text).ok_or_else(|| Error::Configuration(format!("{name} is {text:?}; use a duration such as 24h")))
 }
 
@@ -107,5 +110,16 @@ mod tests {
             assert!(error.contains("workloadCertTTL") && error.contains(none), "{error}");
         }
         assert_eq!(Settings::new(&Mtls::default(), LIFETIME).unwrap().lifetimes.workload, LIFETIME);
+    }
+
+    #[test]
+    fn clocks_differ_by_nothing_or_more() {
+        let skew = |text: &str| {
+            let mtls = Mtls { allowed_clock_skew: text.to_owned(), ..Mtls::default() };
+            Settings::new(&mtls, LIFETIME).map(|settings| settings.lifetimes.skew)
+        };
+        let error = skew("-1h").unwrap_err().to_string();
+        assert!(error.contains("allowedClockSkew") && error.contains("-1h"), "{error}");
+        assert_eq!(skew("0s").unwrap(), Duration::ZERO);
     }
 }
