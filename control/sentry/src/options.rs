@@ -109,6 +109,8 @@ pub enum Invalid {
     Mode(String),
     #[error("invalid value for --root-ttl: it must be 5s or more")]
     RootTtl,
+    #[error("invalid value for --jwt-ttl: it must be 1s or more")]
+    JwtTtl,
 }
 
 impl Options {
@@ -121,7 +123,7 @@ impl Options {
         if flags.is_given("jwt-issuer") && !flags.bool("jwt-enabled") {
             return Err(Invalid::IssuerOfNone);
         }
-        let file = |name| Path::new(flags.text("issuer-credentials")).join(flags.text(name));
+        let file = |name: &str| Path::new(flags.text("issuer-credentials")).join(flags.text(name));
         Ok(Self {
             common: Common::read(&flags),
             port: port(&flags, "port")?,
@@ -133,7 +135,7 @@ impl Options {
             issuer_certificate: file("issuer-certificate-filename"),
             issuer_key: file("issuer-key-filename"),
             root_ttl: root_ttl(&flags)?,
-            jwt: flags.bool("jwt-enabled").then(|| jwt(&flags, file("jwt-key-filename"), file("jwks-filename"))),
+            jwt: flags.bool("jwt-enabled").then(|| jwt(&flags, file)).transpose()?,
             oidc: flags.bool("oidc-enabled").then(|| oidc(&flags)).transpose()?,
             kubernetes: kubernetes(&flags, environment)?,
             is_in_cluster: flags.text("mode") == "kubernetes",
@@ -148,15 +150,21 @@ pub fn usage() -> String {
     foundation_flags::usage("sentry", &[FLAGS, COMMON])
 }
 
-fn jwt(flags: &Flags, key: PathBuf, key_set: PathBuf) -> JwtOptions {
-    JwtOptions {
-        key,
-        key_set,
+fn jwt(flags: &Flags, file: impl Fn(&str) -> PathBuf) -> Result<JwtOptions, Invalid> {
+    Ok(JwtOptions {
+        key: file("jwt-key-filename"),
+        key_set: file("jwks-filename"),
         issuer: filled(flags, "jwt-issuer"),
         algorithm: flags.text("jwt-signing-algorithm").to_owned(),
         key_id: filled(flags, "jwt-key-id"),
-        ttl: flags.duration("jwt-ttl"),
-    }
+        ttl: jwt_ttl(flags)?,
+    })
+}
+
+/// Tokens tell their end in whole seconds.
+fn jwt_ttl(flags: &Flags) -> Result<Duration, Invalid> {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    Some(flags.duration("jwt-ttl")).filter(|life| *life >= SHORTEST).ok_or(Invalid::JwtTtl)
 }
 
 /// A pod of Kubernetes is told so by its environment.
@@ -224,6 +232,14 @@ mod tests {
     fn refused(line: &str) -> Option<Invalid> {
         let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
         Options::read(&arguments, &BTreeMap::new()).err()
+    }
+
+    #[test]
+    fn tokens_live_for_a_while() {
+        for none in ["0", "-24h", "500ms"] {
+            assert_eq!(refused(&format!("--jwt-enabled --jwt-ttl={none}")), Some(Invalid::JwtTtl));
+        }
+        assert_eq!(refused("--jwt-enabled --jwt-ttl=1s"), None);
     }
 
     #[test]
