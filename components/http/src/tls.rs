@@ -2,6 +2,7 @@
 use crate::Settings;
 use bytes::Bytes;
 use component_api::{Error, Result};
+use foundation_tls::pem_fault;
 use http_body_util::Full;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -63,7 +64,7 @@ fn roots(given: &str) -> Result<RootCertStore> {
 fn certificates(name: &str, given: &str) -> Result<Vec<CertificateDer<'static>>> {
     let text = text(name, given)?;
     let read = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<std::result::Result<_, _>>();
-    read.map_err(|error| Error::invalid(format!("{name} has no valid PEM: {error}")))
+    read.map_err(|error| Error::invalid(format!("{name} has no valid PEM: {}", pem_fault(&error))))
 }
 
 fn key(given: &str) -> Result<PrivateKeyDer<'static>> {

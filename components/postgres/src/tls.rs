@@ -3,11 +3,11 @@ mod verifier;
 
 use crate::connection_string::TlsSettings;
 use component_api::{Error, Result};
-use foundation_tls::AnyCertificate;
+use foundation_tls::{AnyCertificate, pem_fault};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 use tokio_postgres::config::SslMode;
@@ -64,14 +64,14 @@ fn client(settings: &TlsSettings, checks: Checks) -> Result<ClientConfig> {
     if settings.certificate.is_empty() || settings.key.is_empty() {
         return Ok(builder.with_no_client_auth());
     }
-    let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(|error| unreadable(&settings.key, error))?;
+    let key = PrivateKeyDer::from_pem_file(&settings.key).map_err(|error| no_pem(&settings.key, &error))?;
     let chain = certificates(&settings.certificate)?;
     builder.with_client_auth_cert(chain, key).map_err(|error| unreadable(&settings.certificate, error))
 }
 
 fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    read.map_err(|error| unreadable(path, error))
+    read.map_err(|error| no_pem(path, &error))
 }
 
 fn roots_of(path: &str) -> Result<RootCertStore> {
@@ -84,6 +84,10 @@ fn roots_of_the_system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
+}
+
+fn no_pem(path: &str, error: &pem::Error) -> Error {
+    Error::invalid(format!("{path} cannot be read: {}", pem_fault(error)))
 }
 
 fn unreadable(path: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -1,6 +1,7 @@
 //! A client of the servers that have key sets.
 use crate::error::Error;
 use foundation_fetch::{Client, Limits, trust};
+use foundation_tls::pem_fault;
 use http::Request;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -36,5 +37,5 @@ fn given(ca: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
         path => std::fs::read(path).map_err(|error| unreadable(error.to_string()))?,
     };
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    certificates.map_err(|error| unreadable(error.to_string()))
+    certificates.map_err(|error| unreadable(pem_fault(&error)))
 }

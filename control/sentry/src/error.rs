@@ -8,6 +8,8 @@ pub enum Error {
     Credentials(#[from] foundation_credentials::Error),
     #[error("{what} cannot be read: {reason}")]
     Unreadable { what: &'static str, reason: String },
+    #[error("{path}: the key of tokens cannot be read: {reason}")]
+    TokenKeyFile { path: String, reason: String },
     #[error("the key of tokens: {0}; check --jwt-signing-algorithm")]
     TokenKey(foundation_jwt::Error),
     #[error(

@@ -118,12 +118,17 @@ impl Source {
     }
 
     fn signers(&self, credentials: &Credentials, tokens: Option<Tokens>, metrics: &Metrics) -> Result<Signers, Error> {
-        let authority = Authority::new(credentials, self.rotation.lifetimes)?;
+        let authority = Authority::new(credentials, self.rotation.lifetimes).map_err(|error| self.named(error))?;
         authority.own(&self.rotation.sentry)?;
         let root_expires = credentials.signing_root()?.expires;
         metrics.issuer_expires(authority.expires());
         metrics.root_expires(root_expires);
         Ok(Signers { authority, tokens, root_expires })
+    }
+
+    /// With the file that it is about, where there are files.
+    fn named(&self, error: credentials::Error) -> credentials::Error {
+        if self.cluster.is_some() { error } else { self.rotation.files.named(error) }
     }
 
     /// Takes changed files, replaces the root when its time has come, and renews the own certificate.
@@ -292,3 +297,6 @@ fn half_life(identity: &Identity) -> SystemTime {
     let now = SystemTime::now();
     now + identity.own().expires().duration_since(now).unwrap_or_default() / 2
 }
+
+#[cfg(test)]
+mod tests;

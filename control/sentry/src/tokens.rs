@@ -4,6 +4,7 @@ use crate::options::JwtOptions;
 use foundation_credentials::{pem, read, write};
 use foundation_identity::SpiffeId;
 use foundation_jwt::{SigningKey, generate_rsa};
+use foundation_tls::pem_fault;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
@@ -153,7 +154,8 @@ impl Keys {
 
 fn signing_key(pem: &str, options: &JwtOptions) -> Result<SigningKey, Error> {
     let der = PrivateKeyDer::from_pem_slice(pem.as_bytes());
-    let der = der.map_err(|error| Error::Unreadable { what: "the key of tokens", reason: error.to_string() })?;
+    let der = der
+        .map_err(|error| Error::TokenKeyFile { path: options.key.display().to_string(), reason: pem_fault(&error) })?;
     SigningKey::from_der(der.secret_der(), &options.algorithm, options.key_id.as_deref()).map_err(Error::TokenKey)
 }
 

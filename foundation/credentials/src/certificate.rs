@@ -3,12 +3,13 @@ use crate::error::{Error, unreadable};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use foundation_tls::pem_fault;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-const ROOTS: &str = "the certificates of the roots";
+pub(crate) const ROOTS: &str = "the certificates of the roots";
 
 /// A root that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Root {
     pub fn all(text: &str) -> Result<Vec<Self>, Error> {
         let mut roots: Vec<Self> = Vec::new();
         for der in CertificateDer::pem_slice_iter(text.as_bytes()) {
-            let root = Self::new(der.map_err(|error| unreadable(ROOTS, error))?)?;
+            let root = Self::new(der.map_err(|error| unreadable(ROOTS, pem_fault(&error)))?)?;
             if !roots.contains(&root) {
                 roots.push(root);
             }
@@ -70,7 +71,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
 /// The issuers of a leaf, without a root at the end: that one is in everybody's hands.
 pub(crate) fn chain(text: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
-    let mut chain = chain.map_err(|error| unreadable(ISSUER, error))?;
+    let mut chain = chain.map_err(|error| unreadable(ISSUER, pem_fault(&error)))?;
     if chain.len() > 1 && chain.last().is_some_and(is_root) {
         chain.pop();
     }

@@ -12,6 +12,8 @@ pub enum Error {
     Locked(String),
     #[error("{0} is missing beside the other credentials; restore it, or remove the others to get new ones")]
     Incomplete(String),
+    #[error("{path}: {error}")]
+    InFile { path: String, error: Box<Self> },
     #[error("there is no certificate in {0}")]
     Empty(&'static str),
     #[error("{what} cannot be read: {reason}")]

@@ -1,5 +1,7 @@
 //! Where the credentials are: the files of Dapr, and one more that tells how far the replacement of a root has come.
+use crate::certificate::{ISSUER, ROOTS};
 use crate::journal::Journal;
+use crate::key::OF_ISSUER;
 use crate::{Credentials, Error};
 use foundation_identity::read_regular;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -45,6 +47,19 @@ impl Files {
     /// Whether others on this machine may read the key of the issuer, and so be whoever they like.
     pub fn is_key_exposed(&self) -> bool {
         std::fs::metadata(&self.issuer_key).is_ok_and(|file| file.permissions().mode() & 0o004 != 0)
+    }
+
+    /// An error of what was read here, with the file that it is about.
+    pub fn named(&self, error: Error) -> Error {
+        let path = match &error {
+            Error::Unreadable { what: ROOTS, .. } | Error::Empty(ROOTS) => &self.ca,
+            Error::Unreadable { what: ISSUER, .. } | Error::Empty(ISSUER) | Error::NoAuthority => {
+                &self.issuer_certificate
+            }
+            Error::Unreadable { what: OF_ISSUER, .. } => &self.issuer_key,
+            _ => return error,
+        };
+        Error::InFile { path: path.display().to_string(), error: Box::new(error) }
     }
 
     fn missing(&self, has_ca: bool, has_certificate: bool) -> String {

@@ -1,5 +1,6 @@
 //! Private keys in PEM.
 use crate::error::{Error, unreadable};
+use foundation_tls::pem_fault;
 use rcgen::KeyPair;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
@@ -11,7 +12,7 @@ pub(crate) fn private_key(text: &str, what: &'static str) -> Result<KeyPair, Err
     if text.contains("ENCRYPTED") {
         return Err(unreadable(what, "it is encrypted; store it without a passphrase (`openssl pkey`)"));
     }
-    let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| unreadable(what, error))?;
+    let der = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| unreadable(what, pem_fault(&error)))?;
     let kinds = "it must be Ed25519, ECDSA (P-256, P-384) or RSA";
     KeyPair::try_from(&der).map_err(|error| unreadable(what, format!("{error}; {kinds}")))
 }

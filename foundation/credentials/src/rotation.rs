@@ -85,7 +85,7 @@ impl Rotation {
     /// Files that cannot be read, are not there, or do not fit together.
     pub fn present(&self) -> Result<Credentials, Error> {
         let credentials = self.state()?.credentials;
-        credentials.fit_together()?;
+        credentials.fit_together().map_err(|error| self.files.named(error))?;
         Ok(credentials)
     }
 
@@ -95,7 +95,7 @@ impl Rotation {
         if state.signing.expires <= now {
             return Err(Error::Expired(date(state.signing.expires)));
         }
-        state.credentials.fit_together()?;
+        state.credentials.fit_together().map_err(|error| self.files.named(error))?;
         Ok(state.credentials)
     }
 
@@ -216,7 +216,7 @@ impl Rotation {
     fn state(&self) -> Result<State, Error> {
         let gone = || Error::Incomplete(self.files.ca.display().to_string());
         let credentials = self.files.read()?.ok_or_else(gone)?;
-        let signing = credentials.signing_root()?;
+        let signing = credentials.signing_root().map_err(|error| self.files.named(error))?;
         Ok(State { credentials, journal: self.files.journal()?, signing })
     }
 

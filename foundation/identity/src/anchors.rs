@@ -39,6 +39,9 @@ impl Anchors {
     fn named(&self, error: Error) -> Error {
         match (self, error) {
             (Self::File(path), Error::Anchors(reason)) => Error::Anchors(format!("{}: {reason}", path.display())),
+            (Self::File(path), error @ (Error::Pem(_) | Error::Certificate(_))) => {
+                Error::Anchors(format!("{}: {error}", path.display()))
+            }
             (_, error) => error,
         }
     }
@@ -64,7 +67,9 @@ impl Anchors {
             }
             match bundle.given(pem.clone()) {
                 Ok(()) => tracing::info!(target: SCOPE, "trust anchors changed"),
-                Err(error) => tracing::warn!(target: SCOPE, "changed trust anchors are not used: {error}"),
+                Err(error) => {
+                    tracing::warn!(target: SCOPE, "changed trust anchors are not used: {}", self.named(error));
+                }
             }
             known = pem;
         }
@@ -90,6 +95,9 @@ mod tests {
         let (read, ()) = tokio::join!(anchors.read(), write);
         let error = read.unwrap_err().to_string();
         assert!(error.contains(path.to_str().unwrap()) && error.ends_with("no certificate in PEM"), "{error}");
+        std::fs::write(&path, "-----BEGIN CERTIFICATE-----\nAAAA").unwrap();
+        let error = anchors.read().await.unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()) && error.contains("-----END is missing"), "{error}");
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -4,6 +4,7 @@ use crate::places::Places;
 use crate::verifier::Verifier;
 use crate::{Error, Expected, PeerId, Secured, SpiffeId, Svid, Trust, id_of};
 use arc_swap::ArcSwap;
+use foundation_tls::pem_fault;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
@@ -121,8 +122,8 @@ impl Acceptor {
     /// A certificate or a key that cannot be read, or that do not belong together.
     pub fn of_host(chain: &[u8], key: &[u8]) -> Result<Self, Error> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
-        let chain = chain.map_err(|error| Error::Pem(error.to_string()))?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| Error::Key(error.to_string()))?;
+        let chain = chain.map_err(|error| Error::Pem(pem_fault(&error)))?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| Error::Key(pem_fault(&error)))?;
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
         let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
         let mut config = builder.with_single_cert(chain, key)?;

@@ -1,5 +1,6 @@
 //! A certificate that proves an identity, with its key (SPIFFE X509-SVID, sections 2 and 4).
 use crate::{Error, SpiffeId};
+use foundation_tls::pem_fault;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -36,7 +37,7 @@ impl Svid {
     /// As [`Svid::new`], and a text that is no PEM.
     pub fn from_pem(chain: &[u8], key: &PrivateKeyDer<'_>) -> Result<Self, Error> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
-        Self::new(chain.map_err(|error| Error::Pem(error.to_string()))?, key)
+        Self::new(chain.map_err(|error| Error::Pem(pem_fault(&error)))?, key)
     }
 
     /// Whose certificate it is.

@@ -1,6 +1,7 @@
 //! The roots that certificates must come from.
 use crate::svid::expiry_of;
 use crate::{Error, SpiffeId, id_of};
+use foundation_tls::pem_fault;
 use rustls::RootCertStore;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::CryptoProvider;
@@ -32,7 +33,7 @@ impl Trust {
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
         let (mut roots, mut have_ended, mut until) = (RootCertStore::empty(), false, None);
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| Error::Pem(error.to_string()))?;
+            let certificate = certificate.map_err(|error| Error::Pem(pem_fault(&error)))?;
             // The TLS library takes a root for good as long as it is there.
             let end = expiry_of(&certificate)?;
             if end <= SystemTime::now() {

@@ -2,6 +2,7 @@
 use crate::Error;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use foundation_tls::pem_fault;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -182,13 +183,15 @@ impl Access {
     pub(crate) fn tls(&self) -> Result<ClientConfig, Error> {
         let unreadable = |what, error: &dyn std::fmt::Display| Error::Unreadable { what, reason: error.to_string() };
         let mut roots = RootCertStore::empty();
-        for root in certificates(&self.ca).map_err(|error| unreadable("the CA of Kubernetes", &error))? {
+        for root in certificates(&self.ca).map_err(|error| unreadable("the CA of Kubernetes", &pem_fault(&error)))? {
             roots.add(root).map_err(|error| unreadable("the CA of Kubernetes", &error))?;
         }
         let builder = foundation_fetch::trust::builder()?.with_root_certificates(roots);
         let Some((certificate, key)) = &self.certificate else { return Ok(builder.with_no_client_auth()) };
-        let chain = certificates(certificate).map_err(|error| unreadable("the certificate for Kubernetes", &error))?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unreadable("the key for Kubernetes", &error))?;
+        let chain = certificates(certificate);
+        let chain = chain.map_err(|error| unreadable("the certificate for Kubernetes", &pem_fault(&error)))?;
+        let key = PrivateKeyDer::from_pem_slice(key);
+        let key = key.map_err(|error| unreadable("the key for Kubernetes", &pem_fault(&error)))?;
         builder.with_client_auth_cert(chain, key).map_err(|error| unreadable("the key for Kubernetes", &error))
     }
 }

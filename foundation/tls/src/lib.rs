@@ -1,4 +1,8 @@
-//! How far a server's certificate is trusted, where that is less than usual.
+//! How far a server's certificate is trusted, where that is less than usual; and what is wrong with texts in PEM.
+mod pem;
+
+pub use pem::pem_fault;
+
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{DigitallySignedStruct, SignatureScheme};

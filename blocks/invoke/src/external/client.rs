@@ -1,5 +1,6 @@
 //! HTTP clients for what is no app, with TLS where the URL says so.
 use axum::body::Body;
+use foundation_tls::pem_fault;
 use http::uri::Scheme;
 use http::{Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -115,7 +116,7 @@ fn config(tls: &ClientTls) -> Result<ClientConfig, InvalidTls> {
         ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions()?;
     let builder = builder.with_root_certificates(roots(tls.root_ca.as_deref())?);
     let Some((certificates, key)) = &tls.identity else { return Ok(builder.with_no_client_auth()) };
-    let invalid = |error: rustls::pki_types::pem::Error| InvalidTls::Identity(error.to_string());
+    let invalid = |error: rustls::pki_types::pem::Error| InvalidTls::Identity(pem_fault(&error));
     let chain =
         CertificateDer::pem_slice_iter(certificates.as_bytes()).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(invalid)?;
@@ -129,7 +130,7 @@ fn roots(pem: Option<&str>) -> Result<RootCertStore, InvalidTls> {
         return Ok(roots);
     };
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        let certificate = certificate.map_err(|error| InvalidTls::Root(error.to_string()))?;
+        let certificate = certificate.map_err(|error| InvalidTls::Root(pem_fault(&error)))?;
         roots.add(certificate).map_err(|error| InvalidTls::Root(error.to_string()))?;
     }
     if roots.is_empty() { Err(InvalidTls::Root("there is none in the text".to_owned())) } else { Ok(roots) }
