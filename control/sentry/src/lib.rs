@@ -7,6 +7,7 @@
 mod client;
 mod counting;
 mod error;
+mod fitness;
 mod kubernetes;
 mod metrics;
 mod oidc;

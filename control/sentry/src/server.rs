@@ -1,5 +1,6 @@
 //! The process: credentials, identity of its own, servers, and what changes while it runs.
 use crate::counting::counted;
+use crate::fitness::Fitness;
 use crate::kubernetes::Kubernetes;
 use crate::metrics::Metrics;
 use crate::oidc::{self, Oidc};
@@ -72,14 +73,14 @@ pub(crate) async fn start(
         Some(_) => tracing::warn!(target: SCOPE, "OIDC HTTP server is disabled; --oidc-enabled needs --jwt-enabled"),
         None => {}
     }
-    context.drain.spawn_until_stopped(source.follow(signers, identity, metrics));
+    let fitness = Arc::new(Fitness::new(context.ready.clone()));
+    context.drain.spawn_until_stopped(source.follow(signers, identity, metrics, Arc::clone(&fitness)));
     if options.stops_with_parent {
         context.drain.spawn_until_stopped(parent::watch(context.drain.clone()));
     }
-    let ready = context.ready.clone();
     context.drain.spawn_until_stopped(async move {
         validators.get_ready().await;
-        ready.set(true);
+        fitness.validators_are_ready();
         validators.follow().await;
     });
     Ok(Router::new())

@@ -2,6 +2,7 @@
 mod cluster;
 
 use crate::error::Error;
+use crate::fitness::Fitness;
 use crate::kubernetes::Kubernetes;
 use crate::metrics::Metrics;
 use crate::options::{JwtOptions, Options};
@@ -132,7 +133,13 @@ impl Source {
     }
 
     /// Takes changed files, replaces the root when its time has come, and renews the own certificate.
-    pub(crate) async fn follow(self, signers: Arc<ArcSwap<Signers>>, identity: Identity, metrics: Arc<Metrics>) {
+    pub(crate) async fn follow(
+        self,
+        signers: Arc<ArcSwap<Signers>>,
+        identity: Identity,
+        metrics: Arc<Metrics>,
+        fitness: Arc<Fitness>,
+    ) {
         let now = Instant::now();
         let (renewed, renewal) = (SystemTime::now(), half_life(&identity));
         let mut following =
@@ -141,6 +148,7 @@ impl Source {
         loop {
             self.rotate(&mut following, &metrics);
             self.look(&mut following, &signers, &identity, &metrics).await;
+            fitness.issuer_has_ended(signers.load().authority.ends() <= SystemTime::now());
             metrics.root_expires(signers.load().root_expires);
             self.warn(&mut following, signers.load().root_expires);
             sleep(following.until_renewal().min(pause)).await;

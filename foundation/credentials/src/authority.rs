@@ -129,6 +129,11 @@ impl Authority {
         self.expires
     }
 
+    /// When it can sign no more: the issuer's certificate or that of its root has ended.
+    pub fn ends(&self) -> SystemTime {
+        self.ends
+    }
+
     /// How long its certificates are good.
     pub fn lifetimes(&self) -> Lifetimes {
         self.lifetimes

@@ -28,8 +28,13 @@ impl Ready {
         self.0.store(ready, Ordering::Relaxed);
     }
 
+    /// Whether it can.
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     fn status(&self) -> StatusCode {
-        if self.0.load(Ordering::Relaxed) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+        if self.get() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
     }
 }
 
