@@ -224,11 +224,14 @@ impl Source {
     /// API that answers again.
     async fn reload(&self, signers: &ArcSwap<Signers>, identity: &Identity, metrics: &Metrics) -> Result<(), Error> {
         let (trust, loaded) = self.reread(metrics).await?;
+        let has_changed = !loaded.authority.is_same_as(&signers.load().authority);
         signers.store(Arc::new(loaded));
         identity.trust(trust);
         self.renew(signers, identity, metrics)?;
-        metrics.issuer_changed();
-        tracing::info!(target: SCOPE, "credentials changed; new ones are in use");
+        if has_changed {
+            metrics.issuer_changed();
+        }
+        tracing::info!(target: SCOPE, "the credentials were written anew; they are in use as they are now");
         Ok(())
     }
 

@@ -134,6 +134,11 @@ impl Authority {
         self.ends
     }
 
+    /// Whether the other one has the same certificates, and so the same key.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.anchors == other.anchors
+    }
+
     /// How long its certificates are good.
     pub fn lifetimes(&self) -> Lifetimes {
         self.lifetimes

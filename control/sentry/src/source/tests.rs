@@ -66,6 +66,25 @@ async fn an_issuer_that_has_ended_is_no_health_until_there_is_another_one() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_is_written_again_has_not_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::of_folder(folder.path());
+    let first = made(DAY);
+    files.write(&first).unwrap();
+    let registry = Registry::new().unwrap();
+    let (source, metrics) = (source(folder.path()), Metrics::new(&registry).unwrap());
+    let signers = source.load(&metrics).await.unwrap();
+    let identity = Identity::new(signers.authority.own(&own()).unwrap(), signers.authority.trust().unwrap());
+    let signers = ArcSwap::from_pointee(signers);
+    for (credentials, changes) in [(&first, 0), (&made(DAY), 1), (&made(DAY), 2)] {
+        files.write(credentials).unwrap();
+        source.reload(&signers, &identity, &metrics).await.unwrap();
+        let counted = registry.render().contains(&format!("dapr_sentry_issuercert_changed_total {changes}\n"));
+        assert_eq!(counted, changes > 0, "{}", registry.render());
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_file_is_told_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let files = Files::of_folder(folder.path());
