@@ -33,12 +33,11 @@ impl Freed {
         self.wait == 0
     }
 
-    /// Gives free memory back to the system, and the pages of the program that a burst has run through. That takes some milliseconds for a hundred mebibytes, in which other threads wait that
+    /// Gives free memory back to the system. That takes some milliseconds for a hundred mebibytes, in which other threads wait that
     /// allocate: call it where nobody waits.
     pub fn give_back(&mut self) {
         let before = resident();
         trim();
-        crate::forget_start();
         let gave_much = before.saturating_sub(resident()) >= GROWTH / 4;
         self.waited = if gave_much { 0 } else { (2 * self.waited + 1).min(LONGEST) };
         self.wait = self.waited;
