@@ -15,6 +15,7 @@ mod namespace;
 mod options;
 mod order;
 mod orders;
+mod reports;
 mod service;
 mod state;
 mod transport;

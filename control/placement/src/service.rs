@@ -9,22 +9,22 @@ use crate::namespace::{Settings, StreamId};
 use crate::options::Options;
 pub(crate) use crate::orders::SharedOrders;
 use crate::orders::{Ending, orders};
-use crate::{state, transport};
+use crate::state;
 use anyhow::Context as _;
 use axum::Router;
 use foundation_drain::Drain;
 use foundation_identity::{ClientAuth, SpiffeId};
-use foundation_process::{Context, Refused, listen};
+use foundation_process::{Context, Http2, KeepAlive, Refused, listen, serve_http2};
 use foundation_telemetry::{MetricsError, Registry};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tonic::Status;
-use tonic::transport::Server;
 use wire::placement::v1::{Host, PlacementOrder, StatePlacementTables};
 
 const SCOPE: &str = "dapr.placement.server";
@@ -105,7 +105,8 @@ impl Service {
         let (orders, received) = orders();
         let end = orders.ending();
         self.events.send(Event::Join(stream, host, orders)).await.map_err(|_| ending())?;
-        self.drain.spawn_until_stopped(self.clone().follow(stream, peer, reports, end));
+        let mut follower = Follower { service: self.clone(), stream, peer, reports, end };
+        self.drain.spawn_until_stopped(async move { follower.run().await });
         Ok(received)
     }
 
@@ -116,22 +117,45 @@ impl Service {
             tracing::debug!(target: SCOPE, "refused a report of {:.64}/{:.64}: {}", host.namespace, host.id, refusal.message());
         })
     }
+}
 
-    /// Passes what a stream reports on until it ends. The orders end with those who give them, and here where a report is refused.
-    async fn follow<S>(self, stream: StreamId, peer: Option<SpiffeId>, mut reports: S, end: Ending)
-    where
-        S: Stream<Item = Result<Host, Status>> + Send + Unpin,
-    {
-        while let Some(Ok(host)) = reports.next().await {
-            if let Err(refusal) = self.admit(peer.as_ref(), &host) {
-                end.end(refusal);
-                break;
-            }
-            if self.events.send(Event::Message(stream, host)).await.is_err() {
+/// Whether there was still somebody to be told. It is boxed, for each stream would keep its room while nothing is reported.
+type Told = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// What reads the reports of a stream.
+struct Follower<S> {
+    service: Service,
+    stream: StreamId,
+    peer: Option<SpiffeId>,
+    reports: S,
+    end: Ending,
+}
+
+impl<S: Stream<Item = Result<Host, Status>> + Send + Unpin> Follower<S> {
+    /// Passes what the stream reports on until it ends. The orders end with those who give them, and here where a report is refused.
+    async fn run(&mut self) {
+        while let Some(told) = self.reports.next().await.and_then(|report| self.pass_on(report.ok()?)) {
+            if !told.await {
                 break;
             }
         }
-        self.events.send(Event::Leave(stream)).await.ok();
+        self.tell(Event::Leave(self.stream)).await;
+    }
+
+    fn pass_on(&self, host: Host) -> Option<Told> {
+        match self.service.admit(self.peer.as_ref(), &host) {
+            Ok(()) => Some(self.tell(Event::Message(self.stream, host))),
+            Err(refusal) => {
+                self.end.end(refusal);
+                None
+            }
+        }
+    }
+
+    /// Tells of an event.
+    fn tell(&self, event: Event) -> Told {
+        let events = self.service.events.clone();
+        Box::pin(async move { events.send(event).await.is_ok() })
     }
 }
 
@@ -168,12 +192,9 @@ pub async fn start(options: &Options, context: &Context) -> anyhow::Result<Start
     let listener = listener.with_context(|| format!("cannot listen on port {}; check --port", options.port))?;
     let port = listener.local_addr()?.port();
     tracing::info!(target: SCOPE, "placement service started on port {port}");
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(options.keepalive_time))
-        .http2_keepalive_timeout(Some(options.keepalive_timeout))
-        .add_routes(transport::routes(service.clone()));
+    let keep_alive = KeepAlive { interval: options.keepalive_time, timeout: options.keepalive_timeout };
     let acceptor = identity.map(|identity| identity.acceptor(ClientAuth::Required)).transpose()?;
-    leadership::serve(server, (listener, acceptor), refused, &context.drain);
+    serve_http2(Http2::new(service.clone(), keep_alive), listener, acceptor, &context.drain, refused);
     context.ready.set(true);
     Ok(Started { port, routes: if options.serves_state { state::routes(service) } else { Router::new() } })
 }

@@ -1,55 +1,48 @@
 //! The gRPC service: reports are read from a stream, orders go out as the bytes that they share (see `order.rs`).
+use crate::reports::Reports;
 use crate::service::{Service, SharedOrders};
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::response::Response;
-use axum::routing::post;
 use bytes::Bytes;
-use foundation_grpc::{answer_framed, trailers};
-use foundation_process::peer;
+use foundation_grpc::trailers;
+use foundation_identity::PeerId;
+use foundation_process::{Answer, Answering};
 use futures_util::Stream;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response};
 use http_body::Frame;
+use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tonic::Status;
-use tonic::codec::{BufferSettings, Streaming};
-use tonic::metadata::MetadataMap;
-use tonic::service::Routes;
-use tonic_prost::ProstCodec;
-use wire::placement::v1::{Host, PlacementOrder};
 
 const REPORT: &str = "/dapr.proto.placement.v1.Placement/ReportDaprStatus";
 
-/// Room for a report, which each stream keeps: larger ones are rare, and get more when they come.
-const REPORT_SIZE: usize = 512;
-/// Of encoders, of which there is none here.
-const YIELD: usize = 32 << 10;
+impl Answer for Service {
+    type Body = Orders;
 
-/// The routes of the service.
-pub(crate) fn routes(service: Service) -> Routes {
-    let unknown =
-        async || Status::unimplemented("the placement service has ReportDaprStatus alone").into_http::<Body>();
-    Router::new().route(REPORT, post(report)).fallback(unknown).with_state(service).into()
-}
-
-async fn report(State(service): State<Service>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let peer = peer(&tonic::Request::from_parts(MetadataMap::new(), head.extensions, ()));
-    let decoder = ProstCodec::<PlacementOrder, Host>::raw_decoder(BufferSettings::new(REPORT_SIZE, YIELD));
-    let reports = Streaming::new_request(decoder, body, None, None);
-    match service.take(peer, reports).await {
-        Ok(orders) => answer_framed(Orders { orders, is_over: false }),
-        Err(status) => status.into_http(),
+    fn answer(&self, peer: Option<PeerId>, request: Request<Incoming>) -> Answering<Orders> {
+        let service = self.clone();
+        Box::pin(async move { Ok(report(&service, peer, request).await.unwrap_or_else(|status| status.into_http())) })
     }
 }
 
-/// Orders of one stream as the body of its answer, with the status at its end.
-struct Orders {
-    orders: SharedOrders,
-    is_over: bool,
+async fn report(
+    service: &Service,
+    peer: Option<PeerId>,
+    request: Request<Incoming>,
+) -> Result<Response<Orders>, Status> {
+    if request.uri().path() != REPORT {
+        return Err(Status::unimplemented("the placement service has ReportDaprStatus alone"));
+    }
+    let orders = service.take(peer.map(|peer| peer.0), Reports::new(request.into_body())).await?;
+    let mut response = Response::new(Orders(Some(orders)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    Ok(response)
 }
+
+/// Orders of one stream as the body of its answer, with the status at its end; none when that is told already.
+#[derive(Default)]
+pub struct Orders(Option<SharedOrders>);
 
 impl http_body::Body for Orders {
     type Data = Bytes;
@@ -59,19 +52,20 @@ impl http_body::Body for Orders {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.is_over {
-            return Poll::Ready(None);
-        }
-        let status = match ready!(Pin::new(&mut self.orders).poll_next(context)) {
+        let Some(orders) = &mut self.0 else { return Poll::Ready(None) };
+        let status = match ready!(Pin::new(orders).poll_next(context)) {
             Some(Ok(order)) => return Poll::Ready(Some(Ok(Frame::data(order.frame())))),
             Some(Err(status)) => status,
             None => Status::ok(""),
         };
-        self.is_over = true;
+        self.0 = None;
         Poll::Ready(Some(Ok(Frame::trailers(trailers(&status)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_over
+        self.0.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests;

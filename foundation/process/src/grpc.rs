@@ -24,7 +24,7 @@ impl Refused {
         Ok(Self(Arc::new(registry.counter(&name, "TLS handshakes that failed.", &[])?)))
     }
 
-    fn count(&self) {
+    pub(crate) fn count(&self) {
         self.0.increment(&[]);
     }
 }
