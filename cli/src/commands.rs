@@ -24,7 +24,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// It was asked for.
-fn refuse_kubernetes(asked: bool) -> anyhow::Result<()> {
+pub(crate) fn refuse_kubernetes(asked: bool) -> anyhow::Result<()> {
     ensure!(!asked, "Kubernetes is not in this build yet; leave out --kubernetes (-k) to work on this machine");
     Ok(())
 }

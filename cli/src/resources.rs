@@ -1,13 +1,16 @@
 //! Resource files of this machine, as the listing commands show them.
+use crate::commands::refuse_kubernetes;
 use crate::context::Context;
 use crate::install::Install;
 use crate::output::{Format, detail};
 use crate::table::table;
 use crate::time;
 use anyhow::Context as _;
+use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::UNIX_EPOCH;
 
 /// One document of a file.
@@ -30,46 +33,62 @@ struct Detail<'a> {
 }
 
 /// Which resources to show, and how.
-pub(crate) struct Query<'a> {
-    pub(crate) kind: &'static str,
-    /// None is all names.
-    pub(crate) name: Option<&'a str>,
-    /// None is the default folder.
-    pub(crate) folder: Option<&'a Path>,
-    pub(crate) format: Format,
+#[derive(Args, Debug)]
+pub(crate) struct Query {
+    /// Only the resource of this name
+    #[arg(long, short = 'n')]
+    name: Option<String>,
+    /// Output format: json, yaml, or list
+    #[arg(long, short = 'o', default_value = "list")]
+    output: Format,
+    /// Folder with resources [default: components and configuration of the installation folder]
+    #[arg(long)]
+    resources_path: Option<PathBuf>,
+    /// List those of a Kubernetes cluster
+    #[arg(long, short = 'k')]
+    kubernetes: bool,
+    /// List those of all namespaces of a cluster
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+    /// List those of this namespace of a cluster
+    #[arg(long)]
+    namespace: Option<String>,
 }
 
-impl Query<'_> {
-    /// Prints the resources; `row` has the cells of a table.
+impl Query {
+    /// Prints the resources of a kind; `row` has the cells of a table.
     ///
     /// # Errors
-    /// A file cannot be read.
+    /// A file cannot be read, or Kubernetes is asked for.
     pub(crate) fn print(
         &self,
+        kind: &str,
         context: &Context,
         columns: &[&str],
         row: impl Fn(&Resource) -> Vec<String>,
-    ) -> anyhow::Result<()> {
-        let found = self.find(&Install::of(context)?)?;
-        let text = match self.format {
+    ) -> anyhow::Result<ExitCode> {
+        refuse_kubernetes(self.kubernetes || self.all_namespaces || self.namespace.is_some())?;
+        let found = self.find(kind, &Install::of(context)?)?;
+        let text = match self.output {
             Format::Table => table(columns, &found.iter().map(row).collect::<Vec<_>>()),
             format => detail(format, &found.iter().map(Resource::detail).collect::<Vec<_>>())?,
         };
         context.console.print(&text);
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     }
 
-    fn find(&self, install: &Install) -> anyhow::Result<Vec<Resource>> {
-        let mut files = match self.folder {
+    fn find(&self, kind: &str, install: &Install) -> anyhow::Result<Vec<Resource>> {
+        let folder = self.resources_path.as_deref();
+        let mut files = match folder {
             Some(folder) => files(folder).with_context(|| format!("cannot read folder {}", folder.display()))?,
             None => files(&install.components()).unwrap_or_default(),
         };
-        files.extend(Some(install.configuration()).filter(|file| self.folder.is_none() && file.exists()));
+        files.extend(Some(install.configuration()).filter(|file| folder.is_none() && file.exists()));
         let mut found = Vec::new();
         for file in files {
-            found.extend(read(&file, self.kind).with_context(|| format!("cannot understand {}", file.display()))?);
+            found.extend(read(&file, kind).with_context(|| format!("cannot understand {}", file.display()))?);
         }
-        found.retain(|resource| self.name.is_none_or(|name| resource.name.eq_ignore_ascii_case(name)));
+        found.retain(|resource| self.name.as_ref().is_none_or(|name| resource.name.eq_ignore_ascii_case(name)));
         Ok(found)
     }
 }
