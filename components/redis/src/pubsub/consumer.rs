@@ -167,7 +167,10 @@ impl Consumer {
         let count = self.free().min(self.metadata.queue_depth.max(1));
         let pause = if link.is_some() { Duration::ZERO } else { self.pause - PAUSE };
         Box::pin(async move {
-            sleep(pause).await;
+            // Even the shortest sleep lasts up to a millisecond, in which messages would wait.
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
             let mut link = match link {
                 Some(link) => link,
                 None => match connect(&group, &waiting).await {
