@@ -4,6 +4,7 @@
 //! counts as done only when that is written, so that after a failure it comes again rather than not at all.
 mod congestion;
 mod flights;
+mod held;
 mod load;
 mod outcomes;
 mod work;
@@ -23,6 +24,7 @@ use foundation_etcd::{Changes, Error, Watching};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use held::Held;
 use jiff::Timestamp;
 use prost::Message;
 use std::collections::BTreeSet;
@@ -82,6 +84,7 @@ struct Engine {
     elected: Elected,
     agenda: Agenda,
     congestion: Congestion,
+    held: Held,
     work: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Jobs that are being read, and their bytes.
     reading: usize,
@@ -137,6 +140,7 @@ async fn run(
         elected: elected.clone(),
         agenda: Agenda::default(),
         congestion: Congestion::default(),
+        held: Held::default(),
         work: FuturesUnordered::new(),
         reading: 0,
         reading_bytes: 0,
@@ -170,16 +174,18 @@ impl Engine {
     }
 
     fn show_overdue(&self) {
-        let since = self.agenda.staged_since().into_iter().chain(self.unwritable.first().map(|(at, _)| *at)).min();
+        let unwritable = self.unwritable.first().map(|(at, _)| *at);
+        let since = [self.agenda.staged_since(), self.held.since(), unwritable].into_iter().flatten().min();
         let age = since.map(|since| self.parts.clock.now().duration_since(since));
-        self.parts.metrics.overdue(self.agenda.staged() + self.unwritable.len(), age.unwrap_or_default());
+        let count = self.agenda.staged() + self.held.len() + self.unwritable.len();
+        self.parts.metrics.overdue(count, age.unwrap_or_default());
     }
 
     /// Waits for something to happen, and takes note of it.
     async fn turn(&mut self, watching: &mut Watching) -> Result<(), Error> {
         let look = self.agenda.staged_since().and_then(|_| self.parts.clock.now().checked_add(LOOK).ok());
         // Many jobs that are due at once are begun as others have been read, and as outcomes are written.
-        let due = [self.agenda.next_at(), self.congestion.next()].into_iter().flatten().min();
+        let due = [self.agenda.next_at(), self.congestion.next(), self.held.next()].into_iter().flatten().min();
         let next = [due.filter(|_| !self.is_full()), look].into_iter().flatten().min();
         let sleep = self.parts.clock.until(next);
         tokio::select! {
@@ -269,7 +275,10 @@ impl Engine {
                 break;
             }
             let room = |recipient: &Recipient| self.parts.pool.room(recipient);
+            let waiting_room =
+                |recipient: &Recipient, name: Option<&str>| self.parts.pool.waiting_room(recipient, name);
             let offered_again = self.congestion.due(&mut self.agenda, now, room);
+            let offered_again = offered_again.or_else(|| self.held.due(now, waiting_room));
             let is_again = offered_again.is_some();
             let Some(due) = offered_again.or_else(|| self.agenda.due(now)) else { break };
             if !is_again && self.congestion.holds(&due.name) {

@@ -98,7 +98,9 @@ impl Plan {
         progress.attempts = progress.attempts.saturating_add(1);
         match self.policy {
             Policy::Retry { pause, most } if most.is_none_or(|most| progress.attempts <= most) => {
-                Some(at.checked_add(pause).unwrap_or(Timestamp::MAX))
+                let after = |time: Timestamp| time.checked_add(pause).unwrap_or(Timestamp::MAX);
+                // One that came late pauses all the same: else all of its attempts would be over at once.
+                Some(if after(at) < now { after(now) } else { after(at) })
             }
             // The schedule goes on from the tick, not from the last attempt at it.
             Policy::Retry { .. } | Policy::Drop => self.succeed_for(progress, now),
@@ -192,6 +194,13 @@ mod tests {
         assert_eq!(attempts, [0, 1, 2, 3, 60, 61].map(time));
         assert_eq!(progress, Progress { count: 1, last: Some(time(0)), attempts: 2 });
         assert_eq!(plan.succeed(&mut progress), Some(time(120)));
+    }
+
+    #[test]
+    fn attempts_at_a_late_tick_have_pauses_too() {
+        let plan = every(60, Begin::Due(time(0)));
+        let fail = |now| plan.fail(&mut Progress::default(), time(0), time(now));
+        assert_eq!([fail(0), fail(1), fail(40)], [1, 1, 41].map(|second| Some(time(second))));
     }
 
     #[test]

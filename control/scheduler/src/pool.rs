@@ -32,6 +32,8 @@ pub(crate) enum Outcome {
     Undeliverable,
     /// Those who take it have too much to do.
     Busy,
+    /// Too much waits already for the last limit that it has to pass.
+    Held,
     /// It was not sent, as there is another job of the name, or none.
     Recalled,
 }
@@ -132,12 +134,9 @@ impl Pool {
     }
 
     /// Hands a trigger to one of those who take it.
-    pub(crate) fn deliver(&self, mut trigger: Trigger) {
+    pub(crate) fn deliver(&self, trigger: Trigger) {
         let mut state = self.state();
-        let refused = match state.streams.weigh(&mut trigger) {
-            Ok(()) => self.admit(&mut state, trigger),
-            Err(outcome) => Some((trigger, outcome)),
-        };
+        let refused = self.admit(&mut state, trigger);
         drop(state);
         if let Some((trigger, outcome)) = refused {
             trigger.reply.send(outcome);
@@ -152,6 +151,11 @@ impl Pool {
     /// How much more there is room for on the way to a recipient; none when nobody takes any.
     pub(crate) fn room(&self, recipient: &Recipient) -> Option<Room> {
         self.state().streams.room(recipient)
+    }
+
+    /// How many bytes more may wait for the limit of a recipient that has a name, or for that of all.
+    pub(crate) fn waiting_room(&self, recipient: &Recipient, name: Option<&str>) -> usize {
+        self.state().gates.waiting_room(recipient, name)
     }
 
     /// How many schedulers there are, and which of them this one is: it hands out its share of what may run at once.
@@ -182,19 +186,23 @@ impl Pool {
         }
         let gates = state.gates.of(trigger.message.metadata.as_ref());
         match state.gates.enter(&gates) {
-            Ok(()) => self.send(state, trigger, &gates).map(|trigger| (trigger, Outcome::Busy)),
+            Ok(()) => self.send(state, trigger, &gates),
             Err(full) => {
                 self.shared.metrics.throttled(&full.shown());
                 let refused = state.gates.wait(&gates, trigger);
                 self.show(state, &gates);
-                refused.map(|trigger| (trigger, Outcome::Failed))
+                refused.map(|trigger| (trigger, Outcome::Held))
             }
         }
     }
 
-    /// Sends a trigger that holds its gates; gives both back when all recipients are busy.
-    fn send(&self, state: &mut State, trigger: Trigger, gates: &[Key]) -> Option<Trigger> {
-        let refused = state.streams.send(trigger, gates);
+    /// Sends a trigger that holds its gates; gives both back when all recipients are busy. What waits at a gate takes no room from others on
+    /// the way to the same recipient.
+    fn send(&self, state: &mut State, mut trigger: Trigger, gates: &[Key]) -> Option<(Trigger, Outcome)> {
+        let refused = match state.streams.weigh(&mut trigger) {
+            Ok(()) => state.streams.send(trigger, gates).map(|trigger| (trigger, Outcome::Busy)),
+            Err(outcome) => Some((trigger, outcome)),
+        };
         if refused.is_some() {
             state.gates.exit(gates);
         }

@@ -14,6 +14,8 @@ pub(super) struct Flight {
     pub(super) plan: Plan,
     pub(super) partition: u64,
     pub(super) recipient: Arc<Recipient>,
+    /// Name of a limit that it has to pass, if there is such a one.
+    pub(super) concurrency_key: Option<Arc<str>>,
     pub(super) target: Target,
     pub(super) begun: Instant,
 }

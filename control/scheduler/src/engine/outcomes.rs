@@ -52,7 +52,10 @@ impl Engine {
                 let recipient = message.metadata.as_ref().and_then(Recipient::of).map(Arc::new);
                 let Some(recipient) = recipient else { return };
                 let target = target(message.metadata.as_ref());
-                let flight = Flight { due, plan, partition, recipient, target, begun: Instant::now() };
+                let concurrency_key =
+                    message.metadata.as_ref().and_then(|it| it.concurrency_key.as_deref()).map(Arc::from);
+                let begun = Instant::now();
+                let flight = Flight { due, plan, partition, recipient, concurrency_key, target, begun };
                 self.offer(flight, message);
             }
         }
@@ -67,7 +70,7 @@ impl Engine {
     pub(super) fn take_outcome(&mut self, (ticket, outcome): (Ticket, Outcome)) {
         let Some(flight) = self.flights.end(ticket) else { return };
         self.count(&flight, outcome);
-        let Flight { due, plan, partition, recipient, .. } = flight;
+        let Flight { due, plan, partition, recipient, concurrency_key, .. } = flight;
         let (mut progress, now) = (due.progress, self.parts.clock.now());
         let next = match outcome {
             Outcome::Success => plan.succeed_for(&mut progress, now),
@@ -81,6 +84,7 @@ impl Engine {
                 self.agenda.stage(&due.name, due.revision);
                 return self.congestion.add(&due.name, recipient, now);
             }
+            Outcome::Held => return self.held.add((recipient, concurrency_key), due, now),
             Outcome::Recalled => return,
         };
         if self.agenda.is_current(&due.name, due.revision) {
@@ -94,7 +98,7 @@ impl Engine {
             Outcome::Success => metrics.succeeded(flight.target, flight.begun.elapsed()),
             Outcome::Failed => metrics.failed(flight.target, flight.begun.elapsed()),
             Outcome::Undeliverable => metrics.undelivered(flight.target),
-            Outcome::Busy | Outcome::Recalled => {}
+            Outcome::Busy | Outcome::Held | Outcome::Recalled => {}
         }
     }
 

@@ -1,14 +1,16 @@
 //! How many triggers of an actor type may run at once, and how many of those with a name.
 //!
 //! A limit is one of all schedulers together: each keeps to its share.
-use super::{StreamId, Trigger};
+use super::{Recipient, StreamId, Trigger};
+use prost::Message;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::scheduler::v1::concurrency_limit::Target as LimitTarget;
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{ConcurrencyLimit, JobMetadata};
 
-/// Triggers that wait at one gate; more fail.
-const MOST_WAITING: usize = 100_000;
+/// Triggers that wait at one gate, and their bytes; one that is larger waits alone.
+const MOST_WAITING: usize = 10_000;
+pub(super) const MOST_BYTES: usize = 4 << 20;
 
 /// Which gate. That of a type comes before those of its names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +28,16 @@ pub(super) struct Limits(Vec<(Key, usize)>);
 struct Gate {
     limit: usize,
     inside: usize,
-    /// With the numbers by which they came.
-    waiting: VecDeque<(u64, Trigger)>,
+    waiting: VecDeque<Waiting>,
+    /// Of those that wait.
+    bytes: usize,
+}
+
+struct Waiting {
+    /// By which it came.
+    number: u64,
+    bytes: usize,
+    trigger: Trigger,
 }
 
 pub(super) struct Gates {
@@ -88,6 +98,26 @@ impl Gate {
     fn has_room(&self, share: Share) -> bool {
         self.inside < share.of(self.limit)
     }
+
+    /// How many bytes more may wait.
+    fn waiting_room(&self) -> usize {
+        match self.waiting.len() {
+            0 => usize::MAX,
+            1..MOST_WAITING => MOST_BYTES.saturating_sub(self.bytes),
+            _ => 0,
+        }
+    }
+
+    fn add(&mut self, waiting: Waiting) {
+        self.bytes += waiting.bytes;
+        self.waiting.push_back(waiting);
+    }
+
+    fn take(&mut self) -> Option<Trigger> {
+        let Waiting { bytes, trigger, .. } = self.waiting.pop_front()?;
+        self.bytes -= bytes;
+        Some(trigger)
+    }
 }
 
 impl Share {
@@ -121,7 +151,7 @@ impl Gates {
     fn forget_unwanted(&mut self) -> Vec<Trigger> {
         let wanted: HashSet<&Key> = self.wanted.values().flatten().collect();
         let unwanted = self.gates.extract_if(.., |key, _| !wanted.contains(key));
-        unwanted.flat_map(|(_, gate)| gate.waiting).map(|(_, trigger)| trigger).collect()
+        unwanted.flat_map(|(_, gate)| gate.waiting).map(|waiting| waiting.trigger).collect()
     }
 
     /// The gates that a trigger has to pass.
@@ -160,15 +190,24 @@ impl Gates {
 
     /// Waits at the last of its gates, that with a name if there is one: there all wait for the same. Gives the trigger back when too many do.
     pub(super) fn wait(&mut self, keys: &[Key], trigger: Trigger) -> Option<Trigger> {
+        let bytes = trigger.message.encoded_len();
         let gate = keys.last().and_then(|key| self.gates.get_mut(key));
-        match gate.filter(|gate| gate.waiting.len() < MOST_WAITING) {
+        match gate.filter(|gate| bytes <= gate.waiting_room()) {
             Some(gate) => {
                 self.number += 1;
-                gate.waiting.push_back((self.number, trigger));
+                gate.add(Waiting { number: self.number, bytes, trigger });
                 None
             }
             None => Some(trigger),
         }
+    }
+
+    /// How many bytes more may wait for a recipient's limit of a name, or for that of the whole type.
+    pub(super) fn waiting_room(&self, recipient: &Recipient, name: Option<&str>) -> usize {
+        let Recipient::Type(namespace, actor_type) = recipient else { return usize::MAX };
+        let named = name.and_then(|name| self.gates.get(&Key::new(namespace, actor_type, Some(name))));
+        let gate = named.or_else(|| self.gates.get(&Key::new(namespace, actor_type, None)));
+        gate.map_or(usize::MAX, Gate::waiting_room)
     }
 
     /// Of those triggers of a type that can enter now, the one that has waited longest.
@@ -179,8 +218,8 @@ impl Gates {
         }
         let gates = self.gates.range(&of_type..).take_while(|(key, _)| key.is_same_type(&of_type));
         let open = gates.filter(|(_, gate)| gate.has_room(self.share));
-        let first = open.filter_map(|(key, gate)| Some((gate.waiting.front()?.0, key))).min()?.1.clone();
-        let (_, trigger) = self.gates.get_mut(&first)?.waiting.pop_front()?;
+        let first = open.filter_map(|(key, gate)| Some((gate.waiting.front()?.number, key))).min()?.1.clone();
+        let trigger = self.gates.get_mut(&first)?.take()?;
         Some((first, trigger))
     }
 

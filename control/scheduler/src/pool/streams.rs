@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Bytes of triggers that wait for one recipient, at limits and on its streams; a larger one waits alone.
+/// Bytes of triggers that wait for one recipient on its streams; a larger one waits alone.
 pub(super) const MOST_BYTES: u32 = 16 << 20;
 
 /// One stream.

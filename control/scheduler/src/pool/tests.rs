@@ -132,7 +132,7 @@ async fn only_so_many_bytes_wait_for_a_recipient() {
     let _other = deliver(&pool, with(reminder("running", None), LARGE));
     assert_eq!(read(&mut inbox).len(), 3);
     let _waiting = deliver(&pool, with(reminder("waiting", None), LARGE));
-    assert_eq!(deliver(&pool, with(reminder("late", None), LARGE)).outcome().await, Outcome::Busy);
+    assert_eq!(deliver(&pool, with(reminder("late", None), LARGE)).outcome().await, Outcome::Held);
     let _huge = deliver(&pool, with(job("huge"), LARGE * 2));
     assert_eq!(read(&mut inbox), [("huge".to_owned(), 4)]);
 }
@@ -163,6 +163,24 @@ async fn a_name_has_a_limit_of_its_own() {
     assert_eq!(read(&mut inbox), [("a".to_owned(), 1), ("c".to_owned(), 2)]);
     pool.acknowledge(stream, 1, Outcome::Success).unwrap();
     assert_eq!(read(&mut inbox), [("b".to_owned(), 3)]);
+}
+
+#[tokio::test]
+async fn what_waits_for_one_limit_keeps_nothing_from_another() {
+    let pool = pool();
+    let (_stream, mut inbox) = connect(&pool, &[(Some("slow"), 1)]);
+    let recipient = Recipient::of(&reminder("a", None).metadata.unwrap()).unwrap();
+    let large = || {
+        let data = Some(prost_types::Any { type_url: String::new(), value: vec![1; gates::MOST_BYTES - 1000] });
+        WatchJobsResponse { data, ..reminder("large", Some("slow")) }
+    };
+    let _sent = deliver(&pool, reminder("a", Some("slow")));
+    let _waiting = deliver(&pool, large());
+    assert_eq!(deliver(&pool, large()).outcome().await, Outcome::Held);
+    assert!(pool.waiting_room(&recipient, Some("slow")) < 1000);
+    assert_eq!(pool.waiting_room(&recipient, Some("quick")), usize::MAX);
+    let _quick = deliver(&pool, reminder("b", Some("quick")));
+    assert_eq!(read(&mut inbox), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
 }
 
 #[tokio::test]

@@ -124,8 +124,9 @@ async fn a_failed_job_is_tried_again_until_it_is_given_up() {
     let world = World::new().await;
     let mut sidecar = world.connect();
     world.schedule("a", once("0s")).await;
-    for _ in 0..3 {
+    for attempt in 1..=3 {
         assert_eq!(sidecar.answer(Failed).await, "a");
+        world.until_failed("a", attempt).await;
         world.pass(1);
     }
     assert_eq!(sidecar.answer(Failed).await, "a");
@@ -238,6 +239,7 @@ async fn count_ticks(steps: Vec<Step>) {
             Step::Fail if failures < 3 => {
                 assert_eq!(sidecar.answer(Failed).await, "a");
                 failures += 1;
+                world.until_failed("a", failures).await;
                 world.pass(1);
             }
             Step::Restart => {

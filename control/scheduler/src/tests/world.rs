@@ -220,18 +220,28 @@ impl World {
 
     /// Waits until a job is done, or so many of its ticks are.
     pub(super) async fn until_count(&self, name: &str, count: Option<u32>) {
+        self.until(name, |counter| counter.as_ref().map(|counter| counter.count) == count).await;
+    }
+
+    /// Waits until so many attempts at the present tick of a job are known to have failed: the pause after one counts from then at the
+    /// latest, and the clock stands still until it is told.
+    pub(super) async fn until_failed(&self, name: &str, attempts: u32) {
+        self.until(name, |counter| counter.as_ref().is_some_and(|counter| counter.attempts == attempts)).await;
+    }
+
+    async fn until(&self, name: &str, is_so: impl Fn(&Option<Counter>) -> bool) {
         let mut watcher = self.store.watch(&vec![0].into(), &vec![0].into(), 0).unwrap();
-        while self.count(name).await != count {
+        while !is_so(&self.counter(name).await) {
             tokio::time::timeout(PATIENCE, watcher.next()).await.unwrap().unwrap();
         }
     }
 
-    /// The ticks of a job that are done; none when there is no job.
-    async fn count(&self, name: &str) -> Option<u32> {
+    /// How far a job is; none when there is no job.
+    async fn counter(&self, name: &str) -> Option<Counter> {
         self.keyspace.job(&full(name)).await.unwrap()?;
         let key = format!("dapr/counters/{}", full(name)).into();
         let found = self.store.range(RangeRequest { key, ..RangeRequest::default() }).await.unwrap().kvs;
-        Some(found.first().map_or(0, |kv| Counter::decode(&kv.value[..]).unwrap().count))
+        Some(found.first().map_or_else(Counter::default, |kv| Counter::decode(&kv.value[..]).unwrap()))
     }
 
     pub(super) async fn end(self) {
