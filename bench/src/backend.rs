@@ -1,4 +1,6 @@
 //! What sidecars keep their things in while they are measured.
+mod all;
+
 use crate::cases::Case;
 use clap::ValueEnum;
 use conformance::server::Server;
@@ -13,13 +15,15 @@ pub(crate) enum Backend {
     Postgres,
     Rabbitmq,
     Kafka,
+    /// All of them and more: what a sidecar weighs that has every component.
+    All,
 }
 
-/// The components of a backend, with its server.
+/// The components of a backend, with its servers.
 pub(crate) struct Components {
-    store: String,
-    broker: String,
-    _server: Option<Server>,
+    /// A file for each.
+    files: Vec<String>,
+    _servers: Vec<Server>,
 }
 
 impl Backend {
@@ -30,6 +34,7 @@ impl Backend {
         let mut broker = component("broker", "pubsub.in-memory", &[]);
         let server = match self {
             Self::Memory => None,
+            Self::All => return all::start().await,
             Self::Redis => Some(Server::redis().await),
             Self::Postgres => Some(Server::postgres().await),
             Self::Rabbitmq => Some(Server::rabbitmq().await),
@@ -58,7 +63,7 @@ impl Backend {
             }
             _ => {}
         }
-        Components { store, broker, _server: server }
+        Components { files: vec![store, broker], _servers: server.into_iter().collect() }
     }
 
     /// Whether a case uses what the backend is for.
@@ -68,6 +73,7 @@ impl Backend {
             Self::Redis => (true, true),
             Self::Postgres => (true, false),
             Self::Rabbitmq | Self::Kafka => (false, true),
+            Self::All => return false,
         };
         match case {
             Case::Save | Case::Get => stores,
@@ -80,8 +86,8 @@ impl Backend {
 impl Components {
     /// Writes their files into a folder.
     pub(crate) fn write(&self, folder: &Path) -> std::io::Result<()> {
-        std::fs::write(folder.join("store.yaml"), &self.store)?;
-        std::fs::write(folder.join("broker.yaml"), &self.broker)
+        let mut numbered = self.files.iter().enumerate();
+        numbered.try_for_each(|(number, file)| std::fs::write(folder.join(format!("{number}.yaml")), file))
     }
 }
 
