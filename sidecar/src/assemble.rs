@@ -110,7 +110,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
     let app_options = app::options(options, &app_pipeline, metrics.clone());
     let app = app::connect(app_options.as_ref(), &drains.background);
     let invoke = block_invoke::Service::new(Arc::clone(&peers), app.clone(), options.max_body_size);
-    let invoke = invoke.with_endpoints(http_endpoints, app_pipeline)?;
+    let invoke = invoke.with_endpoints(http_endpoints, app_pipeline);
     let invoke = invoke.with_resiliency(resiliency.clone()).with_upgrades(&drains.api);
     let http_app = !options.app.protocol.is_grpc();
     let access = block_invoke::Access::new(configuration.access_control.as_ref(), http_app, metrics.clone());

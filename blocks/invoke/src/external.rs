@@ -1,14 +1,14 @@
 //! Calls of what is no app: HTTPEndpoint resources by name, and absolute URLs (protocols.md 6.5, surface.md 0.13).
 mod client;
 
-pub use client::{ClientTls, InvalidTls};
+pub use client::ClientTls;
 
 use crate::error::Error;
 use crate::upgrade::take_mark;
 use crate::url::path_and_query;
 use axum::body::Body;
 use bytes::Bytes;
-use client::{Client, Clients};
+use client::{Client, Clients, InvalidTls};
 use component_api::middleware::{self, Pipeline};
 use foundation_app::{AGENT, answer_to_http, gunzip, offer_gzip};
 use foundation_peer::{Answer, Head, Outcome, Payload};
@@ -18,6 +18,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+const SCOPE: &str = "dapr.runtime.channels";
 
 /// Where an HTTPEndpoint is, and what it wants in every request.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +31,7 @@ pub struct HttpEndpoint {
     pub tls: Option<ClientTls>,
 }
 
-/// An HTTPEndpoint that cannot be called.
-#[derive(Debug, thiserror::Error)]
-#[error("http endpoint {name}: {source}")]
-pub struct InvalidEndpoint {
-    pub name: String,
-    pub source: InvalidTls,
-}
-
-/// An endpoint that can be called.
+/// An endpoint that can be called, unless its certificates are unusable.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoint {
     /// As callers name it.
@@ -45,7 +39,7 @@ pub(crate) struct Endpoint {
     pub(crate) base_url: String,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// With certificates of its own.
-    client: Option<Client>,
+    client: Option<Result<Client, InvalidTls>>,
 }
 
 /// The HTTPEndpoint resources, and the clients for them.
@@ -57,21 +51,29 @@ pub(crate) struct External {
 }
 
 impl Endpoint {
-    fn new(name: String, endpoint: HttpEndpoint) -> Result<Self, InvalidTls> {
+    /// One that is wrong must not keep the others from being called: it is logged, and fails when it is called.
+    fn new(name: String, endpoint: HttpEndpoint) -> Self {
         let HttpEndpoint { base_url, headers, tls } = endpoint;
-        Ok(Self { name, base_url, headers, client: tls.as_ref().map(Client::new).transpose()? })
+        let client = tls.as_ref().map(Client::new);
+        if let Some(Err(error)) = &client {
+            tracing::error!(target: SCOPE, "HTTPEndpoint {name} cannot be called, check its clientTLS: {error}");
+        }
+        Self { name, base_url, headers, client }
+    }
+
+    /// The client with its own certificates, if it has any.
+    fn client(&self) -> Result<Option<&Client>, Error> {
+        let unusable = |error| Error::External(format!("the TLS settings of {} are unusable: {error}", self.name));
+        self.client.as_ref().map(Result::as_ref).transpose().map_err(unusable)
     }
 }
 
 impl External {
     /// Requests pass `pipeline` on their way, as those to the own app do.
-    pub(crate) fn new(endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Result<Self, InvalidEndpoint> {
-        let endpoint = |(name, endpoint): (String, _)| match Endpoint::new(name.clone(), endpoint) {
-            Ok(endpoint) => Ok((name, Arc::new(endpoint))),
-            Err(source) => Err(InvalidEndpoint { name, source }),
-        };
-        let endpoints = endpoints.into_iter().map(endpoint).collect::<Result<_, _>>()?;
-        Ok(Self { endpoints, pipeline, clients: Clients::default() })
+    pub(crate) fn new(endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Self {
+        let endpoint = |(name, endpoint): (String, _)| (name.clone(), Arc::new(Endpoint::new(name, endpoint)));
+        let endpoints = endpoints.into_iter().map(endpoint).collect();
+        Self { endpoints, pipeline, clients: Clients::default() }
     }
 
     /// The endpoint that a URL is.
@@ -92,7 +94,7 @@ impl External {
         let method = head.verb.clone().unwrap_or(Method::POST);
         let hop = Hop::new(method, &uri, headers(head, endpoint));
         let hop = hop.map_err(|error| Error::External(format!("the URL of {}: {error}", endpoint.name)))?;
-        let client = endpoint.client.as_ref();
+        let client = endpoint.client()?;
         let response = if self.pipeline.is_empty() {
             self.follow(client, hop, payload).await
         } else {

@@ -30,7 +30,7 @@ mod url;
 pub use access::Access;
 pub use attempt::Stop;
 pub use error::Error;
-pub use external::{ClientTls, HttpEndpoint, InvalidEndpoint, InvalidTls};
+pub use external::{ClientTls, HttpEndpoint};
 pub use grpc::{invoke_service, note_authority};
 pub use http::{endpoints, invoke};
 pub use internal::internal_routes;

@@ -5,7 +5,7 @@ use crate::attempt::{Failure, judge, last};
 use crate::counted::Counted;
 use crate::deadline::within;
 use crate::error::Error;
-use crate::external::{Endpoint, External, HttpEndpoint, InvalidEndpoint};
+use crate::external::{Endpoint, External, HttpEndpoint};
 use crate::trace;
 use crate::upgrade::{is_agreed, is_marked};
 use component_api::middleware::Pipeline;
@@ -49,15 +49,9 @@ impl Service {
     }
 
     /// The same with HTTPEndpoint resources, by name; requests to them and to URLs pass `pipeline`.
-    ///
-    /// # Errors
-    /// An endpoint whose certificates cannot be used.
-    pub fn with_endpoints(
-        self,
-        endpoints: BTreeMap<String, HttpEndpoint>,
-        pipeline: Pipeline,
-    ) -> Result<Self, InvalidEndpoint> {
-        Ok(Self { external: External::new(endpoints, pipeline)?, ..self })
+    #[must_use]
+    pub fn with_endpoints(self, endpoints: BTreeMap<String, HttpEndpoint>, pipeline: Pipeline) -> Self {
+        Self { external: External::new(endpoints, pipeline), ..self }
     }
 
     /// The same, with a word on which apps may call the own one.

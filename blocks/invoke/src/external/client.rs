@@ -35,7 +35,7 @@ impl std::fmt::Debug for ClientTls {
 
 /// Certificates that cannot be used. Never shows a key.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidTls {
+pub(crate) enum InvalidTls {
     #[error("failed to add root cert to cert pool: {0}")]
     Root(String),
     #[error("failed to load client certificate: {0}")]

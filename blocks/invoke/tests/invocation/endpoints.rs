@@ -73,11 +73,14 @@ async fn serve(authority: &Authority) -> String {
     format!("https://localhost:{port}")
 }
 
-fn with_endpoint(base_url: String, tls: ClientTls) -> Result<Arc<Service>, block_invoke::InvalidEndpoint> {
+fn with_endpoint(base_url: String, tls: ClientTls) -> Arc<Service> {
     let endpoint = HttpEndpoint { base_url, tls: Some(tls), ..HttpEndpoint::default() };
+    with_endpoints([("secure".to_owned(), endpoint)])
+}
+
+fn with_endpoints<const N: usize>(endpoints: [(String, HttpEndpoint); N]) -> Arc<Service> {
     let service = Arc::into_inner(sidecar("golden", 0, None)).unwrap();
-    let service = service.with_endpoints(BTreeMap::from([("secure".to_owned(), endpoint)]), Pipeline::default())?;
-    Ok(Arc::new(service))
+    Arc::new(service.with_endpoints(BTreeMap::from(endpoints), Pipeline::default()))
 }
 
 async fn refusal(service: &Arc<Service>) -> String {
@@ -90,7 +93,7 @@ async fn refusal(service: &Arc<Service>) -> String {
 async fn an_endpoint_is_called_with_its_certificates() {
     let authority = Authority::new();
     let tls = ClientTls { root_ca: Some(authority.pem()), identity: authority.issue().identity() };
-    let service = with_endpoint(serve(&authority).await, tls).unwrap();
+    let service = with_endpoint(serve(&authority).await, tls);
     assert_eq!(json_of(get(&service, "/v1.0/invoke/secure/method/m").await).await["path"], "/m");
 }
 
@@ -99,20 +102,32 @@ async fn certificates_of_others_are_refused_on_both_sides() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let url = serve(&authority).await;
     let tls = ClientTls { root_ca: Some(stranger.pem()), identity: authority.issue().identity() };
-    let refused = refusal(&with_endpoint(url.clone(), tls).unwrap()).await;
+    let refused = refusal(&with_endpoint(url.clone(), tls)).await;
     assert!(refused.contains("tls: failed to verify certificate"), "{refused}");
     let tls = ClientTls { root_ca: Some(authority.pem()), identity: stranger.issue().identity() };
-    let refused = refusal(&with_endpoint(url, tls).unwrap()).await;
+    let refused = refusal(&with_endpoint(url, tls)).await;
     assert!(refused.contains("ERR_DIRECT_INVOKE"), "{refused}");
 }
 
 #[tokio::test]
-async fn certificates_that_are_none_are_refused_at_the_start() {
-    for tls in [
-        ClientTls { root_ca: Some("nothing".to_owned()), identity: None },
-        ClientTls { root_ca: None, identity: Some(("nothing".to_owned(), "nothing".to_owned())) },
+async fn an_endpoint_with_unusable_certificates_fails_alone() {
+    let (one, other) = (Authority::new().issue(), Authority::new().issue());
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----".to_owned();
+    let of_root = |root: &str| ClientTls { root_ca: Some(root.to_owned()), identity: None };
+    let of_identity = |certificate, key| ClientTls { root_ca: None, identity: Some((certificate, key)) };
+    for (tls, reason) in [
+        (of_root(&garbage), "failed to add root cert to cert pool"),
+        (of_root(""), "failed to add root cert to cert pool"),
+        (of_identity(one.certificate.pem(), String::new()), "failed to load client certificate"),
+        (of_identity(one.certificate.pem(), other.key.serialize_pem()), "failed to load client certificate"),
     ] {
-        let refused = with_endpoint("https://localhost".to_owned(), tls).err().unwrap().to_string();
-        assert!(refused.starts_with("http endpoint secure: "), "{refused}");
+        let base_url = format!("http://127.0.0.1:{}", crate::world::serve(http_app()).await);
+        let good = HttpEndpoint { base_url, ..HttpEndpoint::default() };
+        let bad = HttpEndpoint { tls: Some(tls), ..good.clone() };
+        let service = with_endpoints([("good".to_owned(), good), ("secure".to_owned(), bad)]);
+        let refused = refusal(&service).await;
+        assert!(refused.contains("the TLS settings of secure are unusable"), "{refused}");
+        assert_eq!(refused.matches(reason).count(), 1, "{refused}");
+        assert_eq!(json_of(get(&service, "/v1.0/invoke/good/method/m").await).await["path"], "/m");
     }
 }
