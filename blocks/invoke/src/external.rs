@@ -1,5 +1,6 @@
 //! Calls of what is no app: HTTPEndpoint resources by name, and absolute URLs (protocols.md 6.5, surface.md 0.13).
 mod client;
+mod secure;
 
 pub use client::ClientTls;
 

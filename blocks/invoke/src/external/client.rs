@@ -1,9 +1,9 @@
 //! HTTP clients for what is no app, with TLS where the URL says so.
+use super::secure::{self, Connector};
 use axum::body::Body;
 use foundation_tls::pem_fault;
 use http::uri::Scheme;
 use http::{Request, Response};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client as Pooled};
 use hyper_util::rt::TokioExecutor;
@@ -46,14 +46,12 @@ pub(crate) enum InvalidTls {
 
 /// A client that keeps its connections.
 #[derive(Clone, Debug)]
-pub(crate) struct Client(Pooled<HttpsConnector<HttpConnector>, Body>);
+pub(crate) struct Client(Pooled<Connector, Body>);
 
 impl Client {
     /// A client for `http` and `https` that uses these certificates.
     pub(crate) fn new(tls: &ClientTls) -> Result<Self, InvalidTls> {
-        let builder = HttpsConnectorBuilder::new().with_tls_config(config(tls)?);
-        let connector = builder.https_or_http().enable_http1().wrap_connector(connector());
-        Ok(Self(pool().build(connector)))
+        Ok(Self(pool().build(secure::connector(connector(), config(tls)?))))
     }
 }
 

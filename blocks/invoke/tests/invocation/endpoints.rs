@@ -14,6 +14,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -130,4 +131,21 @@ async fn an_endpoint_with_unusable_certificates_fails_alone() {
         assert_eq!(refused.matches(reason).count(), 1, "{refused}");
         assert_eq!(json_of(get(&service, "/v1.0/invoke/good/method/m").await).await["path"], "/m");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_in_tls_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let service = sidecar("golden", 0, None);
+    let path = format!("/v1.0/invoke/https://127.0.0.1:{port}/method/m");
+    let silence = async {
+        let _connection = silent.accept().await.unwrap();
+        tokio::time::pause();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    };
+    let (response, ()) = tokio::join!(get(&service, &path), silence);
+    assert_eq!(response.status(), 500);
+    let message = json_of(response).await["message"].as_str().unwrap().to_owned();
+    assert!(message.ends_with("/m\": net/http: TLS handshake timeout"), "{message}");
 }
