@@ -3,7 +3,7 @@ use super::secure::{self, Connector};
 use axum::body::Body;
 use foundation_tls::pem_fault;
 use http::uri::Scheme;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Builder, Client as Pooled};
 use hyper_util::rt::TokioExecutor;
@@ -72,6 +72,9 @@ impl Default for Clients {
 impl Clients {
     /// Sends a request with an absolute URI, by the given client if there is one. The error is the reason in words.
     pub(crate) async fn request(&self, own: Option<&Client>, request: Request<Body>) -> Result<Response<Body>, String> {
+        if let Some(port) = impossible_port(request.uri()) {
+            return Err(format!("dial tcp: address {port}: invalid port"));
+        }
         let response = match own {
             Some(client) => client.0.request(request).await,
             None if request.uri().scheme() == Some(&Scheme::HTTPS) => {
@@ -92,6 +95,13 @@ impl Clients {
             }
         }
     }
+}
+
+/// The port of a URL that is beyond all ports, which the library takes for none at all.
+fn impossible_port(uri: &Uri) -> Option<&str> {
+    let (_, port) = uri.authority()?.as_str().rsplit_once(':')?;
+    let is_possible = port.is_empty() || port.ends_with(']') || port.parse::<u16>().is_ok();
+    (!is_possible).then_some(port)
 }
 
 fn pool() -> Builder {

@@ -149,3 +149,14 @@ async fn a_server_that_is_silent_in_tls_is_given_up() {
     let message = json_of(response).await["message"].as_str().unwrap().to_owned();
     assert!(message.ends_with("/m\": net/http: TLS handshake timeout"), "{message}");
 }
+
+#[tokio::test]
+async fn ports_beyond_all_ports_are_refused() {
+    let service = sidecar("golden", 0, None);
+    for url in ["http://127.0.0.1:99999", "https://[::1]:99999"] {
+        let response = get(&service, &format!("/v1.0/invoke/{url}/method/m")).await;
+        assert_eq!(response.status(), 500);
+        let message = json_of(response).await["message"].as_str().unwrap().to_owned();
+        assert!(message.ends_with("dial tcp: address 99999: invalid port"), "{message}");
+    }
+}
