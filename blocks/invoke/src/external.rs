@@ -165,7 +165,9 @@ fn headers(head: Head, endpoint: &Endpoint) -> HeaderMap {
     headers.entry(USER_AGENT).or_insert(AGENT);
     headers.extend(length.map(|length| (CONTENT_LENGTH, length)));
     headers.extend(head.content_type.map(|value| (CONTENT_TYPE, value)));
-    endpoint.headers.iter().for_each(|(name, value)| drop(headers.insert(name, value.clone())));
+    // The host is always the URL's, as in Go's client.
+    let own = endpoint.headers.iter().filter(|(name, _)| *name != HOST);
+    own.for_each(|(name, value)| drop(headers.insert(name, value.clone())));
     headers
 }
 

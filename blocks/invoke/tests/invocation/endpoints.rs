@@ -1,8 +1,9 @@
 //! HTTPEndpoint resources with certificates of their own.
-use crate::world::{get, http_app, json_of, sidecar};
+use crate::world::{get, http_app, json_of, serve, sidecar};
 use block_invoke::{ClientTls, HttpEndpoint, Service};
 use component_api::middleware::Pipeline;
 use foundation_drain::Drain;
+use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -12,6 +13,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +54,7 @@ impl Leaf {
 }
 
 /// A server that only talks to clients with a certificate of the authority; returns its URL.
-async fn serve(authority: &Authority) -> String {
+async fn serve_tls(authority: &Authority) -> String {
     let provider = Arc::new(default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(authority.0.der().clone()).unwrap();
@@ -94,14 +96,14 @@ async fn refusal(service: &Arc<Service>) -> String {
 async fn an_endpoint_is_called_with_its_certificates() {
     let authority = Authority::new();
     let tls = ClientTls { root_ca: Some(authority.pem()), identity: authority.issue().identity() };
-    let service = with_endpoint(serve(&authority).await, tls);
+    let service = with_endpoint(serve_tls(&authority).await, tls);
     assert_eq!(json_of(get(&service, "/v1.0/invoke/secure/method/m").await).await["path"], "/m");
 }
 
 #[tokio::test]
 async fn certificates_of_others_are_refused_on_both_sides() {
     let (authority, stranger) = (Authority::new(), Authority::new());
-    let url = serve(&authority).await;
+    let url = serve_tls(&authority).await;
     let tls = ClientTls { root_ca: Some(stranger.pem()), identity: authority.issue().identity() };
     let refused = refusal(&with_endpoint(url.clone(), tls)).await;
     assert!(refused.contains("tls: failed to verify certificate"), "{refused}");
@@ -122,7 +124,7 @@ async fn an_endpoint_with_unusable_certificates_fails_alone() {
         (of_identity(one.certificate.pem(), String::new()), "failed to load client certificate"),
         (of_identity(one.certificate.pem(), other.key.serialize_pem()), "failed to load client certificate"),
     ] {
-        let base_url = format!("http://127.0.0.1:{}", crate::world::serve(http_app()).await);
+        let base_url = format!("http://127.0.0.1:{}", serve(http_app()).await);
         let good = HttpEndpoint { base_url, ..HttpEndpoint::default() };
         let bad = HttpEndpoint { tls: Some(tls), ..good.clone() };
         let service = with_endpoints([("good".to_owned(), good), ("secure".to_owned(), bad)]);
@@ -159,4 +161,15 @@ async fn ports_beyond_all_ports_are_refused() {
         let message = json_of(response).await["message"].as_str().unwrap().to_owned();
         assert!(message.ends_with("dial tcp: address 99999: invalid port"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_header_of_an_endpoint_is_not_its_host() {
+    let address = format!("127.0.0.1:{}", serve(http_app()).await);
+    let header = |name, value| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    let headers = vec![header("host", "elsewhere"), header("x-own", "1")];
+    let endpoint = HttpEndpoint { base_url: format!("http://{address}"), headers, tls: None };
+    let service = with_endpoints([("plain".to_owned(), endpoint)]);
+    let told = json_of(get(&service, "/v1.0/invoke/plain/method/m").await).await;
+    assert_eq!((&told["headers"]["host"], &told["headers"]["x-own"]), (&json!(address), &json!("1")));
 }
