@@ -10,6 +10,7 @@ use component_api::{Error, Registry, Result, Status};
 use governor::middleware::StateInformationMiddleware;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::num::NonZeroU32;
@@ -105,7 +106,9 @@ impl RateLimit {
 impl Http for RateLimit {
     async fn handle(&self, mut request: Request, next: Next<'_>) -> Response {
         let client = Client::of(&mut request);
-        let left = self.take(&client.key, request.uri().path());
+        // Another spelling of a path is not another path.
+        let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
+        let left = self.take(&client.key, &path);
         let mut response = match left {
             Some(_) => next.run(request).await,
             None => message(StatusCode::TOO_MANY_REQUESTS, "You have reached maximum request limit."),

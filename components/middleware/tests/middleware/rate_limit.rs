@@ -17,6 +17,7 @@ async fn a_client_is_limited_on_each_path() {
     let world = World::new("ratelimit", ONE).await;
     assert_eq!(send(&world, "/a?x=1", "1.1.1.1:1").await.status, StatusCode::OK);
     assert_eq!(send(&world, "/a?x=2", "1.1.1.1:2").await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(send(&world, "/%61", "1.1.1.1:1").await.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(send(&world, "/b", "1.1.1.1:1").await.status, StatusCode::OK);
     assert_eq!(send(&world, "/a", "2.2.2.2:1").await.status, StatusCode::OK);
 }
