@@ -15,6 +15,7 @@ mod response;
 pub mod route_alias;
 pub mod router_checker;
 pub mod sentinel;
+mod together;
 #[cfg(feature = "oauth2")]
 mod token_endpoint;
 pub mod uppercase;

@@ -1,13 +1,14 @@
 //! The keys of an issuer, fetched again when they are old or when a token has a key that is not among them.
 use crate::client::Client;
+use crate::together::Together;
 use arc_swap::ArcSwap;
-use component_api::{Error, Result, Task};
+use component_api::{Error, Result};
 use foundation_jwt::{Error as TokenError, Expected, KeySet};
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 const SCOPE: &str = "dapr.middleware.http.bearer";
 /// How long keys are taken for good at least.
@@ -16,19 +17,21 @@ const FRESH_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 /// Between two fetches for the sake of unknown keys, which anybody can send.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// How long a request waits for new keys; their fetch may take longer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Keys that keep themselves fresh.
 pub(super) struct Keys {
     source: Arc<Source>,
-    /// The fetch in the background, if one runs.
-    refresh: Mutex<Option<Task>>,
+    refresh: Together<()>,
 }
 
 struct Source {
     client: Client,
     url: String,
     fetched: ArcSwap<Fetched>,
-    /// One fetch at a time: whoever waits for it finds the new keys.
-    fetching: tokio::sync::Mutex<Instant>,
+    /// The end of the last fetch, so that one which took long is no reason for the next.
+    tried: Mutex<Instant>,
 }
 
 struct Fetched {
@@ -43,19 +46,19 @@ impl Keys {
     /// When they are not there.
     pub(super) async fn fetch(client: Client, url: String) -> Result<Self> {
         let fetched = fetch(&client, &url).await?;
-        let fetching = tokio::sync::Mutex::new(Instant::now());
-        let source = Source { client, url, fetched: ArcSwap::from_pointee(fetched), fetching };
-        Ok(Self { source: Arc::new(source), refresh: Mutex::default() })
+        let tried = Mutex::new(Instant::now());
+        let source = Source { client, url, fetched: ArcSwap::from_pointee(fetched), tried };
+        Ok(Self { source: Arc::new(source), refresh: Together::default() })
     }
 
     /// Whether a token is good.
     pub(super) async fn verify(&self, token: &str, expected: &Expected) -> bool {
         let fetched = self.source.fetched.load_full();
         if fetched.stale_at <= Instant::now() {
-            self.refresh_in_background();
+            self.refresh.begin(|| Arc::clone(&self.source).refresh());
         }
         let mut verified = fetched.keys.verify(token, expected);
-        if verified == Err(TokenError::UnknownKey) && self.source.refresh().await {
+        if verified == Err(TokenError::UnknownKey) && self.has_others(&fetched).await {
             verified = self.source.fetched.load().keys.verify(token, expected);
         }
         if let Err(error) = &verified {
@@ -64,38 +67,29 @@ impl Keys {
         verified.is_ok()
     }
 
-    fn refresh_in_background(&self) {
-        let mut refresh = self.refresh.lock().unwrap_or_else(PoisonError::into_inner);
-        if refresh.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
-        }
-        let source = Arc::clone(&self.source);
-        *refresh = Some(Task::spawn(async move |_| {
-            source.refresh().await;
-        }));
+    /// Whether there are other keys than these, for which they are fetched.
+    async fn has_others(&self, seen: &Arc<Fetched>) -> bool {
+        let refreshed = self.refresh.outcome(|| Arc::clone(&self.source).refresh());
+        timeout(PATIENCE, refreshed).await.ok();
+        !Arc::ptr_eq(seen, &self.source.fetched.load())
     }
 }
 
 impl Source {
-    /// Fetches the keys, unless that was tried just now. Whether there may be new ones.
-    async fn refresh(&self) -> bool {
-        let seen = self.fetched.load_full();
-        let mut tried = self.fetching.lock().await;
-        if !Arc::ptr_eq(&seen, &self.fetched.load()) {
-            return true;
+    /// Fetches the keys, unless that was tried just now.
+    async fn refresh(self: Arc<Self>) {
+        if self.tried().elapsed() < PAUSE {
+            return;
         }
-        if tried.elapsed() < PAUSE {
-            return false;
-        }
-        *tried = Instant::now();
         match fetch(&self.client, &self.url).await {
             Ok(fetched) => self.fetched.store(Arc::new(fetched)),
-            Err(error) => {
-                tracing::warn!(target: SCOPE, "Error while refreshing JWKS cache: {error}");
-                return false;
-            }
+            Err(error) => tracing::warn!(target: SCOPE, "Error while refreshing JWKS cache: {error}"),
         }
-        true
+        *self.tried() = Instant::now();
+    }
+
+    fn tried(&self) -> MutexGuard<'_, Instant> {
+        self.tried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

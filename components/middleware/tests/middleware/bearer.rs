@@ -2,9 +2,11 @@
 use crate::provider::{Key, Provider};
 use crate::world::{Answer, World, refused};
 use component_api::middleware::Body;
+use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Far enough for all tests to come.
 const LATER: u64 = 4_100_000_000;
@@ -115,6 +117,28 @@ async fn unknown_keys_are_not_asked_for_at_once() {
         assert_eq!(status(&world, &other.sign(&claims(&provider.url))).await, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(provider.fetches(), 1);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_silent_is_asked_once_for_all_who_wait() {
+    let (provider, _, world) = world().await;
+    let token = Key::new("two").sign(&claims(&provider.url));
+    provider.fall_silent();
+    pass(10).await;
+    let begun = Instant::now();
+    let waiting = join_all((0..4).map(|_| status(&world, &token)));
+    let silence = async {
+        while provider.fetches() < 2 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::pause();
+    };
+    let (statuses, ()) = tokio::join!(waiting, silence);
+    assert_eq!(statuses, [StatusCode::UNAUTHORIZED; 4]);
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    assert_eq!(status(&world, &token).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(provider.fetches(), 2);
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ struct Shared {
     url: Mutex<String>,
     keys: Mutex<Vec<Value>>,
     fetches: Mutex<u32>,
+    /// Whether nobody gets the keys, or a word.
+    is_silent: AtomicBool,
     token_requests: Mutex<Vec<TokenRequest>>,
     /// Whether only those get a token who say in parameters who they are.
     parameters_only: AtomicBool,
@@ -83,6 +85,11 @@ impl Provider {
         *self.shared.keys.lock().unwrap() = keys.iter().map(|key| key.public()).collect();
     }
 
+    /// Whoever asks for the keys waits from now on.
+    pub(crate) fn fall_silent(&self) {
+        self.shared.is_silent.store(true, Ordering::Relaxed);
+    }
+
     /// How often the keys were fetched.
     pub(crate) fn fetches(&self) -> u32 {
         *self.shared.fetches.lock().unwrap()
@@ -115,6 +122,9 @@ async fn discovery(State(shared): State<Arc<Shared>>) -> String {
 
 async fn keys(State(shared): State<Arc<Shared>>) -> Result<String, StatusCode> {
     *shared.fetches.lock().unwrap() += 1;
+    if shared.is_silent.load(Ordering::Relaxed) {
+        return std::future::pending().await;
+    }
     let keys = shared.keys.lock().unwrap();
     if keys.is_empty() {
         return Err(StatusCode::NOT_FOUND);
