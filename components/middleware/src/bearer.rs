@@ -79,5 +79,5 @@ impl Http for Bearer {
 fn token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    (scheme.eq_ignore_ascii_case(SCHEME) && token.len() >= SHORTEST).then_some(token)
+    (scheme.eq_ignore_ascii_case(SCHEME) && token.len() >= SHORTEST).then_some(token.trim())
 }

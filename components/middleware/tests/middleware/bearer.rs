@@ -36,7 +36,7 @@ async fn world() -> (Provider, Key, World) {
 async fn good_tokens_pass_and_reach_the_app() {
     let (provider, key, world) = world().await;
     let token = key.sign(&claims(&provider.url));
-    for scheme in ["Bearer", "bearer", "BEARER"] {
+    for scheme in ["Bearer", "bearer", "BEARER", "Bearer "] {
         assert_eq!(send(&world, &format!("{scheme} {token}")).await.status, StatusCode::OK, "{scheme}");
         assert_eq!(world.last().headers["authorization"], format!("{scheme} {token}"));
     }
