@@ -3,7 +3,9 @@ use crate::descriptor::descriptor;
 use crate::oauth2::list;
 use crate::path_filter::PathFilter;
 use crate::response::refusal;
+use crate::together::Together;
 use crate::token_endpoint::{AuthStyle, Grant, TokenEndpoint};
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use component_api::middleware::{Http, Next, Request, Response};
 use component_api::{Error, Properties, Registry, Result, Status};
@@ -14,7 +16,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 const SCOPE: &str = "dapr.middleware.http.oauth2clientcredentials";
@@ -59,11 +60,20 @@ pub(crate) fn register(registry: &mut Registry) {
 struct ClientCredentials {
     filter: PathFilter,
     header: HeaderName,
-    tokens: TokenEndpoint,
-    grant: Grant,
-    /// The token in use and its end. Whoever gets a new one keeps the others waiting for it.
-    token: Mutex<Option<(HeaderValue, Instant)>>,
+    source: Arc<Source>,
+    fetch: Together<Outcome>,
 }
+
+/// Where tokens come from.
+struct Source {
+    endpoint: TokenEndpoint,
+    grant: Grant,
+    /// The token in use and its end.
+    current: ArcSwapOption<(HeaderValue, Instant)>,
+}
+
+/// What an attempt for a token came to, with the reason in words.
+type Outcome = std::result::Result<HeaderValue, String>;
 
 impl ClientCredentials {
     fn new(properties: &Properties) -> Result<Self> {
@@ -75,31 +85,45 @@ impl ClientCredentials {
             _ => AuthStyle::Automatic,
         };
         let parameters = parse(metadata.endpoint_params_query.as_bytes()).into_owned().collect();
-        let header = metadata.header_name.parse();
+        let (header, secret) = (metadata.header_name.parse(), metadata.client_secret.expose());
+        let source = Source {
+            endpoint: TokenEndpoint::new(&metadata.token_url, &metadata.client_id, secret, style)?,
+            grant: Grant::Credentials { scopes: list(&metadata.scopes), parameters },
+            current: ArcSwapOption::empty(),
+        };
         Ok(Self {
             filter: PathFilter::new(&metadata.path_filter)?,
             header: header.map_err(|_| Error::invalid("headerName is no header, check it"))?,
-            tokens: TokenEndpoint::new(
-                &metadata.token_url,
-                &metadata.client_id,
-                metadata.client_secret.expose(),
-                style,
-            )?,
-            grant: Grant::Credentials { scopes: list(&metadata.scopes), parameters },
-            token: Mutex::default(),
+            source: Arc::new(source),
+            fetch: Together::default(),
         })
     }
 
-    async fn authorization(&self) -> Result<HeaderValue> {
-        let mut current = self.token.lock().await;
-        if let Some((authorization, end)) = &*current
-            && *end > Instant::now()
-        {
-            return Ok(authorization.clone());
+    /// All who come while a token is asked for share the outcome, as a server that hangs would keep each of them waiting
+    /// for those before it.
+    async fn authorization(&self) -> Outcome {
+        if let Some(authorization) = self.source.current() {
+            return Ok(authorization);
         }
-        let token = self.tokens.request(&self.grant).await?;
+        let outcome = self.fetch.outcome(|| Arc::clone(&self.source).fetch()).await;
+        outcome.unwrap_or_else(|| Err("the request for it broke off".to_owned()))
+    }
+}
+
+impl Source {
+    fn current(&self) -> Option<HeaderValue> {
+        let current = self.current.load();
+        let (authorization, end) = current.as_deref()?;
+        (*end > Instant::now()).then(|| authorization.clone())
+    }
+
+    async fn fetch(self: Arc<Self>) -> Outcome {
+        if let Some(authorization) = self.current() {
+            return Ok(authorization);
+        }
+        let token = self.endpoint.request(&self.grant).await.map_err(|error| error.to_string())?;
         let lifetime = token.lifetime.unwrap_or(USUAL_LIFETIME).saturating_sub(MARGIN);
-        *current = Some((token.authorization.clone(), Instant::now() + lifetime));
+        self.current.store(Some(Arc::new((token.authorization.clone(), Instant::now() + lifetime))));
         Ok(token.authorization)
     }
 }

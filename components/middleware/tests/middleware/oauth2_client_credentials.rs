@@ -44,6 +44,18 @@ async fn many_requests_at_once_need_one_token() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_token_shares_the_failure() {
+    let provider = Provider::start().await;
+    provider.take_parameters_only();
+    let world = world(&provider.token_url(), &[("authStyle", "2")]).await;
+    let answers = futures_util::future::join_all((0..20).map(|_| world.get("/"))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::INTERNAL_SERVER_ERROR));
+    assert_eq!(provider.token_requests().len(), 1);
+    world.get("/").await;
+    assert_eq!(provider.token_requests().len(), 2);
+}
+
+#[tokio::test]
 async fn the_application_says_who_it_is_as_the_server_wants() {
     for (style, requests) in [("0", 2), ("1", 1)] {
         let provider = Provider::start().await;
