@@ -1,13 +1,16 @@
 //! The token endpoint of an OAuth 2.0 authorization server (RFC 6749, section 3.2).
+mod answer;
+
 use crate::client::Client;
+use answer::Refusal;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use component_api::{Error, Kind, Result};
-use futures_util::future::BoxFuture;
-use http::HeaderValue;
-use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse, BasicTokenType};
-use oauth2::{
-    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, RedirectUrl, RequestTokenError, Scope, TokenResponse, TokenUrl,
-};
+use form_urlencoded::{Serializer, byte_serialize};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Request, Uri};
+use oauth2::{ClientSecret, RedirectUrl, TokenUrl};
 use std::time::Duration;
 
 /// How a client says who it is.
@@ -21,9 +24,10 @@ pub(crate) enum AuthStyle {
 }
 
 /// A client of an authorization server.
-#[derive(Clone)]
 pub(crate) struct TokenEndpoint {
-    oauth2: BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>,
+    url: Uri,
+    client_id: String,
+    client_secret: ClientSecret,
     style: AuthStyle,
     http: Client,
 }
@@ -42,18 +46,15 @@ pub(crate) enum Grant {
     Credentials { scopes: Vec<String>, parameters: Vec<(String, String)> },
 }
 
-type Refusal = RequestTokenError<Error, BasicErrorResponse>;
-
 impl TokenEndpoint {
     /// # Errors
     /// `url` is none.
     pub(crate) fn new(url: &str, client_id: &str, client_secret: &str, style: AuthStyle) -> Result<Self> {
-        let url = TokenUrl::new(url.to_owned());
-        let url = url.map_err(|error| Error::invalid("tokenURL is no URL, check it").with_source(error))?;
-        let oauth2 = BasicClient::new(ClientId::new(client_id.to_owned()))
-            .set_client_secret(ClientSecret::new(client_secret.to_owned()))
-            .set_token_uri(url);
-        Ok(Self { oauth2, style, http: Client::new()? })
+        let invalid = || Error::invalid("tokenURL is no URL, check it");
+        let url = TokenUrl::new(url.to_owned()).map_err(|error| invalid().with_source(error))?;
+        let url = url.url().as_str().parse().map_err(|error: http::uri::InvalidUri| invalid().with_source(error))?;
+        let (client_id, client_secret) = (client_id.to_owned(), ClientSecret::new(client_secret.to_owned()));
+        Ok(Self { url, client_id, client_secret, style, http: Client::new()? })
     }
 
     /// Asks for a token.
@@ -61,70 +62,64 @@ impl TokenEndpoint {
     /// # Errors
     /// The server cannot be reached, or refuses.
     pub(crate) async fn request(&self, grant: &Grant) -> Result<Token> {
-        let response = match self.style {
-            AuthStyle::Parameters => self.try_request(grant, AuthType::RequestBody).await,
-            AuthStyle::Header => self.try_request(grant, AuthType::BasicAuth).await,
-            AuthStyle::Automatic => match self.try_request(grant, AuthType::BasicAuth).await {
-                Err(Refusal::Request(error)) => Err(Refusal::Request(error)),
-                Err(_) => self.try_request(grant, AuthType::RequestBody).await,
+        let answered = match self.style {
+            AuthStyle::Parameters => self.try_request(grant, false).await?,
+            AuthStyle::Header => self.try_request(grant, true).await?,
+            AuthStyle::Automatic => match self.try_request(grant, true).await? {
+                Err(_) => self.try_request(grant, false).await?,
                 token => token,
             },
         };
-        token(&response.map_err(refused)?)
+        answered.map_err(|refusal| Error::new(kind(&refusal), refusal.to_string()))
     }
 
-    async fn try_request(
-        &self,
-        grant: &Grant,
-        auth_type: AuthType,
-    ) -> std::result::Result<BasicTokenResponse, Refusal> {
-        let oauth2 = self.oauth2.clone().set_auth_type(auth_type);
-        match grant.clone() {
-            Grant::Code { code, redirect_url } => {
-                let oauth2 = redirect_url.into_iter().fold(oauth2, |oauth2, url| oauth2.set_redirect_uri(url));
-                oauth2.exchange_code(AuthorizationCode::new(code)).request_async(&self.http).await
+    async fn try_request(&self, grant: &Grant, in_header: bool) -> Result<std::result::Result<Token, Refusal>> {
+        let request = self.asking(grant, in_header)?;
+        Ok(answer::read(&self.http.send(request).await?))
+    }
+
+    fn asking(&self, grant: &Grant, in_header: bool) -> Result<Request<Bytes>> {
+        let mut form = grant.form();
+        let mut request = Request::post(self.url.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json");
+        if in_header {
+            request = request.header(AUTHORIZATION, self.basic());
+        } else {
+            form.append_pair("client_id", &self.client_id).append_pair("client_secret", self.client_secret.secret());
+        }
+        let request = request.body(Bytes::from(form.finish()));
+        request.map_err(|_| Error::invalid("clientID and clientSecret make no header, check them"))
+    }
+
+    /// Both are escaped first (RFC 6749, section 2.3.1).
+    fn basic(&self) -> String {
+        let escaped = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+        let pair = format!("{}:{}", escaped(&self.client_id), escaped(self.client_secret.secret()));
+        format!("Basic {}", BASE64_STANDARD.encode(pair))
+    }
+}
+
+impl Grant {
+    fn form(&self) -> Serializer<'static, String> {
+        let mut form = Serializer::new(String::new());
+        match self {
+            Self::Code { code, redirect_url } => {
+                form.append_pair("grant_type", "authorization_code").append_pair("code", code);
+                form.extend_pairs(redirect_url.iter().map(|url| ("redirect_uri", url.as_str())));
             }
-            Grant::Credentials { scopes, parameters } => {
-                let request = oauth2.exchange_client_credentials().add_scopes(scopes.into_iter().map(Scope::new));
-                let request =
-                    parameters.into_iter().fold(request, |request, (name, value)| request.add_extra_param(name, value));
-                request.request_async(&self.http).await
+            Self::Credentials { scopes, parameters } => {
+                form.append_pair("grant_type", "client_credentials").append_pair("scope", &scopes.join(" "));
+                form.extend_pairs(parameters);
             }
         }
+        form
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for Client {
-    type Error = Error;
-    type Future = BoxFuture<'c, Result<HttpResponse>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(async move { Ok(self.send(request.map(Into::into)).await?.map(|body| body.to_vec())) })
-    }
-}
-
-fn token(response: &BasicTokenResponse) -> Result<Token> {
-    let kind = match response.token_type() {
-        BasicTokenType::Bearer => "Bearer",
-        BasicTokenType::Mac => "MAC",
-        BasicTokenType::Extension(kind) => kind,
-    };
-    let text = format!("{kind} {}", response.access_token().secret());
-    let mut authorization = HeaderValue::from_str(&text)
-        .map_err(|_| Error::other("the authorization server's token cannot be sent in a header"))?;
-    authorization.set_sensitive(true);
-    Ok(Token { authorization, lifetime: response.expires_in() })
-}
-
-/// The answer of the server is left out: it may hold a token.
-fn refused(refusal: Refusal) -> Error {
+fn kind(refusal: &Refusal) -> Kind {
     match refusal {
-        Refusal::Request(error) => error,
-        Refusal::ServerResponse(response) => {
-            Error::new(Kind::Denied, format!("the authorization server refuses: {}", response.error()))
-        }
-        Refusal::Parse(..) | Refusal::Other(_) => {
-            Error::other("the authorization server's answer is no token; check tokenURL")
-        }
+        Refusal::Refused { .. } | Refusal::Unexplained { .. } => Kind::Denied,
+        Refusal::NoToken { .. } => Kind::Other,
     }
 }

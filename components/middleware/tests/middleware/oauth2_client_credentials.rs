@@ -73,6 +73,15 @@ async fn the_application_says_who_it_is_as_the_server_wants() {
 }
 
 #[tokio::test]
+async fn a_token_may_come_as_a_form_with_any_status_of_success() {
+    let provider = Provider::start().await;
+    provider.answer(StatusCode::CREATED, "text/plain", "access_token=t&expires_in=60");
+    let world = world(&provider.token_url(), &[]).await;
+    assert_eq!(world.get("/").await.status, StatusCode::OK);
+    assert_eq!(world.last().headers["someheader"], "Bearer t");
+}
+
+#[tokio::test]
 async fn a_filter_chooses_paths() {
     let provider = Provider::start().await;
     let world = world(&provider.token_url(), &[("pathFilter", "/api/.*")]).await;

@@ -1,10 +1,10 @@
 //! An identity provider on loopback: it issues tokens and serves what clients ask for.
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use component_api::Task;
@@ -31,7 +31,12 @@ struct Shared {
     token_requests: Mutex<Vec<TokenRequest>>,
     /// Whether only those get a token who say in parameters who they are.
     parameters_only: AtomicBool,
+    /// What everybody gets in place of a token.
+    answer: Mutex<Option<Answer>>,
 }
+
+/// Status, content type and body.
+type Answer = (StatusCode, [(&'static str, &'static str); 1], String);
 
 /// A request for a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +115,11 @@ impl Provider {
         self.shared.parameters_only.store(true, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn answer(&self, status: StatusCode, content_type: &'static str, body: &str) {
+        *self.shared.answer.lock().unwrap() = Some((status, [("content-type", content_type)], body.to_owned()));
+    }
+
     pub(crate) fn keys_url(&self) -> String {
         format!("{}/keys", self.url)
     }
@@ -133,16 +143,22 @@ async fn keys(State(shared): State<Arc<Shared>>) -> Result<String, StatusCode> {
 }
 
 /// Gives out tokens `token-1`, `token-2` and so on, unless the code is `bad`.
-async fn token(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> (StatusCode, Json<Value>) {
+async fn token(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> Answer {
     let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
     let form: BTreeMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let unknown = shared.parameters_only.load(Ordering::Relaxed) && !form.contains_key("client_secret");
     let bad = form.get("code").is_some_and(|code| code == "bad");
     let mut requests = shared.token_requests.lock().unwrap();
     requests.push(TokenRequest { authorization, form });
+    if let Some(answer) = shared.answer.lock().unwrap().clone() {
+        return answer;
+    }
+    let json = |value: Value| ([("content-type", "application/json")], value.to_string());
     if unknown || bad {
-        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client" })));
+        let (header, body) = json(json!({ "error": "invalid_client" }));
+        return (StatusCode::UNAUTHORIZED, header, body);
     }
     let token = format!("token-{}", requests.len());
-    (StatusCode::OK, Json(json!({ "access_token": token, "token_type": "bearer", "expires_in": 100 })))
+    let (header, body) = json(json!({ "access_token": token, "token_type": "bearer", "expires_in": 100 }));
+    (StatusCode::OK, header, body)
 }
