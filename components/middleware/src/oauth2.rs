@@ -11,7 +11,8 @@ use component_api::{Error, Properties, Registry, Result, Status};
 use form_urlencoded::parse;
 use foundation_metadata::{Secret, is_truthy};
 use http::header::{HOST, SET_COOKIE};
-use http::{HeaderName, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderName, StatusCode, Uri};
 use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, EndpointSet, RedirectUrl, Scope};
 use schemars::JsonSchema;
@@ -20,6 +21,8 @@ use session::{Session, Sessions};
 use std::sync::Arc;
 
 const SCOPE: &str = "dapr.middleware.http.oauth2";
+/// Bytes of a place to come back to.
+const LONGEST_LOCATION: usize = 2048;
 
 /// Metadata of `middleware.http.oauth2`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -127,14 +130,23 @@ impl OAuth2 {
     }
 
     fn location(&self, request: &Request) -> String {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let path = way_back(request.uri());
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         let host = host.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
         match host {
             Some(host) if self.force_https => format!("https://{host}{path}"),
-            _ => path.to_owned(),
+            _ => path,
         }
     }
+}
+
+/// Path and query on this host: browsers take a backslash for a slash, and two of those begin the name of a host. What is
+/// too long to be kept for everybody who has not signed in is left out.
+fn way_back(uri: &Uri) -> String {
+    let whole = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let shortest = [whole, uri.path()].into_iter().find(|path| path.len() <= LONGEST_LOCATION);
+    let path = shortest.unwrap_or_default().replace('\\', "%5C");
+    format!("/{}", path.trim_start_matches('/'))
 }
 
 #[async_trait]

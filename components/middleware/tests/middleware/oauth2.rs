@@ -125,6 +125,23 @@ async fn a_refused_code_is_an_error() {
 }
 
 #[tokio::test]
+async fn the_way_back_is_short_and_on_this_host() {
+    let provider = Provider::start().await;
+    let world = world(&provider, &[]).await;
+    let long = "x".repeat(3000);
+    for (path, wanted) in [
+        ("/\\evil.example/a?b=\\".to_owned(), "/%5Cevil.example/a?b=%5C"),
+        ("//evil.example/a".to_owned(), "/evil.example/a"),
+        (format!("/page?q={long}"), "/page"),
+        (format!("/{long}"), "/"),
+    ] {
+        let mut browser = Browser::default();
+        let state = browser.leave(&world, &path).await;
+        assert_eq!(location(&browser.open(&world, &format!("/back?state={state}&code=abc")).await), wanted);
+    }
+}
+
+#[tokio::test]
 async fn https_may_be_forced_for_the_way_back() {
     let provider = Provider::start().await;
     let (world, mut browser) = (world(&provider, &[("forceHTTPS", "yes")]).await, Browser::default());
