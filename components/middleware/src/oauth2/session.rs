@@ -4,6 +4,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use lru::LruCache;
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,10 @@ const LIFETIME: Duration = Duration::from_secs(2 * 3600);
 /// The ones unused for longest go first.
 const MOST_SESSIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(99_999);
 const ID_BYTES: usize = 32;
+/// Tabs of a browser in which somebody signs in at once; the oldest go first.
+const MOST_TABS: usize = 8;
+/// Bytes of all the places that a session keeps, unless it is a single one.
+const MOST_BYTES: usize = 2048;
 
 /// All sessions.
 pub(super) struct Sessions(Mutex<LruCache<String, Session>>);
@@ -24,8 +29,8 @@ pub(super) struct Session(Arc<Mutex<State>>);
 
 struct State {
     begun: Instant,
-    /// What the authorization server is to send back, and where the person wanted to go.
-    left: Option<(String, String)>,
+    /// What the authorization server is to send back, and where the person wanted to go, for each tab.
+    left: VecDeque<(String, String)>,
     authorization: Option<HeaderValue>,
 }
 
@@ -52,7 +57,7 @@ impl Sessions {
 
 impl Session {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(State { begun: Instant::now(), left: None, authorization: None })))
+        Self(Arc::new(Mutex::new(State { begun: Instant::now(), left: VecDeque::new(), authorization: None })))
     }
 
     fn is_over(&self) -> bool {
@@ -61,17 +66,23 @@ impl Session {
 
     /// The person goes to the authorization server.
     pub(super) fn leave(&self, state: String, location: String) {
-        lock(&self.0).left = Some((state, location));
+        let left = &mut lock(&self.0).left;
+        left.push_back((state, location));
+        while left.len() > 1 && (left.len() > MOST_TABS || total(left) > MOST_BYTES) {
+            left.pop_front();
+        }
     }
 
     /// Where the person wanted to go, if it was this session that sent them away.
     pub(super) fn location_of(&self, state: &str) -> Option<String> {
-        lock(&self.0).left.as_ref().filter(|(left_with, _)| left_with == state).map(|(_, location)| location.clone())
+        let session = lock(&self.0);
+        let mut left = session.left.iter();
+        left.find(|(left_with, _)| left_with == state).map(|(_, location)| location.clone())
     }
 
     pub(super) fn sign_in(&self, authorization: HeaderValue) {
         let mut state = lock(&self.0);
-        state.left = None;
+        state.left = VecDeque::new();
         state.authorization = Some(authorization);
     }
 
@@ -79,6 +90,10 @@ impl Session {
     pub(super) fn authorization(&self) -> Option<HeaderValue> {
         lock(&self.0).authorization.clone()
     }
+}
+
+fn total(left: &VecDeque<(String, String)>) -> usize {
+    left.iter().map(|(_, location)| location.len()).sum()
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

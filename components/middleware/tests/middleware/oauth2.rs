@@ -125,6 +125,21 @@ async fn a_refused_code_is_an_error() {
 }
 
 #[tokio::test]
+async fn people_may_sign_in_in_any_of_their_tabs() {
+    let provider = Provider::start().await;
+    let world = world(&provider, &[]).await;
+    for (tab, wanted) in [(0, StatusCode::BAD_REQUEST), (1, StatusCode::FOUND), (8, StatusCode::FOUND)] {
+        let (mut browser, mut states) = (Browser::default(), Vec::new());
+        for tab in 0..9 {
+            states.push(browser.leave(&world, &format!("/page/{tab}")).await);
+        }
+        let answer = browser.open(&world, &format!("/back?state={}&code=abc", states[tab])).await;
+        assert_eq!(answer.status, wanted, "{tab}");
+        assert!(wanted != StatusCode::FOUND || location(&answer) == format!("/page/{tab}"), "{tab}");
+    }
+}
+
+#[tokio::test]
 async fn the_way_back_is_short_and_on_this_host() {
     let provider = Provider::start().await;
     let world = world(&provider, &[]).await;
