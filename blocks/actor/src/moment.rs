@@ -77,7 +77,7 @@ impl Period {
     }
 }
 
-/// Reads a point in time, or a duration after another one.
+/// Reads a point in time, or a duration after another one; a negative one is before it.
 ///
 /// # Errors
 /// A text that is neither.
@@ -89,23 +89,25 @@ pub(crate) fn point(text: &str, from: Timestamp) -> Result<Timestamp, String> {
         }
         return period.after(from).ok_or_else(unsupported);
     }
-    if let Some(time) = duration::parse(text) {
-        return Ok(from.checked_add(time).unwrap_or(Timestamp::MAX));
+    match (duration::parse(text), text.strip_prefix('-').and_then(duration::parse)) {
+        (Some(_), Some(before)) => Ok(from.checked_sub(before).unwrap_or(Timestamp::MIN)),
+        (Some(after), None) => Ok(from.checked_add(after).unwrap_or(Timestamp::MAX)),
+        (None, _) => timestamp(text).ok_or_else(unsupported),
     }
-    timestamp(text).ok_or_else(unsupported)
 }
 
-/// `P1Y2M3W4DT5H6M7S`, perhaps with `R3/` in front; whole numbers only.
+/// `P1Y2M3W4DT5H6M7S`, perhaps with `R3/` in front; whole numbers only. A negative number of repetitions is without end.
 fn iso_8601(text: &str) -> Option<Period> {
-    let (repeats, rest) = match text.strip_prefix('R') {
-        Some(rest) => {
-            let (number, rest) = rest.split_once('/').unwrap_or((rest, ""));
-            (Some(number.parse().ok()?), rest)
-        }
-        None => (None, text),
+    let Some(rest) = text.strip_prefix('R') else {
+        return Some(Period { pause: foundation_schedule::Period::parse(text)?, repeats: None });
+    };
+    let (number, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let repeats = match number.parse::<i64>().ok()? {
+        ..0 => None,
+        number => Some(u32::try_from(number).ok()?),
     };
     let pause = match rest {
-        "" if repeats.is_some() => foundation_schedule::Period::default(),
+        "" => foundation_schedule::Period::default(),
         rest => foundation_schedule::Period::parse(rest)?,
     };
     Some(Period { pause, repeats })
@@ -178,6 +180,7 @@ mod tests {
         assert!(Period::parse("1s").unwrap().count());
         assert!(!Period::parse("").unwrap().count());
         assert!(!Period::parse("R5").unwrap().count());
+        assert_eq!(Period::parse("R-1/PT1S"), Period::parse("PT1S"));
     }
 
     #[test]
@@ -185,6 +188,8 @@ mod tests {
         let start = time("2024-01-01T00:00:00Z");
         assert_eq!(point("PT1M", start), Ok(time("2024-01-01T00:01:00Z")));
         assert_eq!(point("0h30m0s", start), Ok(time("2024-01-01T00:30:00Z")));
+        assert_eq!(point("-1h", start), Ok(time("2023-12-31T23:00:00Z")));
+        assert_eq!(point("-9999h", Timestamp::MIN), Ok(Timestamp::MIN));
         assert_eq!(point("2025-06-01T12:00:00.5+02:00", start), Ok(time("2025-06-01T10:00:00.5Z")));
         assert_eq!(point("R2/PT1M", start), Err("repetitions are not allowed".to_owned()));
         assert_eq!(point("soon", start), Err("unsupported time/duration format: soon".to_owned()));

@@ -59,6 +59,8 @@ async fn timers_that_cannot_be_are_refused() {
     ] {
         sidecar.check("PUT t/1/timers/x", body, (500, &creating(reason))).await;
     }
+    let (status, _, body) = sidecar.send("PUT t/1/timers/x", &[], r#"{"ttl": "-5s"}"#).await;
+    assert!(status == 500 && body.contains("timer t||1||x has already expired: dueTime: "), "{body}");
     let foreign = creating("can't create timer for actor u||1: actor type not registered");
     sidecar.check("PUT u/1/timers/x", "{}", (500, &foreign)).await;
     let (status, _, body) = sidecar.send("PUT t/1/timers/a%2Fb", &[], "{}").await;
