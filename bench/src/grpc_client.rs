@@ -28,6 +28,7 @@ const SETTINGS: Settings = Settings {
     largest_headers: 1 << 20,
     largest_frame: 16 << 10,
     deadline: Duration::from_secs(10),
+    keepalive: None,
 };
 
 /// A connection. What a call says goes out in one go, as gRPC libraries do it.

@@ -1,4 +1,5 @@
 //! One connection.
+use crate::keepalive::{Attentive, Keepalive, Watch};
 use bytes::Bytes;
 use foundation_cork::{Corked, corked};
 use foundation_drain::Drain;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub largest_frame: u32,
     /// For the peer to say how many calls it allows.
     pub deadline: Duration,
+    /// None is a peer that may be silent for as long as it likes.
+    pub keepalive: Option<Keepalive>,
 }
 
 /// A connection, shared by the calls on it. Its handle is as good as a count of them.
@@ -48,11 +51,15 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (stream, cork) = corked(stream);
-        let (requests, mut driver) = builder(settings).handshake::<Corked<S>, Bytes>(stream).await?;
+        let (stream, heard) = Attentive::new(stream);
+        let (requests, mut driver) = builder(settings).handshake::<Attentive<Corked<S>>, Bytes>(stream).await?;
+        let mut watch =
+            settings.keepalive.and_then(|keepalive| Some(Watch::new(keepalive, heard, driver.ping_pong()?)));
         let (sender, settled) = oneshot::channel();
         let (peer, mut sender) = (settings.peer, Some(sender));
         drain.spawn_until_stopped(poll_fn(move |cx| {
             let ended = cork.turn(cx, Pin::new(&mut driver));
+            watch.iter_mut().for_each(|watch| watch.look(cx));
             if let Some(sender) = sender.take_if(|_| ended.is_ready() || driver.max_concurrent_send_streams() > 0) {
                 sender.send(if let Poll::Ready(Err(error)) = &ended { Err(copy(error)) } else { Ok(()) }).ok();
             }

@@ -3,10 +3,12 @@
 mod connection;
 mod connections;
 mod exchange;
+mod keepalive;
 
 pub use connection::{Connection, Settings};
 pub use connections::Connections;
 pub use exchange::{Error, Received};
+pub use keepalive::Keepalive;
 
 #[cfg(test)]
 mod tests;

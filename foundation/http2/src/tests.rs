@@ -1,5 +1,5 @@
 //! Against servers on loopback.
-use crate::{Connection, Connections, Error, Settings};
+use crate::{Connection, Connections, Error, Keepalive, Settings};
 use axum::body::Body;
 use bytes::Bytes;
 use foundation_drain::Drain;
@@ -15,9 +15,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
 
-const SETTINGS: Settings =
-    Settings { peer: "a server", largest_headers: 1 << 14, largest_frame: 16 << 10, deadline: Duration::from_secs(30) };
+const SETTINGS: Settings = Settings {
+    peer: "a server",
+    largest_headers: 1 << 14,
+    largest_frame: 16 << 10,
+    deadline: Duration::from_secs(30),
+    keepalive: None,
+};
+const KEEPALIVE: Keepalive = Keepalive { idle: Duration::from_secs(10), patience: Duration::from_secs(5) };
 
 /// A server that allows some calls at a time, answers with the number of its connection, and ends each connection after some calls.
 async fn server(at_once: u32, calls: usize, drain: &Drain) -> SocketAddr {
@@ -192,4 +199,51 @@ async fn a_body_that_breaks_is_told() {
     let request = Request::post("http://localhost/").body(Body::from_stream(broken)).unwrap();
     let error = connection.call(request, &drain).await.unwrap_err();
     assert!(matches!(&error, Error::Body(text) if text == "cut"), "{error}");
+}
+
+/// A connection to a server that works as long as it is not told to hang.
+async fn watched(drain: &Drain) -> (Connection, tokio::sync::watch::Sender<bool>) {
+    let (near, far) = duplex(1 << 20);
+    let (hang, mut hangs) = tokio::sync::watch::channel(false);
+    drain.spawn_until_stopped(async move {
+        let mut serving = Box::pin(serve(far, 0, (10, usize::MAX)));
+        tokio::select! {
+            () = &mut serving => {}
+            _ = hangs.wait_for(|hangs| *hangs) => {}
+        }
+        // As a stopped process, it keeps the connection.
+        std::future::pending::<()>().await;
+        drop(serving);
+    });
+    let settings = Settings { keepalive: Some(KEEPALIVE), ..SETTINGS };
+    (Connection::begin(near, &settings, drain).await.unwrap(), hang)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_hangs_breaks_its_calls() {
+    let drain = Drain::new();
+    let (connection, hang) = watched(&drain).await;
+    let held = connection.clone().call(get("/held"), &drain).await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    hang.send(true).unwrap();
+    let start = Instant::now();
+    let late = connection.clone().call(get("/"), &drain).await.unwrap_err();
+    let broken = held.into_body().collect().await.unwrap_err();
+    for text in [late.to_string(), broken.to_string()] {
+        assert!(text.contains("keepalive ping failed to receive ACK within timeout"), "{text}");
+    }
+    assert!(start.elapsed() <= KEEPALIVE.idle + KEEPALIVE.patience, "{:?}", start.elapsed());
+    assert!(connection.ready().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_pings_may_take_its_time() {
+    let drain = Drain::new();
+    let (connection, _hang) = watched(&drain).await;
+    let _held = connection.clone().call(get("/held"), &drain).await.unwrap();
+    for _ in 0..5 {
+        sleep(20 * KEEPALIVE.idle).await;
+        let answer = connection.clone().call(get("/"), &drain).await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "0");
+    }
 }

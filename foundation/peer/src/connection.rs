@@ -2,11 +2,9 @@
 use crate::Error;
 use crate::target::Target;
 use foundation_drain::Drain;
-use foundation_http2::{Connection, Connections, Settings};
+use foundation_http2::{Connection, Connections, Keepalive, Settings};
 use foundation_identity::{Expected, Identity};
-use socket2::{SockRef, TcpKeepalive};
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,12 +12,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// As gRPC's keepalive between Dapr's sidecars (surface.md 2.1).
-const IDLE: Duration = Duration::from_secs(10);
-const PROBE: Duration = Duration::from_secs(5);
-const VANISHED: Duration = Duration::from_secs(20);
-const SETTINGS: Settings =
-    Settings { peer: "another sidecar", largest_frame: 64 << 10, largest_headers: 1 << 20, deadline: CONNECT_DEADLINE };
+/// As between Dapr's sidecars (surface.md 2.1), which end a connection with more than a ping in eight seconds.
+const KEEPALIVE: Keepalive = Keepalive { idle: Duration::from_secs(10), patience: Duration::from_secs(5) };
+const SETTINGS: Settings = Settings {
+    peer: "another sidecar",
+    largest_frame: 64 << 10,
+    largest_headers: 1 << 20,
+    deadline: CONNECT_DEADLINE,
+    keepalive: Some(KEEPALIVE),
+};
 
 /// Connections by address. How a dial failed is told as a text.
 type OfTarget = HashMap<String, Arc<Connections<String>>>;
@@ -72,7 +73,7 @@ impl Pool {
         let connecting = timeout(CONNECT_DEADLINE, TcpStream::connect(address)).await;
         let stream =
             connecting.map_err(|_| failed("timeout".to_owned()))?.map_err(|error| failed(error.to_string()))?;
-        tune(&stream).map_err(|error| failed(error.to_string()))?;
+        stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
         let Some(identity) = &self.identity else {
             return self
                 .begin(stream)
@@ -92,16 +93,6 @@ impl Pool {
     ) -> Result<Connection, h2::Error> {
         Connection::begin(stream, &SETTINGS, &self.drain).await
     }
-}
-
-/// Small messages go out at once, and a peer that vanished is noticed.
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE).with_interval(PROBE))?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(VANISHED))?;
-    Ok(())
 }
 
 /// A poisoned lock holds what it held: no code panics while it has one.
