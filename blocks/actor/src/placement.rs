@@ -70,8 +70,13 @@ impl View {
         })
     }
 
+    /// Whether all sidecars have the same hosts of a type.
+    fn is_settled(&self, actor_type: &str) -> bool {
+        self.open && !self.blocked.contains(actor_type)
+    }
+
     fn answers(&self, actor_type: &str) -> bool {
-        self.ended || (self.open && !self.blocked.contains(actor_type))
+        self.ended || self.is_settled(actor_type)
     }
 }
 
@@ -87,6 +92,12 @@ impl Placement {
     /// [`Error::NoAddress`], and [`Error::Closed`] when this sidecar ends.
     pub(crate) async fn owner(&self, actor: &ActorKey) -> Result<Owner, Error> {
         self.view.until(|view| view.find(actor, &self.own)).await
+    }
+
+    /// Waits until a host does not serve a type any more, and all sidecars know it. It had time to end what it served.
+    pub(crate) async fn until_left(&self, actor_type: &str, host: &str) {
+        let has_left = |view: &View| view.is_settled(actor_type) && !view.tables.has(actor_type, host);
+        self.view.until(|view| has_left(view).then_some(())).await;
     }
 
     /// Name of this sidecar on the rings.
@@ -121,7 +132,7 @@ impl Placement {
 
     /// Takes new tables over, and makes new calls of the types that change wait. Returns those types with the claims of
     /// calls that run by the old tables.
-    fn install(&self, tables: PlacementTables) -> Vec<(String, Claims)> {
+    pub(crate) fn install(&self, tables: PlacementTables) -> Vec<(String, Claims)> {
         let mut old = Vec::new();
         self.view.change(|view| {
             let types: Vec<String> = tables.entries.keys().cloned().collect();
@@ -142,7 +153,7 @@ impl Placement {
     }
 
     /// All sidecars have the tables.
-    fn release(&self) {
+    pub(crate) fn release(&self) {
         self.view.change(|view| {
             view.blocked.clear();
             view.ready = true;

@@ -57,6 +57,11 @@ impl Ring {
         self.hosts.iter().map(|host| &**host)
     }
 
+    /// Whether a host is on it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.hosts.binary_search_by(|host| host.name.as_str().cmp(name)).is_ok()
+    }
+
     /// The host of an actor; none on an empty ring. The id alone decides, whatever the type.
     pub fn owner(&self, actor_id: &str) -> Option<&Arc<Host>> {
         let wanted = hash(actor_id);
@@ -134,6 +139,13 @@ mod tests {
     #[test]
     fn an_empty_ring_has_no_owner() {
         assert_eq!(Ring::new(Vec::new(), 100).owner("a"), None);
+    }
+
+    #[test]
+    fn hosts_are_found_by_name() {
+        let ring = Ring::new(["c:1", "a:1", "b:1"].map(host).into(), 10);
+        assert!(["a:1", "b:1", "c:1"].into_iter().all(|name| ring.has(name)));
+        assert!(!ring.has("d:1"));
     }
 
     #[test]

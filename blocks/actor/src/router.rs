@@ -10,6 +10,8 @@ use crate::tick::Tick;
 use foundation_resiliency::{self as resiliency, BuiltIn, Resiliency};
 use http::HeaderMap;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 use tonic::{Code, Status};
 use wire::internals::v1::{InternalInvokeRequest, Reminder};
 
@@ -19,6 +21,9 @@ const MOVED_SEEN: &str = "error invoke actor method: remote actor moved";
 const DISSEMINATING: &str = ": placement is disseminating";
 /// The actor was deactivated while the call waited: so often it is looked for at once.
 const AT_ONCE: usize = 8;
+
+/// How long a host that has left may take to end what it has begun: it may be a sidecar that ends.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Where a call came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +148,23 @@ impl Router {
         Err(Missed::for_now(Failure::Said("actor is closed, cannot handle the call".to_owned())))
     }
 
+    /// A host that leaves the tables may be one that hangs: nobody waits for it any longer.
     async fn pass_on(&self, errand: Errand<'_>, host: &Host, tries: u64) -> Result<Answer, Missed> {
+        tokio::select! {
+            biased;
+            sent = self.send(errand, host, tries) => sent,
+            () = self.until_given_up(errand, host) => Err(left(errand, host)),
+        }
+    }
+
+    async fn until_given_up(&self, errand: Errand<'_>, host: &Host) {
+        self.placement.until_left(&errand.actor().actor_type, &host.name).await;
+        if let Errand::Call { .. } = errand {
+            sleep(FAREWELL).await;
+        }
+    }
+
+    async fn send(&self, errand: Errand<'_>, host: &Host, tries: u64) -> Result<Answer, Missed> {
         match errand {
             Errand::Call { call, trace } => {
                 let request = InternalInvokeRequest::from(call.clone());
@@ -156,6 +177,13 @@ impl Router {
             }
         }
     }
+}
+
+/// A tick may come twice, and goes to the next host. Whether a call was served nobody knows: its caller decides.
+fn left(errand: Errand<'_>, host: &Host) -> Missed {
+    let status = Status::unavailable(format!("the sidecar at {} does not host the actor any more", host.name));
+    let failure = Failure::Status(Box::new(status));
+    Missed { error: failure.into(), again: matches!(errand, Errand::Tick(_)) }
 }
 
 /// What does not arrive may still have; the rest is worth another try.
@@ -185,3 +213,6 @@ fn missed(host: &Host, status: Status, tries: u64) -> Missed {
     }
     Missed::for_good(Failure::Status(status))
 }
+
+#[cfg(test)]
+mod tests;

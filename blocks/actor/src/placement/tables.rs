@@ -38,6 +38,11 @@ impl Tables {
         self.rings.get(&actor.actor_type)?.owner(&actor.id)
     }
 
+    /// Whether a host hosts a type.
+    pub(crate) fn has(&self, actor_type: &str, host: &str) -> bool {
+        self.rings.get(actor_type).is_some_and(|ring| ring.has(host))
+    }
+
     /// Names of the hosts of a type.
     pub(crate) fn hosts(&self, actor_type: &str) -> Vec<String> {
         let ring = self.rings.get(actor_type);
