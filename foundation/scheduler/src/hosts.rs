@@ -1,4 +1,5 @@
 //! Which schedulers there are, and the streams to each of them.
+use crate::room::Budget;
 use crate::stream::{Deliver, Stream};
 use crate::wanted::Wanted;
 use arc_swap::ArcSwapOption;
@@ -42,6 +43,7 @@ pub struct Client {
     wanted: watch::Sender<Wanted>,
     drain: Drain,
     cut: CancellationToken,
+    budget: Budget,
 }
 
 impl Client {
@@ -55,6 +57,7 @@ impl Client {
             wanted: watch::Sender::new(Wanted::default()),
             drain: Drain::new(),
             cut: CancellationToken::new(),
+            budget: Budget::default(),
         }
     }
 
@@ -185,7 +188,8 @@ impl Client {
             Err(reason) => return reason,
         };
         let first = wanted.request(&self.options.app_id, &self.options.namespace);
-        let stream = Stream { deliver: Arc::clone(deliver), drain: self.drain.clone(), cut: self.cut.clone() };
+        let (deliver, drain) = (Arc::clone(deliver), self.drain.clone());
+        let stream = Stream { deliver, drain, cut: self.cut.clone(), budget: self.budget.clone() };
         let stopping = self.drain.token().child_token();
         let _stop = stopping.clone().drop_guard();
         let (sender, ended) = oneshot::channel();

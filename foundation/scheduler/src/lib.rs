@@ -3,6 +3,7 @@ mod calls;
 mod hosts;
 mod misfire;
 mod policy;
+mod room;
 mod stream;
 mod wanted;
 

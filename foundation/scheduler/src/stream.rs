@@ -1,9 +1,10 @@
 //! A stream on which a scheduler tells of jobs that are due.
+use crate::room::{Budget, Room};
 use async_trait::async_trait;
 use foundation_drain::{Drain, isolated};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +14,6 @@ use wire::scheduler::v1::scheduler_client::SchedulerClient;
 use wire::scheduler::v1::watch_jobs_request::WatchJobRequestType;
 use wire::scheduler::v1::{WatchJobsRequest, WatchJobsRequestResult, WatchJobsRequestResultStatus, WatchJobsResponse};
 
-/// Jobs of a stream that are delivered at the same time; as many as a scheduler has workers.
-const MOST: usize = 2048;
-const ALL: u32 = 2048;
 /// How long what is in work may take when a stream is to end: the scheduler hands out more jobs as long as it is open.
 const HANDOVER: Duration = Duration::from_secs(5);
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -43,6 +41,7 @@ pub(crate) struct Stream {
     pub(crate) drain: Drain,
     /// What is in work is given up, and comes again.
     pub(crate) cut: CancellationToken,
+    pub(crate) budget: Budget,
 }
 
 impl Stream {
@@ -59,11 +58,11 @@ impl Stream {
         let opened = stopping.run_until_cancelled(client.watch_jobs(ReceiverStream::new(waiting))).await;
         let Some(opened) = opened else { return Ok(()) };
         let mut jobs = opened.map_err(|status| foundation_peer::describe(&status))?.into_inner();
-        let room = Arc::new(Semaphore::new(MOST));
+        let room = Room::new(self.budget.clone());
         let taken = stopping.run_until_cancelled(self.take(&mut jobs, &results, &room)).await;
         let Some(taken) = taken else {
             // The stream stays open for the results of what is in work.
-            tokio::select! { _ = room.acquire_many(ALL) => {}, () = self.given_up() => {} }
+            tokio::select! { () = room.until_empty() => {}, () = self.given_up() => {} }
             drop(results);
             timeout(GOODBYE, read_on(&mut jobs)).await.ok();
             return Ok(());
@@ -83,10 +82,10 @@ impl Stream {
         &self,
         jobs: &mut Streaming<WatchJobsResponse>,
         results: &mpsc::Sender<WatchJobsRequest>,
-        room: &Arc<Semaphore>,
+        room: &Room,
     ) -> Result<(), String> {
         while let Some(job) = jobs.message().await.map_err(|status| foundation_peer::describe(&status))? {
-            let Ok(room) = Arc::clone(room).acquire_owned().await else { break };
+            let Some(place) = room.place(&job).await else { break };
             let (deliver, results, cut) = (Arc::clone(&self.deliver), results.clone(), self.cut.clone());
             self.drain.spawn(async move {
                 let id = job.id;
@@ -94,7 +93,7 @@ impl Stream {
                 // Nothing is said of what was cut off. A panic is a failure like any other.
                 let Some(told) = told else { return };
                 results.send(result(id, told.unwrap_or(Outcome::Failed))).await.ok();
-                drop(room);
+                drop(place);
             });
         }
         Err("the stream has ended".to_owned())
