@@ -60,16 +60,24 @@ const fn refused(reason: &'static str) -> Row {
     row(BAD, Code::InvalidArgument, reason)
 }
 
+/// A scheduler that is away is worth another try, and SDKs know that by the code.
+const fn internal_or_unavailable(reason: &'static str) -> [Row; 2] {
+    [row(INTERNAL, Code::Internal, reason), row(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, reason)]
+}
+
 const SCHEDULE: &str = "DAPR_SCHEDULER_SCHEDULE_JOB";
 static NAME_IN_BODY: Row = refused("DAPR_SCHEDULER_JOB_NAME");
 static NO_NAME: Row = refused("DAPR_SCHEDULER_JOB_NAME_EMPTY");
 static NO_JOB: Row = refused("DAPR_SCHEDULER_EMPTY");
 static NO_SCHEDULE: Row = refused("DAPR_SCHEDULER_SCHEDULE_EMPTY");
-static GET: Row = row(INTERNAL, Code::Internal, "DAPR_SCHEDULER_GET_JOB");
-static LIST: Row = row(INTERNAL, Code::Internal, "DAPR_SCHEDULER_LIST_JOBS");
-static DELETE: Row = row(INTERNAL, Code::Internal, "DAPR_SCHEDULER_DELETE_JOB");
+const GET: &str = "DAPR_SCHEDULER_GET_JOB";
+const LIST: &str = "DAPR_SCHEDULER_LIST_JOBS";
+const DELETE: &str = "DAPR_SCHEDULER_DELETE_JOB";
 static BODY: Row = Row::new(BAD, Code::InvalidArgument, "ERR_BODY_READ", Category::Common);
 static MALFORMED: Row = Row::new(BAD, Code::InvalidArgument, "ERR_MALFORMED_REQUEST", Category::Common);
+static GET_FAILED: [Row; 2] = internal_or_unavailable(GET);
+static LIST_FAILED: [Row; 2] = internal_or_unavailable(LIST);
+static DELETE_FAILED: [Row; 2] = internal_or_unavailable(DELETE);
 /// The scheduler's refusals of a job keep their codes.
 static SCHEDULE_FAILED: [Row; 9] = [
     row(INTERNAL, Code::Internal, SCHEDULE),
@@ -94,12 +102,13 @@ impl Wish {
     }
 
     fn row(self, code: Code) -> &'static Row {
-        match self {
-            Self::Schedule => SCHEDULE_FAILED.iter().find(|row| row.grpc == code).unwrap_or(&SCHEDULE_FAILED[0]),
-            Self::Get => &GET,
-            Self::List => &LIST,
-            Self::Delete => &DELETE,
-        }
+        let rows: &'static [Row] = match self {
+            Self::Schedule => &SCHEDULE_FAILED,
+            Self::Get => &GET_FAILED,
+            Self::List => &LIST_FAILED,
+            Self::Delete => &DELETE_FAILED,
+        };
+        rows.iter().find(|row| row.grpc == code).unwrap_or(&rows[0])
     }
 }
 
@@ -136,5 +145,24 @@ impl From<Error> for Fault {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         Fault::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_scheduler_is_unavailable_whatever_was_asked() {
+        for wish in [Wish::Schedule, Wish::Get, Wish::List, Wish::Delete] {
+            let coded = |status: Status| {
+                let error =
+                    Error { reason: Reason::Failed { wish, status }, app_id: String::new(), namespace: String::new() };
+                let row = error.reason.row();
+                (row.http.as_u16(), Status::from(error).code())
+            };
+            assert_eq!(coded(Status::unavailable("lost")), (503, Code::Unavailable), "{wish:?}");
+            assert_eq!(coded(Status::unknown("what")), (500, Code::Internal), "{wish:?}");
+        }
     }
 }

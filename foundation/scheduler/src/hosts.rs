@@ -151,11 +151,16 @@ impl Client {
         deliver: &Arc<dyn Deliver>,
     ) -> Result<std::convert::Infallible, String> {
         tracing::info!(target: SCOPE, "Connected and received scheduler hosts addresses: {hosts:?}");
-        let service = &self.options.service;
-        self.hosts.send_replace(hosts.iter().map(|host| (host.clone(), service.lazily(host))).collect());
+        self.know(hosts.clone());
         let streams = hosts.iter().flat_map(|host| (0..self.options.streams.max(1)).map(|_| host.clone()));
         join_all(streams.map(|host| self.keep_stream(host, deliver))).await;
         Err("no scheduler is left".to_owned())
+    }
+
+    /// From now on these are asked.
+    pub(crate) fn know(&self, hosts: Vec<String>) {
+        let connected = |host: String| (host.clone(), self.options.service.lazily(&host));
+        self.hosts.send_replace(hosts.into_iter().map(connected).collect());
     }
 
     /// Keeps a stream open while there is something to take, and opens another one when that changes.
