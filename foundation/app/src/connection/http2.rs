@@ -41,13 +41,8 @@ impl Pool {
     async fn connect(&self) -> Result<Connection, Broken> {
         let options = self.dialer.options();
         let largest_headers = u32::try_from(options.read_buffer_size).unwrap_or(u32::MAX).max(16 << 10);
-        let settings = Settings {
-            peer: "the app",
-            largest_frame: 16 << 10,
-            largest_headers,
-            deadline: TIMEOUT,
-            keepalive: None,
-        };
+        let settings =
+            Settings { peer: "the app", largest_frame: 16 << 10, largest_headers, deadline: TIMEOUT, keepalive: None };
         let begun = Connection::begin(self.dialer.dial().await?, &settings, &self.drain).await;
         begun.map_err(|error| self.broken(error.into()))
     }
