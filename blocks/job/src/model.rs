@@ -6,6 +6,7 @@ use foundation_json::{of_protobuf, to_protobuf};
 use foundation_scheduler::{FailurePolicy, MisfirePolicy};
 use prost::Message;
 use prost_types::Any;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use wire::runtime::v1::Job;
@@ -31,10 +32,10 @@ pub(crate) struct Posted {
     #[serde(deserialize_with = "present")]
     data: Option<Value>,
     pub(crate) overwrite: Option<bool>,
-    #[serde(alias = "failure_policy")]
+    #[serde(alias = "failure_policy", deserialize_with = "failure_policy")]
     failure_policy: Option<FailurePolicy>,
     /// Not of Dapr.
-    #[serde(alias = "misfire_policy")]
+    #[serde(alias = "misfire_policy", deserialize_with = "misfire_policy")]
     misfire_policy: Option<MisfirePolicy>,
 }
 
@@ -87,6 +88,21 @@ fn any(data: &Any) -> Value {
     json!({"@type": data.type_url, "value": value})
 }
 
+fn failure_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<FailurePolicy>, D::Error> {
+    member("failurePolicy", deserializer)
+}
+
+fn misfire_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MisfirePolicy>, D::Error> {
+    member("misfirePolicy", deserializer)
+}
+
+/// A member whose name is told with what is wrong in it.
+fn member<'de, T: DeserializeOwned, D: Deserializer<'de>>(name: &str, deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = Option::<Value>::deserialize(deserializer)?;
+    let read = value.map(serde_json::from_value).transpose();
+    read.map_err(|error| D::Error::custom(format!("{name}: {error}")))
+}
+
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -123,5 +139,20 @@ mod tests {
         {
             assert!(serde_json::from_str::<Posted>(wrong).is_err(), "{wrong}");
         }
+    }
+    #[test]
+    fn what_is_no_policy_is_named() {
+        for (wrong, told) in [
+            (
+                r#"{"failurePolicy":"drop"}"#,
+                "failurePolicy: invalid type: string \"drop\", expected an object with a member",
+            ),
+            (r#"{"misfirePolicy":1}"#, "misfirePolicy: 1 is not one of \"fire_all\""),
+        ] {
+            let error = serde_json::from_str::<Posted>(wrong).unwrap_err().to_string();
+            assert!(error.starts_with(told), "{error}");
+        }
+        let none = r#"{"failurePolicy":null,"misfirePolicy":null}"#;
+        assert!(serde_json::from_str::<Posted>(none).unwrap().failure_policy.is_none());
     }
 }

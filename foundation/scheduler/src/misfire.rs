@@ -1,10 +1,11 @@
 //! What becomes of ticks that were missed, as JSON.
 use serde::Deserialize;
+use serde_json::Value;
 use wire::common::v1 as common;
 
 /// What becomes of ticks whose time passed while nothing could trigger them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "Value")]
 pub enum MisfirePolicy {
     /// All of them come, one after the other.
     #[default]
@@ -22,6 +23,19 @@ impl MisfirePolicy {
             Ok(common::MisfirePolicy::FireOnce) => "fire_once",
             Ok(common::MisfirePolicy::Skip) => "skip",
             Ok(common::MisfirePolicy::FireAll) | Err(_) => "fire_all",
+        }
+    }
+}
+
+impl TryFrom<Value> for MisfirePolicy {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value.as_str() {
+            Some("fire_all") => Ok(Self::FireAll),
+            Some("fire_once") => Ok(Self::FireOnce),
+            Some("skip") => Ok(Self::Skip),
+            _ => Err(format!("{value} is not one of \"fire_all\", \"fire_once\" and \"skip\"")),
         }
     }
 }
@@ -46,7 +60,9 @@ mod tests {
             let policy: MisfirePolicy = serde_json::from_value(name.into()).unwrap();
             assert_eq!(MisfirePolicy::name(common::MisfirePolicy::from(policy).into()), name);
         }
-        let fault = serde_json::from_value::<MisfirePolicy>("never".into()).unwrap_err().to_string();
-        assert!(fault.contains("fire_all") && fault.contains("skip"), "{fault}");
+        for (wrong, shown) in [(Value::from("never"), "\"never\""), (1.into(), "1")] {
+            let fault = serde_json::from_value::<MisfirePolicy>(wrong).unwrap_err().to_string();
+            assert_eq!(fault, format!(r#"{shown} is not one of "fire_all", "fire_once" and "skip""#));
+        }
     }
 }

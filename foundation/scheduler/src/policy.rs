@@ -13,14 +13,18 @@ pub struct FailurePolicy(Members);
 
 /// Of which there may be one.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object with a member drop or constant, each an object")]
 struct Members {
-    drop: Option<Map<String, Value>>,
+    drop: Option<Drop>,
     constant: Option<Constant>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(expecting = "an object for drop, which may be empty")]
+struct Drop {}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object for constant, with interval and maxRetries")]
 struct Constant {
     #[serde(deserialize_with = "duration")]
     interval: Option<std::time::Duration>,
@@ -79,7 +83,15 @@ mod tests {
         assert!(matches!(read(r#"{"drop": {}}"#).unwrap().policy, Some(Policy::Drop(_))));
         assert!(matches!(read(r#"{"drop": null, "constant": {}}"#).unwrap().policy, Some(Policy::Constant(_))));
         assert!(read("{}").unwrap().policy.is_none());
+        assert!(matches!(read(r#"{"drop": {"any": 1}}"#).unwrap().policy, Some(Policy::Drop(_))));
         let fault = read(r#"{"drop": {}, "constant": {}}"#).unwrap_err().to_string();
         assert!(fault.starts_with("oneof dapr.proto.common.v1.JobFailurePolicy.policy is already set"), "{fault}");
+    }
+    #[test]
+    fn what_is_no_policy_is_told_what_would_be() {
+        let fault = |text| read(text).unwrap_err().to_string();
+        assert!(fault(r#""drop""#).contains("expected an object with a member drop or constant"));
+        assert!(fault(r#"{"drop": true}"#).contains("expected an object for drop"));
+        assert!(fault(r#"{"constant": "5s"}"#).contains("expected an object for constant, with interval"));
     }
 }
