@@ -1,4 +1,5 @@
 //! Which schedulers there are, and the streams to each of them.
+use crate::outage::Outage;
 use crate::room::Budget;
 use crate::stream::{Deliver, Stream};
 use crate::wanted::Wanted;
@@ -152,8 +153,7 @@ impl Client {
     ) -> Result<std::convert::Infallible, String> {
         tracing::info!(target: SCOPE, "Connected and received scheduler hosts addresses: {hosts:?}");
         self.know(hosts.clone());
-        let streams = hosts.iter().flat_map(|host| (0..self.options.streams.max(1)).map(|_| host.clone()));
-        join_all(streams.map(|host| self.keep_stream(host, deliver))).await;
+        join_all(hosts.iter().map(|host| self.keep_streams(host, deliver))).await;
         Err("no scheduler is left".to_owned())
     }
 
@@ -163,8 +163,14 @@ impl Client {
         self.hosts.send_replace(hosts.into_iter().map(connected).collect());
     }
 
+    async fn keep_streams(&self, host: &str, deliver: &Arc<dyn Deliver>) {
+        let outage = Outage::default();
+        let streams = (0..self.options.streams.max(1)).map(|_| self.keep_stream(host, &outage, deliver));
+        join_all(streams).await;
+    }
+
     /// Keeps a stream open while there is something to take, and opens another one when that changes.
-    async fn keep_stream(&self, host: String, deliver: &Arc<dyn Deliver>) {
+    async fn keep_stream(&self, host: &str, outage: &Outage, deliver: &Arc<dyn Deliver>) {
         let mut wanted = self.wanted.subscribe();
         loop {
             let now = wanted.borrow_and_update().clone();
@@ -178,10 +184,11 @@ impl Client {
                 // A stream that ends because it is not wanted any more is no trouble.
                 biased;
                 _ = wanted.changed() => {}
-                reason = self.stream(&host, &now, deliver) => {
-                    tracing::warn!(target: SCOPE, "Stream to scheduler {host} has ended: {reason}. Reconnecting...");
+                reason = self.stream(host, &now, deliver) => {
+                    outage.note(host, &reason);
                     pause().await;
                 }
+                never = outage.watch(host) => match never {},
             }
         }
     }

@@ -2,6 +2,7 @@
 mod calls;
 mod hosts;
 mod misfire;
+mod outage;
 mod policy;
 mod room;
 mod stream;
