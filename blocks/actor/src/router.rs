@@ -1,5 +1,5 @@
 //! The way of a call to its actor: served here, or passed on to the sidecar that hosts it (protocols.md 2.6).
-use crate::errand::Errand;
+use crate::errand::{Begun, Errand};
 use crate::error::{Error, Failure};
 use crate::hosts::{Hosts, Unserved};
 use crate::model::{ActorKey, Answer, Call};
@@ -81,7 +81,12 @@ impl Router {
 
     /// Tells an actor of a timer or a reminder.
     pub(crate) async fn tick(&self, tick: &Tick, hop: Hop) -> Result<(), Error> {
-        self.bring(Errand::Tick(tick), hop).await.map(drop)
+        self.tick_watched(tick, hop, &Begun::default()).await
+    }
+
+    /// The same, for those who want to know whether it has begun.
+    pub(crate) async fn tick_watched(&self, tick: &Tick, hop: Hop, begun: &Begun) -> Result<(), Error> {
+        self.bring(Errand::Tick { tick, begun }, hop).await.map(drop)
     }
 
     async fn bring(&self, errand: Errand<'_>, hop: Hop) -> Result<Answer, Error> {
@@ -165,13 +170,14 @@ impl Router {
     }
 
     async fn send(&self, errand: Errand<'_>, host: &Host, tries: u64) -> Result<Answer, Missed> {
+        errand.begin();
         match errand {
             Errand::Call { call, trace } => {
                 let request = InternalInvokeRequest::from(call.clone());
                 let sent = self.neighbours.call(host, &request, trace).await;
                 sent.map(Answer::from).map_err(|status| missed(host, status, tries))
             }
-            Errand::Tick(tick) => {
+            Errand::Tick { tick, .. } => {
                 let sent = self.neighbours.tick(host, &Reminder::from(tick)).await;
                 sent.map(|()| Answer::default()).map_err(missed_tick)
             }
@@ -183,7 +189,7 @@ impl Router {
 fn left(errand: Errand<'_>, host: &Host) -> Missed {
     let status = Status::unavailable(format!("the sidecar at {} does not host the actor any more", host.name));
     let failure = Failure::Status(Box::new(status));
-    Missed { error: failure.into(), again: matches!(errand, Errand::Tick(_)) }
+    Missed { error: failure.into(), again: matches!(errand, Errand::Tick { .. }) }
 }
 
 /// What does not arrive may still have; the rest is worth another try.

@@ -1,4 +1,5 @@
 //! Timers of actors: kept in the memory of the sidecar that took them, whoever hosts the actor by then (protocols.md 2.7).
+use crate::errand::Begun;
 use crate::error::Error;
 use crate::hosts::Hosts;
 use crate::model::ActorKey;
@@ -67,7 +68,7 @@ struct Table {
 
 struct Running {
     number: u64,
-    /// Cancelled when the timer is replaced or deleted. A tick that is under way is not affected.
+    /// Cancelled when the timer is replaced or deleted. A tick that has begun is not affected.
     gone: CancellationToken,
 }
 
@@ -123,19 +124,28 @@ impl Timers {
             if gone.run_until_cancelled(sleep_until(due)).await.is_none() {
                 return;
             }
-            self.fire(tick).await;
+            self.fire(tick, &gone).await;
+            if gone.is_cancelled() {
+                return;
+            }
             let again = period.count();
             match period.after(next).filter(|_| again) {
-                Some(later) if !gone.is_cancelled() => next = later,
-                _ => break,
+                Some(later) => next = later,
+                None => break,
             }
         }
         tracing::info!(target: SCOPE, "Timer {} has been completed", key(&tick.actor, &tick.name));
     }
 
-    /// A tick that fails is over like one that does not.
-    async fn fire(&self, tick: &Tick) {
-        let fired = self.router.tick(tick, Hop::First).await;
+    /// A tick that fails is over like one that does not. One that still waits for its turn ends with its timer: old ticks would pile up
+    /// at a busy actor with each replacement.
+    async fn fire(&self, tick: &Tick, gone: &CancellationToken) {
+        let begun = Begun::default();
+        let fired = tokio::select! {
+            biased;
+            () = begun.called_off(gone) => return,
+            fired = self.router.tick_watched(tick, Hop::First, &begun) => fired,
+        };
         self.metrics.actor_timer_fired(&tick.actor.actor_type, fired.is_ok());
         if let Err(error) = fired {
             tracing::error!(target: SCOPE, "Error executing timer: {error}");

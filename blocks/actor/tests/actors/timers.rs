@@ -100,6 +100,42 @@ async fn a_timer_takes_the_place_of_the_one_with_its_name() {
     assert!(sidecar.app.last().body.starts_with(br#"{"callback":"new""#));
 }
 
+/// Ticks that wait for a busy actor end with their timer; the actor hears of none of them.
+#[tokio::test]
+async fn a_tick_that_has_not_begun_ends_with_its_timer() {
+    let (_placement, sidecar) = sidecar().await;
+    let busy = sidecar.send("PUT t/1/method/wait", &[], "");
+    let replaced = async {
+        sidecar.app.until("PUT /actors/t/1/method/wait", 1).await;
+        for _ in 0..10 {
+            sidecar.check("PUT t/1/timers/x", r#"{"period": "1h"}"#, (204, "")).await;
+            sidecar.check("PUT t/2/method/meanwhile", "", (200, "")).await;
+        }
+        sidecar.check("DELETE t/1/timers/x", "", (204, "")).await;
+        sidecar.app.go_on.notify_one();
+    };
+    tokio::join!(busy, replaced);
+    sidecar.check("PUT t/1/method/m", "", (200, "")).await;
+    assert_eq!(sidecar.app.count("PUT /actors/t/1/method/timer/x"), 0);
+}
+
+/// What the app has been told of is not broken off: the next call waits for it.
+#[tokio::test]
+async fn a_tick_that_has_begun_outlives_its_timer() {
+    let (_placement, sidecar) = sidecar().await;
+    sidecar.check("PUT t/1/timers/wait", "{}", (204, "")).await;
+    sidecar.app.until("PUT /actors/t/1/method/timer/wait", 1).await;
+    sidecar.check("DELETE t/1/timers/wait", "", (204, "")).await;
+    let mut next = Box::pin(sidecar.send("PUT t/1/method/m", &[], ""));
+    tokio::select! {
+        _ = &mut next => panic!("it waits"),
+        () = sidecar.check("PUT t/2/method/meanwhile", "", (200, "")) => {}
+    }
+    assert_eq!(sidecar.app.count("PUT /actors/t/1/method/m"), 0);
+    sidecar.app.go_on.notify_one();
+    assert_eq!(next.await.0, 200);
+}
+
 #[tokio::test]
 async fn ticks_reach_the_host_of_the_actor() {
     let placement = Placement::start(0).await;
