@@ -8,6 +8,7 @@ mod readable;
 mod request;
 mod status;
 mod timed;
+mod told;
 
 pub use answer::{Whole, answer, answer_framed, answer_message, refusal, without_length};
 pub use deadline::{Deadline, exceeded};
@@ -17,3 +18,4 @@ pub use readable::readable;
 pub use request::{Once, headers};
 pub use status::{accepted, of_broken, of_headers, trailers};
 pub use timed::{End, last_frame, timed};
+pub use told::told;

@@ -1,6 +1,6 @@
 //! Requests and answers of one message.
 use crate::frame::Frames;
-use crate::status::{accepted, ended, of_broken, of_headers};
+use crate::status::{accepted, as_status, ended, of_headers};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
@@ -125,18 +125,12 @@ impl http_body::Body for Incoming {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.0).poll_frame(cx).map_err(|error| broken(&error))
+        Pin::new(&mut self.0).poll_frame(cx).map_err(|error| as_status(&error))
     }
 
     fn is_end_stream(&self) -> bool {
         self.0.is_end_stream()
     }
-}
-
-fn broken(error: &(dyn std::error::Error + 'static)) -> Status {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    let of_http2 = causes.find_map(|cause| cause.downcast_ref::<h2::Error>());
-    of_http2.map_or_else(|| Status::unavailable(error.to_string()), of_broken)
 }
 
 #[cfg(test)]

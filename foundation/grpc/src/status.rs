@@ -91,6 +91,15 @@ pub(crate) fn ended(trailers: &HeaderMap) -> Result<(), Status> {
     }
 }
 
+/// The status of a call whose answer has broken, whatever is around the cause.
+pub(crate) fn as_status(error: &(dyn std::error::Error + 'static)) -> Status {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let known = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<Status>().cloned().or_else(|| cause.downcast_ref().map(of_broken))
+    };
+    causes.find_map(known).unwrap_or_else(|| Status::unavailable(error.to_string()))
+}
+
 /// The status of a call whose connection or stream has broken (gRPC over HTTP/2, "HTTP2 transport mapping").
 pub fn of_broken(error: &h2::Error) -> Status {
     let code = match error.reason() {
@@ -99,7 +108,9 @@ pub fn of_broken(error: &h2::Error) -> Status {
         Some(Reason::REFUSED_STREAM | Reason::NO_ERROR) | None => Code::Unavailable,
         Some(_) => Code::Internal,
     };
-    Status::new(code, error.to_string())
+    // What Go says of it, and what is searched for.
+    let context = if error.is_io() { "error reading from server: " } else { "" };
+    Status::new(code, format!("{context}{error}"))
 }
 
 /// gRPC's own table for answers that are not gRPC's.

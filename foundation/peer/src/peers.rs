@@ -12,7 +12,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use component_api::naming::{Registration, Resolver};
 use foundation_drain::Drain;
-use foundation_grpc::{Deadline, Once, accepted, begin, finish, headers, of_broken, read_answer_bytes};
+use foundation_grpc::{Deadline, Once, accepted, begin, finish, headers, of_broken, read_answer_bytes, told};
 use foundation_http2::Connection;
 use foundation_identity::Identity;
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
@@ -103,7 +103,7 @@ impl Peers {
     }
 
     /// Passes a gRPC call of any service on as it is, trailers included. A [`Deadline`] in its extensions tells the peer how
-    /// much time is left.
+    /// much time is left. An answer that breaks off ends with a status.
     ///
     /// # Errors
     /// As [`Peers::call`]; a status of the peer comes as its answer.
@@ -113,7 +113,7 @@ impl Peers {
         parts.extensions.clear();
         let path = parts.uri.path().to_owned();
         let answer = self.send(target, &path, (parts.headers, deadline), body).await?;
-        Ok(answer.map(Body::new))
+        Ok(told(answer))
     }
 
     /// Finds the sidecar of an app and makes sure that there is a connection to it.

@@ -1,15 +1,19 @@
 //! gRPC calls that are passed on unread.
-use crate::world::{sidecar, two};
+use crate::world::{serve, sidecar, two};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::post;
-use block_invoke::proxy;
+use block_invoke::{internal_routes, proxy};
 use bytes::Bytes;
 use foundation_app::Protocol;
+use foundation_drain::Drain;
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::Code;
 
 /// A gRPC service that sends each message back, with a trailer; what it was called with is in its headers.
@@ -80,6 +84,48 @@ async fn streams_are_passed_on_message_by_message() {
     }
     drop(sender);
     assert!(body.frame().await.unwrap().unwrap().is_trailers());
+}
+
+/// A port in front of another one; all connections break when the drain stops.
+async fn cable(port: u16, cut: &Drain) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let front = listener.local_addr().unwrap().port();
+    let connections = cut.clone();
+    cut.spawn_until_stopped(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            connections.spawn_until_stopped(async move {
+                copy_bidirectional(&mut near, &mut far).await.ok();
+            });
+        }
+    });
+    front
+}
+
+/// A stream that has begun ends with a status that callers try again on, whoever goes away.
+#[tokio::test]
+async fn a_stream_that_breaks_ends_with_a_status() {
+    let app = serve(grpc_app()).await;
+    for (cuts_app, is_own) in [(true, true), (true, false), (false, false)] {
+        let cut = Drain::new();
+        let port = if cuts_app { cable(app, &cut).await } else { app };
+        let (service, target) = if is_own {
+            (sidecar("golden", 0, Some((port, Protocol::Grpc))), "golden")
+        } else {
+            let peer = serve(internal_routes(sidecar("other", 0, Some((port, Protocol::Grpc))))).await;
+            let peer = if cuts_app { peer } else { cable(peer, &cut).await };
+            (sidecar("golden", peer, None), "other")
+        };
+        let first = Ok::<_, std::io::Error>(Bytes::from_static(b"\0\0\0\0\x01a"));
+        let endless = futures_util::stream::iter([first]).chain(futures_util::stream::pending());
+        let request = grpc_request("/test.Echo/Call", target, Body::from_stream(endless));
+        let mut body = proxy(&service, request).await.into_body();
+        assert!(body.frame().await.unwrap().unwrap().is_data());
+        cut.stop();
+        let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+        assert_eq!(trailers["grpc-status"], "14", "{cuts_app} {is_own}");
+        assert!(body.frame().await.is_none());
+    }
 }
 
 #[tokio::test]

@@ -28,14 +28,18 @@ impl Pool {
     }
 
     /// Sends a request whose URI names scheme and authority.
-    pub(crate) async fn send(&self, mut request: Request<Body>, turn: Turn) -> Result<Response<Body>, Broken> {
+    pub(crate) async fn send(&self, request: Request<Body>, turn: Turn) -> Result<Response<Body>, Broken> {
+        let answered = self.exchange(request, turn).await?;
+        Ok(answered.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) }))
+    }
+
+    /// The same, with the body as it comes.
+    pub(crate) async fn exchange(&self, mut request: Request<Body>, turn: Turn) -> Result<Response<Held>, Broken> {
         let connection =
             self.connections.get(|| async { self.connect().await.map_err(Arc::new) }).await.map_err(Broken::Shared)?;
         name_length(&mut request);
         let answered = connection.call(request, &self.drain).await.map_err(|error| self.broken(error))?;
-        Ok(answered.map(|body| {
-            if body.is_end_stream() { Body::empty() } else { Body::new(Held { body: Filled(body), turn: Some(turn) }) }
-        }))
+        Ok(answered.map(|body| Held { body: Filled(body), turn: Some(turn) }))
     }
 
     async fn connect(&self) -> Result<Connection, Broken> {
@@ -62,7 +66,7 @@ fn name_length(request: &mut Request<Body>) {
 }
 
 /// The body of an answer, which is the app's turn until it is read.
-struct Held {
+pub(crate) struct Held {
     body: Filled<Received>,
     turn: Option<Turn>,
 }

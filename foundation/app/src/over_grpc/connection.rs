@@ -5,7 +5,7 @@ use crate::headers::TOKEN;
 use crate::turn::Turn;
 use axum::body::Body;
 use foundation_drain::Drain;
-use foundation_grpc::{Deadline, readable};
+use foundation_grpc::{Deadline, readable, told};
 use foundation_telemetry::{BodyBytes, GrpcBytes, Metrics, counted, grpc_code, watched};
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response, Uri};
@@ -59,12 +59,23 @@ impl GrpcConnection {
     }
 
     /// Passes a gRPC request on as it is: only the path of its URI counts, bodies and trailers stream through untouched. A
-    /// [`Deadline`] in its extensions tells the app how much time is left.
+    /// [`Deadline`] in its extensions tells the app how much time is left. An answer that the app breaks off ends with a status.
     ///
     /// # Errors
     /// UNAVAILABLE when the app was not reached or broke off before it answered.
-    pub async fn forward(&self, mut request: Request<Body>) -> Result<Response<Body>, Status> {
-        let Shared { pool, origin, token, .. } = &*self.0;
+    pub async fn forward(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let request = self.addressed(request)?;
+        Ok(told(self.0.pool.exchange(request, Turn::default()).await?))
+    }
+
+    /// The same for what reads the status itself.
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
+        let request = self.addressed(request)?;
+        Ok(self.0.pool.send(request, Turn::default()).await?)
+    }
+
+    fn addressed(&self, mut request: Request<Body>) -> Result<Request<Body>, Status> {
+        let Shared { origin, token, .. } = &*self.0;
         if let Some(Token(token)) = token {
             request.headers_mut().insert(TOKEN, token.clone());
         }
@@ -76,7 +87,7 @@ impl GrpcConnection {
         uri.path_and_query = request.uri().path_and_query().cloned();
         *request.uri_mut() = Uri::from_parts(uri).map_err(|error| Status::internal(error.to_string()))?;
         *request.version_mut() = http::Version::HTTP_2;
-        Ok(pool.send(request, Turn::default()).await?)
+        Ok(request)
     }
 }
 
@@ -84,12 +95,12 @@ impl GrpcConnection {
     /// What this sidecar asks of the app itself is counted; calls that are passed on are counted where they come in.
     pub(super) async fn call_counted(&self, request: Request<Body>) -> Result<Response<Body>, Status> {
         if !self.0.metrics.is_enabled() {
-            return self.forward(request).await;
+            return self.send(request).await;
         }
         let (head, body) = request.into_parts();
         let (body, sent) = counted(body);
         let call = Call { metrics: self.0.metrics.clone(), uri: head.uri.clone(), start: Instant::now(), sent };
-        match self.forward(Request::from_parts(head, body)).await {
+        match self.send(Request::from_parts(head, body)).await {
             Ok(response) => Ok(call.answered(response)),
             Err(status) => {
                 call.ended(status.code() as i32, 0);

@@ -345,3 +345,29 @@ async fn calls_are_passed_on_unread() {
     assert_eq!(answer.trailers().unwrap()["grpc-status"], "5");
     assert_eq!(answer.to_bytes(), "raw");
 }
+
+/// A stream that the app breaks off has an end that callers know: it may be tried again.
+#[tokio::test]
+async fn an_answer_that_breaks_ends_with_a_status() {
+    let drain = Drain::new();
+    let (listener, port) = listen().await;
+    let (first, app) = (b"\0\0\0\0\0", Drain::new());
+    let serving = async move {
+        let mut connection = h2::server::handshake(listener.accept().await.unwrap().0).await.unwrap();
+        let (_, mut respond) = connection.accept().await.unwrap().unwrap();
+        let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
+        stream.send_data(Bytes::from_static(first), false).unwrap();
+        connection.accept().await;
+    };
+    app.spawn_until_stopped(serving);
+    let channel = connect(options(port, Protocol::Grpc), &drain).unwrap();
+    let request = Request::post("/any.Service/Method").body(Body::empty()).unwrap();
+    let mut body = channel.grpc().forward(request).await.unwrap().into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), first.as_slice());
+    app.stop();
+    let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+    let status = foundation_grpc::of_headers(&trailers).unwrap();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().starts_with("error reading from server: "), "{status}");
+    assert!(body.frame().await.is_none());
+}
