@@ -10,9 +10,29 @@ pub(crate) fn build(name: &str, handlers: Vec<Handler>, live: &Live<dyn Http>) -
     if !pipeline.is_empty() {
         tracing::info!(target: SCOPE, "Building pipeline {name}");
     }
-    for Handler { name: handler, kind, version } in pipeline.missing() {
-        let version = if version.is_empty() { "v1" } else { version };
-        tracing::warn!(target: SCOPE, "pipeline {name} skips {handler}: no component of this name is a {kind}/{version}");
+    for handler in pipeline.missing() {
+        tracing::warn!(target: SCOPE, "pipeline {name} skips {}: {}", handler.name, reason(handler));
     }
     pipeline
+}
+
+fn reason(Handler { kind, version, .. }: &Handler) -> String {
+    if kind.is_empty() {
+        return "the handler has no type; give it that of its component, such as middleware.http.ratelimit".to_owned();
+    }
+    let version = if version.is_empty() { "v1" } else { version };
+    format!("no component of this name is a {kind}/{version}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handler_that_is_skipped_is_told_with_its_reason() {
+        let handler = |kind: &str| Handler { name: "a".to_owned(), kind: kind.to_owned(), ..Handler::default() };
+        let other = "middleware.http.x";
+        assert_eq!(reason(&handler(other)), "no component of this name is a middleware.http.x/v1");
+        assert!(reason(&handler("")).starts_with("the handler has no type"));
+    }
 }

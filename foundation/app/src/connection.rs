@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tonic::Status;
 
 const MAYBE_GRPC: &str = "; does the app speak gRPC? set --app-protocol grpc";
+const MAYBE_PLAIN: &str = "; does the app speak TLS? without it set --app-protocol http, h2c or grpc";
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -39,7 +40,10 @@ pub(crate) enum Broken {
 impl Broken {
     fn parts(&self) -> (&str, String) {
         match self {
-            Self::Dial { address, error } => (address, format!("dial tcp {address}: {error}")),
+            Self::Dial { address, error } => {
+                let advice = if is_no_tls(error) { MAYBE_PLAIN } else { "" };
+                (address, format!("dial tcp {address}: {error}{advice}"))
+            }
             Self::Exchange { address, error } => {
                 let message = chain(error);
                 let advice = if is_other_protocol(error, &message) { MAYBE_GRPC } else { "" };
@@ -83,6 +87,12 @@ fn is_other_protocol(error: &hyper::Error, message: &str) -> bool {
 /// What broke the body of the request, which the app has no part in.
 fn of_caller(error: &hyper::Error) -> Option<&(dyn std::error::Error + 'static)> {
     std::error::Error::source(error).filter(|_| error.is_user())
+}
+
+/// Whether what answered to TLS was something else.
+fn is_no_tls(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(rustls::Error::InvalidMessage(_)))
 }
 
 /// An error with its causes, which libraries leave out of their own texts; each layer around a body says the same again.

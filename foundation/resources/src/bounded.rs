@@ -12,6 +12,8 @@ const MOST_REPEATED: usize = 20_000;
 const SLACK: usize = 1 << 20;
 const GROWTH: usize = 4;
 const TOO_MUCH: &str = "aliases repeat too much of it";
+/// What the parser says of a name that is null.
+const NULL_NAME: &str = "cannot deserialize null into string";
 
 /// A document as Go reads it: `yes` is true, `0777` octal, the last one of two equal names counts.
 ///
@@ -31,6 +33,7 @@ pub(crate) fn reason(error: &serde_saphyr::Error) -> String {
         | Breach::Budget { breach: RecordedAnchorEvents { .. } | RecordedAnchorBytes { .. }, .. } => {
             TOO_MUCH.to_owned()
         }
+        _ if text.starts_with(NULL_NAME) => "a field has no name before its colon".to_owned(),
         _ => text.split(" at line ").next().unwrap_or_default().to_owned(),
     }
 }

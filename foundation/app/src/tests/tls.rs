@@ -84,3 +84,17 @@ async fn an_app_without_tls_is_not_called_with_it() {
     let channel = connect(options(plain.port, Protocol::Https), &drain).unwrap();
     assert!(matches!(channel.invoke(get("/")).await, Err(Error::Unreachable { .. })));
 }
+
+#[tokio::test]
+async fn an_app_without_tls_is_told_with_the_flag_to_check() {
+    let drain = Drain::new();
+    let app = super::app(Router::new(), &drain).await;
+    for protocol in [Protocol::Https, Protocol::Grpcs] {
+        let channel = connect(options(app.port, protocol), &drain).unwrap();
+        let status = channel.grpc().forward(get("/any.Service/Method")).await.unwrap_err();
+        assert!(
+            status.message().ends_with("does the app speak TLS? without it set --app-protocol http, h2c or grpc"),
+            "{status}"
+        );
+    }
+}

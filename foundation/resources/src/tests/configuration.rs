@@ -100,3 +100,10 @@ fn what_is_wrong_is_named() {
     let missing = Configuration::load(&["/nowhere/config.yaml".into()], &|_| None).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read /nowhere/config.yaml: "), "{missing}");
 }
+
+#[test]
+fn a_field_without_a_name_is_told_with_its_file_and_line() {
+    let error = load_all(&["spec:\n  accessControl:\n    defaultAction: 5\n    : bad\n"]).unwrap_err().to_string();
+    let expected = "0.yaml: is no YAML near line 4: a field has no name before its colon";
+    assert!(error.ends_with(expected), "{error}");
+}
