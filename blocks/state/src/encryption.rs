@@ -45,6 +45,11 @@ impl Encryption {
         Ok(Some(Self { primary, secondary: Key::of(properties, SECONDARY)? }))
     }
 
+    /// Whether there is only a key to decrypt with, which does nothing by itself.
+    pub(crate) fn lacks_primary(properties: &Properties) -> bool {
+        properties.get(PRIMARY).is_none() && properties.get(SECONDARY).is_some()
+    }
+
     /// What a store gets instead of a value. JSON text that is a string is encrypted without its quotes, as Dapr does.
     ///
     /// # Errors

@@ -16,13 +16,26 @@ pub enum InvalidStore {
     Key(#[from] InvalidKey),
 }
 
+/// What the runtime does with the values of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtRest {
+    Plain,
+    /// There is a key to decrypt with and none to encrypt with, so that neither is done.
+    PlainForLackOfPrimaryKey,
+    Encrypted,
+}
+
 /// Checks the metadata that the runtime itself reads; tells whether values are encrypted.
 ///
 /// # Errors
 /// [`InvalidStore`]; a sidecar does not start with such a component.
-pub fn check(properties: &Properties) -> Result<bool, InvalidStore> {
+pub fn check(properties: &Properties) -> Result<AtRest, InvalidStore> {
     KeyPrefix::of(properties)?;
-    Ok(Encryption::of(properties)?.is_some())
+    Ok(match Encryption::of(properties)? {
+        Some(_) => AtRest::Encrypted,
+        None if Encryption::lacks_primary(properties) => AtRest::PlainForLackOfPrimaryKey,
+        None => AtRest::Plain,
+    })
 }
 
 /// The layout of one store.

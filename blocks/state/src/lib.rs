@@ -23,7 +23,7 @@ pub use grpc::{
 };
 pub use http::endpoints;
 pub use keys::{IllegalPrefix, KeyPrefix};
-pub use layout::{InvalidStore, check};
+pub use layout::{AtRest, InvalidStore, check};
 pub use model::{BulkGet, BulkItem, Delete, Get, Operation, Options, Save, Transaction};
 pub use outbox::{Bus, Event, Outbox};
 pub use service::{Service, StateStore};

@@ -5,7 +5,7 @@ use super::category::Category;
 use super::kinds::{absent, found};
 use super::live::{Live, Made};
 use super::retired::Closable;
-use block_state::InvalidStore;
+use block_state::{AtRest, InvalidStore};
 use component_api::{Config, Instance, Properties, Registry, Table};
 use foundation_resources::{Component, ComponentSpec, Resource};
 use std::fmt::Display;
@@ -81,10 +81,13 @@ impl Wish<'_> {
     }
 
     fn check_state(&self) -> Result<(), Failure> {
+        let store = &self.component.metadata.name;
         match block_state::check(&self.properties) {
-            Ok(false) => {}
-            Ok(true) => {
-                let store = &self.component.metadata.name;
+            Ok(AtRest::Plain) => {}
+            Ok(AtRest::PlainForLackOfPrimaryKey) => {
+                tracing::warn!(target: STATE, "Values of state store {store} are NOT encrypted: secondaryEncryptionKey only decrypts, and without primaryEncryptionKey it has no effect");
+            }
+            Ok(AtRest::Encrypted) => {
                 tracing::info!(target: STATE, "Automatic encryption enabled for state store {store}");
                 tracing::info!(target: STATE, "WARNING: Automatic state store encryption should never be used to store more than 4 billion items in the state store (including updates). Storing more items than that can cause the private key to be exposed.");
             }

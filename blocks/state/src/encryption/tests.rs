@@ -60,3 +60,13 @@ fn a_key_in_the_open_is_refused() {
     let error = Encryption::of(&Properties::from_iter([(PRIMARY, FIRST)])).err().unwrap().to_string();
     assert!(error.contains("primaryEncryptionKey must be given by secretKeyRef"), "{error}");
 }
+
+#[test]
+fn a_secondary_key_alone_encrypts_nothing_and_is_told() {
+    use crate::{AtRest, check};
+    let alone = Properties::from_iter([(SECONDARY, SECOND)]).taken_from(SECONDARY, SECOND);
+    assert_eq!(check(&alone), Ok(AtRest::PlainForLackOfPrimaryKey));
+    assert_eq!(check(&Properties::default()), Ok(AtRest::Plain));
+    let primary = Properties::from_iter([(PRIMARY, FIRST)]).taken_from(PRIMARY, FIRST);
+    assert_eq!(check(&primary), Ok(AtRest::Encrypted));
+}
