@@ -1,10 +1,11 @@
 //! What a configuration says about security that will not do what was probably meant. Dapr takes all of it in silence.
-use foundation_resources::{AccessControl, ApiAccessRule, ConfigurationSpec};
+use foundation_resources::{AccessControl, ApiAccessRule, AppPolicy, ConfigurationSpec, Operation};
+use std::collections::BTreeMap;
 
 const VERBS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*"];
 
-/// One text for each doubt. `has_mtls` is whether callers prove who they are.
-pub(crate) fn of(configuration: &ConfigurationSpec, has_mtls: bool) -> Vec<String> {
+/// One text for each doubt. `has_mtls` is whether callers prove who they are, `http_app` whether the own app speaks HTTP.
+pub(crate) fn of(configuration: &ConfigurationSpec, has_mtls: bool, http_app: bool) -> Vec<String> {
     let asks_for_mtls = configuration.mtls.as_ref().and_then(|mtls| mtls.enabled).unwrap_or_default();
     let mut advice = Vec::new();
     if asks_for_mtls && !has_mtls {
@@ -12,7 +13,7 @@ pub(crate) fn of(configuration: &ConfigurationSpec, has_mtls: bool) -> Vec<Strin
             .push("spec.mtls.enabled switches mTLS on for `dapr run`; a sidecar has it with --enable-mtls".to_owned());
     }
     if let Some(access) = &configuration.access_control {
-        advice.extend(of_access(access, has_mtls));
+        advice.extend(of_access(access, has_mtls, http_app));
     }
     if let Some(api) = &configuration.api {
         advice.extend(of_rules("allowed", &api.allowed));
@@ -21,7 +22,7 @@ pub(crate) fn of(configuration: &ConfigurationSpec, has_mtls: bool) -> Vec<Strin
     advice
 }
 
-fn of_access(access: &AccessControl, has_mtls: bool) -> Vec<String> {
+fn of_access(access: &AccessControl, has_mtls: bool, http_app: bool) -> Vec<String> {
     let at = "spec.accessControl";
     let mut advice: Vec<_> = of_action(&format!("{at}.defaultAction"), &access.default_action).into_iter().collect();
     if !has_mtls && !access.policies.is_empty() {
@@ -29,22 +30,49 @@ fn of_access(access: &AccessControl, has_mtls: bool) -> Vec<String> {
             "{at}.policies have no effect without mTLS, as callers prove nothing: defaultAction is for all of them; see --enable-mtls"
         ));
     }
-    for (index, policy) in access.policies.iter().enumerate() {
-        let at = format!("{at}.policies[{index}]");
-        advice.extend(of_action(&format!("{at}.defaultAction"), &policy.default_action));
-        for (index, operation) in policy.operations.iter().enumerate() {
-            let at = format!("{at}.operations[{index}]");
-            advice.extend(of_action(&format!("{at}.action"), &operation.action));
-            if operation.http_verb.is_empty() {
-                advice.push(format!("{at} has no httpVerb and so is for calls over gRPC alone; for HTTP use [\"*\"]"));
-            }
-            let unknown = operation.http_verb.iter().filter(|verb| !VERBS.contains(&verb.as_str()));
-            advice.extend(unknown.map(|verb| {
-                format!("{at}.httpVerb has {verb:?}, which no call has; use capital letters, such as GET, or \"*\"")
-            }));
+    let policies = access.policies.iter().enumerate();
+    advice.extend(policies.flat_map(|(index, policy)| of_policy(&format!("{at}.policies[{index}]"), policy, http_app)));
+    advice
+}
+
+fn of_policy(at: &str, policy: &AppPolicy, http_app: bool) -> Vec<String> {
+    let mut advice: Vec<_> = of_action(&format!("{at}.defaultAction"), &policy.default_action).into_iter().collect();
+    let app_id = &policy.app_id;
+    let mut seen = BTreeMap::new();
+    for (index, operation) in policy.operations.iter().enumerate() {
+        let (at, name) = (format!("{at}.operations[{index}]"), &operation.name);
+        advice.extend(of_operation(&at, operation));
+        if has_inner_star(name) {
+            advice.push(format!("{at}, {name:?} for app {app_id:?}, fits no call: `*` stands for a whole segment only at the end of a path; within it use `**`, which is one segment there"));
+        }
+        let first = *seen.entry(path(name, http_app)).or_insert(index);
+        if first != index {
+            advice.push(format!("{at}, {name:?} for app {app_id:?}, has no effect: operations[{first}] is the same path, and the first one counts; put all verbs with one action into one operation"));
         }
     }
     advice
+}
+
+fn of_operation(at: &str, operation: &Operation) -> Vec<String> {
+    let mut advice: Vec<_> = of_action(&format!("{at}.action"), &operation.action).into_iter().collect();
+    if operation.http_verb.is_empty() {
+        advice.push(format!("{at} has no httpVerb and so is for calls over gRPC alone; for HTTP use [\"*\"]"));
+    }
+    let unknown = operation.http_verb.iter().filter(|verb| !VERBS.contains(&verb.as_str()));
+    advice.extend(unknown.map(|verb| {
+        format!("{at}.httpVerb has {verb:?}, which no call has; use capital letters, such as GET, or \"*\"")
+    }));
+    advice
+}
+
+/// An operation as it is compared: paths of HTTP apps have no case.
+fn path(name: &str, http_app: bool) -> String {
+    let path = name.strip_prefix('/').unwrap_or(name);
+    if http_app { path.to_lowercase() } else { path.to_owned() }
+}
+
+fn has_inner_star(name: &str) -> bool {
+    name.split('/').rev().skip(1).any(|segment| segment == "*")
 }
 
 fn of_action(at: &str, action: &str) -> Option<String> {
@@ -73,7 +101,7 @@ fn doubt(rule: &ApiAccessRule) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use foundation_resources::{Api, AppPolicy, Mtls, Operation};
+    use foundation_resources::{Api, Mtls};
 
     fn rule(protocol: &str, version: &str) -> ApiAccessRule {
         ApiAccessRule { name: "state".to_owned(), version: version.to_owned(), protocol: protocol.to_owned() }
@@ -96,19 +124,41 @@ mod tests {
         let mtls = Mtls { enabled: Some(true), ..Mtls::default() };
         let configuration =
             ConfigurationSpec { access_control: Some(access), mtls: Some(mtls), ..ConfigurationSpec::default() };
-        let with = of(&configuration, true);
+        let with = of(&configuration, true, true);
         assert_eq!(with.len(), 3, "{with:?}");
         assert!(with[0].contains("operations[0].action is \"permit\"") && with[1].contains("has \"get\""), "{with:?}");
         assert!(with[2].contains("operations[1] has no httpVerb"), "{with:?}");
-        let without = of(&configuration, false);
+        let without = of(&configuration, false, true);
         assert!(without[0].contains("--enable-mtls") && without[1].contains("no effect without mTLS"), "{without:?}");
+    }
+
+    #[test]
+    fn operations_that_fit_no_call_are_named() {
+        let operation = |name: &str| Operation {
+            name: name.to_owned(),
+            http_verb: vec!["*".to_owned()],
+            action: "deny".to_owned(),
+        };
+        let names = ["/a/*", "/a/*/c", "/a/**/c", "/a/x*/c", "a/*", "/A/*"];
+        let policy = AppPolicy {
+            app_id: "caller".to_owned(),
+            operations: names.map(operation).to_vec(),
+            ..AppPolicy::default()
+        };
+        let access = AccessControl { policies: vec![policy], ..AccessControl::default() };
+        let http = of_access(&access, true, true);
+        let start = "spec.accessControl.policies[0].operations";
+        assert!(http[0].starts_with(&format!("{start}[1], \"/a/*/c\" for app \"caller\", fits no call")), "{http:?}");
+        assert!(http[1].starts_with(&format!("{start}[4], \"a/*\" for app \"caller\", has no effect")), "{http:?}");
+        assert!(http.len() == 3 && http[2].starts_with(&format!("{start}[5]")), "{http:?}");
+        assert_eq!(of_access(&access, true, false).len(), 2);
     }
 
     #[test]
     fn rules_of_the_api_want_a_protocol_and_its_versions() {
         let denied = vec![rule("", "v1.0"), rule("grpc", "v1.0"), rule("HTTP", "v1.0-alpha1"), rule("grpc", "v1")];
         let api = Api { denied, ..Api::default() };
-        let advice = of(&ConfigurationSpec { api: Some(api), ..ConfigurationSpec::default() }, false);
+        let advice = of(&ConfigurationSpec { api: Some(api), ..ConfigurationSpec::default() }, false, true);
         assert_eq!(advice.len(), 2, "{advice:?}");
         assert!(advice[0].starts_with("spec.api.denied[0]") && advice[1].starts_with("spec.api.denied[1]"));
     }

@@ -50,7 +50,7 @@ pub(crate) async fn assemble(options: &Options, ending: &Ending) -> anyhow::Resu
 
     // Who this sidecar is: nobody can reach it before that is known.
     let metrics = telemetry::metrics(options, &configuration)?;
-    for doubt in advice::of(&configuration, options.mtls.is_some()) {
+    for doubt in advice::of(&configuration, options.mtls.is_some(), !options.app.protocol.is_grpc()) {
         tracing::warn!(target: "dapr.runtime", "{doubt}");
     }
     let identity = identity::start(options, &metrics, &drains.background).await?;

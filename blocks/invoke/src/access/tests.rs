@@ -76,6 +76,9 @@ fn paths_fit_rules() {
         ("/*a*b*", "xaxbx", true),
         ("/*a*b*", "xbxax", false),
         ("/a/*/c", "a/b/c", false),
+        ("/a/**/c", "a/b/c", true),
+        ("/a/**/c", "a/b/d", false),
+        ("/a/**/c", "a/b/b/c", false),
     ] {
         assert_eq!(fits(rule, path), expected, "{rule} {path}");
     }
