@@ -1,4 +1,5 @@
 //! The answer of an app as an HTTP response.
+use crate::details::json_of;
 use crate::sniff;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -10,7 +11,6 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
-use serde_json::{Map, Value};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tonic::{Code, Status};
@@ -72,12 +72,7 @@ fn of_grpc(
     if status.code() == Code::Ok {
         return (http, content_type, body, false);
     }
-    let mut text = Map::from_iter([("code".to_owned(), Value::from(status.code() as i32))]);
-    if !status.message().is_empty() {
-        text.insert("message".to_owned(), status.message().into());
-    }
-    let text = Value::Object(text).to_string();
-    (http, None, Body::from(text), false)
+    (http, None, Body::from(json_of(status)), false)
 }
 
 fn default_type(start: &[u8], headers: &HeaderMap, is_error: bool) -> Option<HeaderValue> {

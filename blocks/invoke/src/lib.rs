@@ -9,6 +9,7 @@ mod app;
 mod attempt;
 mod counted;
 mod deadline;
+mod details;
 mod error;
 mod external;
 mod grpc;
