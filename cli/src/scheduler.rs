@@ -6,6 +6,6 @@ mod listing;
 mod records;
 
 pub(crate) use export_file::ExportFile;
-pub(crate) use key::{Key, prefixes};
+pub(crate) use key::{Key, prefixes, shown};
 pub(crate) use listing::{Filter, Listed, Sparse, long_row, short_row};
 pub(crate) use records::{Records, etcd};

@@ -2,10 +2,11 @@
 use crate::commands::refuse_kubernetes;
 use crate::context::Context;
 use crate::output::{self, detail};
-use crate::scheduler::{ExportFile, Filter, Key, Listed, Records, Sparse, etcd, long_row, prefixes, short_row};
+use crate::scheduler::{ExportFile, Filter, Key, Listed, Records, Sparse, etcd, long_row, prefixes, short_row, shown};
 use crate::table::table;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
+use foundation_etcd::Pair;
 use jiff::Timestamp;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,8 +17,8 @@ use wire::etcd::mvccpb::KeyValue;
 const SHORT: [&str; 4] = ["NAME", "BEGIN", "COUNT", "LAST TRIGGER"];
 const WIDE: [&str; 10] =
     ["NAMESPACE", "NAME", "BEGIN", "EXPIRATION", "SCHEDULE", "DUE TIME", "TTL", "REPEATS", "COUNT", "LAST TRIGGER"];
-/// Jobs of one transaction of an import, each with its counter.
-const AT_ONCE: usize = 64;
+/// Jobs of one transaction of an import, each with its counter and a look whether it is there: etcd takes 128 operations.
+const AT_ONCE: usize = 42;
 
 /// Scheduler management commands. Supported platforms: Self-hosted
 #[derive(Args, Debug)]
@@ -128,8 +129,10 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn list(&self, filter: Filter, format: Format) -> anyhow::Result<()> {
-        let (jobs, counters) = self.records.all().await?;
-        let mut listed = jobs.iter().map(|job| read(job, &counters)).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut listed = Vec::new();
+        for prefix in prefixes("all", &self.namespace)? {
+            self.read(&prefix, &mut listed).await?;
+        }
         listed.retain(|job| job.namespace == self.namespace && job.is(filter));
         listed.sort_by(|one, other| (one.begin, &one.name).cmp(&(other.begin, &other.name)));
         if listed.is_empty() {
@@ -137,6 +140,19 @@ impl Run<'_> {
             return Ok(());
         }
         self.print(&listed, format)
+    }
+
+    /// Reads jobs whose stored names start so. One that is damaged does not hide the others.
+    async fn read(&self, prefix: &str, listed: &mut Vec<Listed>) -> anyhow::Result<()> {
+        let mut jobs = self.records.jobs(prefix);
+        while let Some(Pair { record, other, .. }) = jobs.next().await? {
+            let key = String::from_utf8_lossy(&record.key);
+            match Listed::read(&key, &record.value, other.as_ref().map(|kv| &kv.value[..])) {
+                Ok(job) => listed.push(job),
+                Err(error) => self.context.console.warning(format!("{error:#}; it is passed over")),
+            }
+        }
+        Ok(())
     }
 
     async fn get(&self, names: &[String], format: Format) -> anyhow::Result<()> {
@@ -162,8 +178,8 @@ impl Run<'_> {
 
     async fn delete_all(&self, kind: &str) -> anyhow::Result<()> {
         let deleted = self.records.delete_all(&prefixes(kind, &self.namespace)?).await?;
-        for key in &deleted {
-            self.context.console.info(format!("Deleted job '{key}'."));
+        for name in &deleted {
+            self.context.console.info(format!("Deleted job '{}'.", shown(name)));
         }
         self.context.console.info(format!("Deleted {} jobs in namespace '{}'.", deleted.len(), self.namespace));
         Ok(())
@@ -172,12 +188,12 @@ impl Run<'_> {
     async fn export(&self, path: &Path) -> anyhow::Result<()> {
         let shown = path.display();
         ensure!(!path.exists(), "file '{shown}' already exists");
-        let (jobs, counters) = self.records.all().await?;
-        let map = |records: Vec<KeyValue>| {
-            let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
-            records.into_iter().map(|kv| (text(&kv.key), kv.value.to_vec())).collect()
-        };
-        let file = ExportFile { jobs: map(jobs), counters: map(counters) };
+        let (mut jobs, mut file) = (self.records.jobs(""), ExportFile::default());
+        while let Some(Pair { record, other, .. }) = jobs.next().await? {
+            let entry = |kv: KeyValue| (String::from_utf8_lossy(&kv.key).into_owned(), kv.value.to_vec());
+            file.counters.extend(other.map(entry));
+            file.jobs.extend([entry(record)]);
+        }
         write_new(path, &file.encode()).with_context(|| format!("cannot write {shown}"))?;
         let console = self.context.console;
         console.info(format!("Exported {} jobs and {} counters.", file.jobs.len(), file.counters.len()));
@@ -188,22 +204,29 @@ impl Run<'_> {
     /// A job comes with its counter, so that a scheduler which runs sees them together.
     async fn import(&self, path: &Path) -> anyhow::Result<()> {
         let (shown, console) = (path.display(), self.context.console);
-        let file = ExportFile::decode(&std::fs::read(path).with_context(|| format!("open {shown}"))?)?;
+        let (file, damaged) = ExportFile::decode(&std::fs::read(path).with_context(|| format!("open {shown}"))?)?;
+        damaged.iter().for_each(|reason| console.warning(format!("{reason}; it is passed over")));
         let of_job = |key: &String| key.replacen("dapr/jobs/", "dapr/counters/", 1);
         let pairs = file.jobs.iter().map(|(key, job)| {
             let counter = file.counters.get_key_value(&of_job(key));
             counter.into_iter().chain([(key, job)]).collect::<Vec<_>>()
         });
-        let (pairs, mut count) = (pairs.collect::<Vec<_>>(), 0);
+        let (pairs, mut count, mut replaced) = (pairs.collect::<Vec<_>>(), 0, 0);
         for some in pairs.chunks(AT_ONCE) {
             let records = some.concat();
-            if let Err(error) = self.records.put(&records).await {
-                console.failure(format!("Incomplete import with {count} items."));
-                return Err(error.context("commit transaction"));
+            match self.records.put(&records).await {
+                Ok(there) => replaced += there,
+                Err(error) => {
+                    console.failure(format!("Incomplete import with {count} items."));
+                    return Err(error.context("commit transaction"));
+                }
             }
             count += records.len();
         }
         console.info(format!("Imported {count} items."));
+        if replaced > 0 {
+            console.info(format!("{replaced} jobs took the place of older ones of their names."));
+        }
         console.info(format!("Import from '{shown}' complete."));
         Ok(())
     }
@@ -219,14 +242,6 @@ impl Run<'_> {
         self.context.console.print(&text);
         Ok(())
     }
-}
-
-/// A job with its counter, which are in the order of their names.
-fn read(job: &KeyValue, counters: &[KeyValue]) -> anyhow::Result<Listed> {
-    let key = String::from_utf8_lossy(&job.key);
-    let wanted = key.replacen("dapr/jobs/", "dapr/counters/", 1);
-    let found = counters.binary_search_by(|counter| counter.key[..].cmp(wanted.as_bytes()));
-    Listed::read(&key, &job.value, found.ok().map(|at| &counters[at].value[..]))
 }
 
 /// Payloads may be secret, so that nobody else reads the file.

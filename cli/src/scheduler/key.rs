@@ -76,6 +76,23 @@ pub(crate) fn prefixes(text: &str, namespace: &str) -> anyhow::Result<Vec<String
     })
 }
 
+/// The name that users have for a stored one, as far as that alone tells: a reminder's actor id may have `||` in it, and its name not.
+pub(crate) fn shown(stored: &str) -> String {
+    let parts: Vec<_> = stored.splitn(4, "||").collect();
+    match parts[..] {
+        ["app", _, app_id, name] => format!("app/{app_id}/{name}"),
+        ["actorreminder", _, actor_type, rest] => {
+            let (actor_id, name) = rest.rsplit_once("||").unwrap_or((rest, ""));
+            match workflow_app(actor_type) {
+                Some((app_id, true)) => format!("activity/{app_id}/{actor_id}"),
+                Some((app_id, false)) => format!("workflow/{app_id}/{actor_id}/{name}"),
+                None => format!("actor/{actor_type}/{actor_id}/{name}"),
+            }
+        }
+        _ => stored.to_owned(),
+    }
+}
+
 /// The app of a workflow's own actor type, and whether it is the type of its activities.
 pub(super) fn workflow_app(actor_type: &str) -> Option<(&str, bool)> {
     let rest = actor_type.strip_prefix("dapr.internal.")?;
@@ -117,6 +134,7 @@ mod tests {
             ("activity/shop/a1::0::1", "actorreminder||ns||dapr.internal.ns.shop.activity||a1::0::1||run-activity"),
         ] {
             assert_eq!(Key::parse(name).unwrap().stored("ns"), stored);
+            assert_eq!(shown(stored), name);
         }
     }
 

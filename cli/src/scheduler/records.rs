@@ -2,13 +2,11 @@
 use super::key::{COUNTERS, JOBS};
 use crate::context::Context;
 use crate::running;
-use anyhow::Context as _;
 use bytes::Bytes;
-use foundation_etcd::{Client, Pages, Remote, RemoteSettings, prefix_end};
+use foundation_etcd::{Client, Error, Pair, Pairs, Remote, RemoteSettings, prefix_end};
 use wire::etcd::etcdserverpb::request_op::Request;
 use wire::etcd::etcdserverpb::response_op::Response;
-use wire::etcd::etcdserverpb::{DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest};
-use wire::etcd::mvccpb::KeyValue;
+use wire::etcd::etcdserverpb::{DeleteRangeRequest, PutRequest, RangeRequest, RangeResponse, RequestOp, TxnRequest};
 
 /// Where Dapr's scheduler of this machine serves etcd's API.
 const USUAL: &str = "localhost:2379";
@@ -39,13 +37,9 @@ impl Records {
         Ok(Self { client: Client::Remote(Remote::new(settings)?), endpoints: told })
     }
 
-    /// All jobs, and all counters, by key.
-    ///
-    /// # Errors
-    /// The store cannot be reached.
-    pub(crate) async fn all(&self) -> anyhow::Result<(Vec<KeyValue>, Vec<KeyValue>)> {
-        let (jobs, revision) = self.range(JOBS, 0).await?;
-        Ok((jobs, self.range(COUNTERS, revision).await?.0))
+    /// All jobs whose names start so, each with its counter.
+    pub(crate) fn jobs(&self, prefix: &str) -> Jobs<'_> {
+        Jobs { pairs: Pairs::new(self.client.clone(), [JOBS, COUNTERS], prefix), records: self }
     }
 
     /// A job and its counter.
@@ -55,10 +49,7 @@ impl Records {
     pub(crate) async fn get(&self, name: &str) -> anyhow::Result<Option<(Bytes, Option<Bytes>)>> {
         let read = |key: String| Request::RequestRange(RangeRequest { key: key.into(), ..RangeRequest::default() });
         let answers = self.txn(vec![read(format!("{JOBS}{name}")), read(format!("{COUNTERS}{name}"))]).await?;
-        let mut found = answers.into_iter().map(|answer| match answer {
-            Response::ResponseRange(range) => range.kvs.into_iter().next().map(|kv| kv.value),
-            _ => None,
-        });
+        let mut found = answers.into_iter().map(|answer| Some(ranged(answer)?.kvs.pop()?.value));
         let (job, counter) = (found.next().flatten(), found.next().flatten());
         Ok(job.map(|job| (job, counter)))
     }
@@ -69,68 +60,92 @@ impl Records {
     /// The store cannot be reached.
     pub(crate) async fn delete(&self, name: &str) -> anyhow::Result<bool> {
         let keys = [format!("{JOBS}{name}"), format!("{COUNTERS}{name}")];
-        let answers = self.txn(keys.map(|key| delete(key.into(), Bytes::new(), false)).into()).await?;
+        let answers = self.txn(keys.map(|key| delete(key.into(), Bytes::new())).into()).await?;
         Ok(matches!(answers.first(), Some(Response::ResponseDeleteRange(deleted)) if deleted.deleted > 0))
     }
 
-    /// Deletes all jobs whose names start so, with their counters. Returns the keys of the jobs.
+    /// Deletes all jobs whose names start so, with their counters. Returns the names of the jobs.
     ///
     /// # Errors
     /// The store cannot be reached.
     pub(crate) async fn delete_all(&self, prefixes: &[String]) -> anyhow::Result<Vec<String>> {
-        let range = |start: &str, prefix: &String, told: bool| {
+        let range = |start: &str, prefix: &String| {
             let key = Bytes::from(format!("{start}{prefix}"));
-            delete(key.clone(), prefix_end(&key), told)
+            (key.clone(), prefix_end(&key))
         };
-        let jobs = prefixes.iter().map(|prefix| range(JOBS, prefix, true));
-        let counters = prefixes.iter().map(|prefix| range(COUNTERS, prefix, false));
-        let answers = self.txn(jobs.chain(counters).collect()).await?;
-        let deleted = answers.into_iter().take(prefixes.len()).filter_map(|answer| match answer {
-            Response::ResponseDeleteRange(deleted) => Some(deleted.prev_kvs),
-            _ => None,
-        });
-        Ok(deleted.flatten().map(|kv| String::from_utf8_lossy(&kv.key).into_owned()).collect())
+        // The records may be large, and their keys tell enough.
+        let told = prefixes.iter().map(|prefix| keys(range(JOBS, prefix)));
+        let deleted =
+            [JOBS, COUNTERS].into_iter().flat_map(|start| prefixes.iter().map(move |prefix| range(start, prefix)));
+        let deleted = deleted.map(|(key, range_end)| delete(key, range_end));
+        let answers = self.txn(told.chain(deleted).collect()).await?;
+        let found = answers.into_iter().filter_map(ranged).flat_map(|range| range.kvs);
+        Ok(found.map(|kv| name(&kv.key)).collect())
     }
 
-    /// Writes records, all of them or none.
+    /// Writes jobs and counters, all of them or none. Returns how many jobs were there already.
     ///
     /// # Errors
     /// The store cannot be reached.
-    pub(crate) async fn put(&self, records: &[(&String, &Vec<u8>)]) -> anyhow::Result<()> {
-        let put = |(key, value): &(&String, &Vec<u8>)| {
-            Request::RequestPut(PutRequest {
-                key: (*key).clone().into(),
-                value: (*value).clone().into(),
-                ..PutRequest::default()
-            })
-        };
-        self.txn(records.iter().map(put).collect()).await.map(drop)
-    }
-
-    /// All records of a prefix as they were at one revision; 0 is the present one, which is returned.
-    async fn range(&self, prefix: &str, revision: i64) -> anyhow::Result<(Vec<KeyValue>, i64)> {
-        let (mut pages, mut all) = (Pages::new(self.client.clone(), prefix, revision), Vec::new());
-        while let Some(kv) = pages.next().await.with_context(|| self.unreachable())? {
-            all.push(kv);
-        }
-        Ok((all, pages.revision()))
+    pub(crate) async fn put(&self, records: &[(&String, &Vec<u8>)]) -> anyhow::Result<i64> {
+        let jobs = records.iter().filter(|(key, _)| key.starts_with(JOBS));
+        let there = jobs.map(|(key, _)| keys((Bytes::from((*key).clone()), Bytes::new())));
+        let put = records.iter().map(|(key, value)| {
+            let (key, value) = ((*key).clone().into(), (*value).clone().into());
+            Request::RequestPut(PutRequest { key, value, ..PutRequest::default() })
+        });
+        let answers = self.txn(there.chain(put).collect()).await?;
+        Ok(answers.into_iter().filter_map(ranged).map(|range| range.count).sum())
     }
 
     async fn txn(&self, requests: Vec<Request>) -> anyhow::Result<Vec<Response>> {
         let success = requests.into_iter().map(|request| RequestOp { request: Some(request) }).collect();
         let done = self.client.txn(TxnRequest { success, ..TxnRequest::default() }).await;
-        let done = done.with_context(|| self.unreachable())?;
+        let done = done.map_err(|error| self.failed(error))?;
         Ok(done.responses.into_iter().filter_map(|answer| answer.response).collect())
     }
 
-    fn unreachable(&self) -> String {
-        format!(
-            "cannot use the scheduler's etcd API at {}; check that a scheduler runs, or --etcd-client-endpoints",
-            self.endpoints
-        )
+    fn failed(&self, error: Error) -> anyhow::Error {
+        let at = format!("cannot use the scheduler's etcd API at {}", self.endpoints);
+        let is_unreachable = error.is_temporary();
+        let advice = if is_unreachable { "; check that a scheduler runs, or --etcd-client-endpoints" } else { "" };
+        anyhow::Error::new(error).context(at + advice)
     }
 }
 
-fn delete(key: Bytes, range_end: Bytes, prev_kv: bool) -> Request {
-    Request::RequestDeleteRange(DeleteRangeRequest { key, range_end, prev_kv })
+/// Jobs that are read as they are wanted.
+pub(crate) struct Jobs<'a> {
+    pairs: Pairs,
+    records: &'a Records,
+}
+
+impl Jobs<'_> {
+    /// The next job, and its counter.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Pair>> {
+        self.pairs.next().await.map_err(|error| self.records.failed(error))
+    }
+}
+
+fn keys((key, range_end): (Bytes, Bytes)) -> Request {
+    Request::RequestRange(RangeRequest { key, range_end, keys_only: true, ..RangeRequest::default() })
+}
+
+fn delete(key: Bytes, range_end: Bytes) -> Request {
+    Request::RequestDeleteRange(DeleteRangeRequest { key, range_end, prev_kv: false })
+}
+
+fn ranged(answer: Response) -> Option<RangeResponse> {
+    match answer {
+        Response::ResponseRange(range) => Some(range),
+        _ => None,
+    }
+}
+
+/// The stored name of a job from its key.
+fn name(key: &[u8]) -> String {
+    let key = String::from_utf8_lossy(key);
+    key.strip_prefix(JOBS).unwrap_or(&key).to_owned()
 }

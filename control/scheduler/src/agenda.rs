@@ -94,6 +94,11 @@ impl Agenda {
         self.entries.get(name).is_some_and(|entry| entry.revision == revision)
     }
 
+    /// Whether a job was read after a revision, so that what is told of that is over.
+    pub(crate) fn is_of_since(&self, name: &str, revision: i64) -> bool {
+        self.entries.get(name).is_some_and(|entry| entry.revision >= revision)
+    }
+
     /// The next job whose time has come. It stays out of the queue until something is said of it.
     pub(crate) fn due(&mut self, now: Timestamp) -> Option<Due> {
         if self.next_at()? > now {
@@ -237,6 +242,14 @@ mod tests {
             .zip(1..)
             .for_each(|((name, at), revision)| agenda.put(name, revision, 10, Progress::default(), time(*at)));
         agenda
+    }
+
+    #[test]
+    fn what_was_before_a_job_was_read_is_known() {
+        let mut agenda = Agenda::default();
+        agenda.put("a", 5, 1, Progress::default(), Timestamp::MAX);
+        assert!(agenda.is_of_since("a", 4) && agenda.is_of_since("a", 5));
+        assert!(!agenda.is_of_since("a", 6) && !agenda.is_of_since("b", 1));
     }
 
     #[test]

@@ -161,8 +161,7 @@ async fn run(
 
 impl Engine {
     async fn serve(&mut self, running: &watch::Sender<bool>) -> Result<(), Error> {
-        let revision = self.load().await?;
-        let mut watching = self.parts.keyspace.watch_jobs(revision + 1).await?;
+        let mut watching = self.load().await?;
         tracing::info!(target: SCOPE, "cron is ready, jobs={}", self.agenda.len());
         running.send_replace(true);
         loop {
@@ -234,6 +233,9 @@ impl Engine {
         let is_put = event.r#type() == EventType::Put;
         let Some(kv) = event.kv else { return };
         let Some(name) = job_name(&kv.key) else { return };
+        if self.agenda.is_of_since(name, kv.mod_revision) {
+            return;
+        }
         self.flights.recall(name);
         if is_put {
             // A job that was written just now has a partition of its own, that no counter is of.

@@ -1,6 +1,6 @@
 //! Where things lie in etcd, and the requests about them (protocols.md 3.4).
 use bytes::Bytes;
-use foundation_etcd::{Client, Error, Pages, Watching, prefix_end};
+use foundation_etcd::{Client, Error, Pairs, Watching, prefix_end};
 use prost::Message;
 use wire::etcd::cron::{Counter, StoredJob};
 use wire::etcd::etcdserverpb::compare::{CompareTarget, TargetUnion};
@@ -73,9 +73,9 @@ impl Keyspace {
         self.client.txn(TxnRequest { success, ..TxnRequest::default() }).await.map(drop)
     }
 
-    /// All jobs whose names start so with their counters, by name, as they were at one moment.
-    pub(crate) fn counted_jobs(&self, prefix: &str) -> CountedJobs {
-        CountedJobs::new(self.client.clone(), prefix)
+    /// All jobs whose names start so, each with its counter, by name.
+    pub(crate) fn counted_jobs(&self, prefix: &str) -> Pairs {
+        Pairs::new(self.client.clone(), [JOBS, COUNTERS], prefix)
     }
 
     /// Changes of jobs from a revision on.
@@ -191,63 +191,4 @@ fn is_created_at(key: Bytes, revision: i64) -> Compare {
 fn is_modified_at(key: Bytes, revision: i64) -> Compare {
     let target_union = Some(TargetUnion::ModRevision(revision));
     Compare { target: CompareTarget::Mod.into(), key, target_union, ..Compare::default() }
-}
-
-/// A job as it is stored, and how far one of its name is.
-pub(crate) struct CountedJob {
-    pub(crate) name: String,
-    pub(crate) job: KeyValue,
-    pub(crate) counter: Option<KeyValue>,
-}
-
-/// Jobs with their counters, all as they were at one revision.
-pub(crate) struct CountedJobs {
-    client: Client,
-    jobs: Pages,
-    /// Prefix of the counters until the revision is known.
-    prefix: String,
-    counters: Option<Pages>,
-    /// The first counter that is not behind the last job.
-    counter: Option<KeyValue>,
-}
-
-impl CountedJobs {
-    fn new(client: Client, prefix: &str) -> Self {
-        let jobs = Pages::new(client.clone(), &format!("{JOBS}{prefix}"), 0);
-        Self { client, jobs, prefix: format!("{COUNTERS}{prefix}"), counters: None, counter: None }
-    }
-
-    /// Of the records; 0 before the first of them was read.
-    pub(crate) fn revision(&self) -> i64 {
-        self.jobs.revision()
-    }
-
-    /// The next job. Both kinds of records come in the order of names.
-    pub(crate) async fn next(&mut self) -> Result<Option<CountedJob>, Error> {
-        let Some(job) = self.jobs.next().await? else { return Ok(None) };
-        let name = name_in(&job, JOBS);
-        if self.counters.is_none() {
-            self.counters = Some(Pages::new(self.client.clone(), &self.prefix, self.jobs.revision()));
-            self.advance().await?;
-        }
-        while self.counter.as_ref().is_some_and(|kv| name_in(kv, COUNTERS) < name) {
-            self.advance().await?;
-        }
-        let counter = self.counter.take_if(|kv| name_in(kv, COUNTERS) == name);
-        if counter.is_some() {
-            self.advance().await?;
-        }
-        Ok(Some(CountedJob { name, job, counter }))
-    }
-
-    async fn advance(&mut self) -> Result<(), Error> {
-        if let Some(counters) = &mut self.counters {
-            self.counter = counters.next().await?;
-        }
-        Ok(())
-    }
-}
-
-fn name_in(kv: &KeyValue, prefix: &str) -> String {
-    String::from_utf8_lossy(&kv.key[prefix.len().min(kv.key.len())..]).into_owned()
 }

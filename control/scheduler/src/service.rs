@@ -4,13 +4,14 @@ mod streams;
 use crate::clock::Clock;
 use crate::identity::Authorization;
 use crate::job::{Invalid, metadata, requested, status, stored};
-use crate::keyspace::{CountedJob, Keyspace};
+use crate::keyspace::Keyspace;
 use crate::leadership::Elected;
 use crate::metrics::Metrics;
 use crate::names;
 use crate::names::BadName;
 use crate::pool::{Pool, target};
 use foundation_drain::Drain;
+use foundation_etcd::Pair;
 use foundation_identity::SpiffeId;
 use foundation_process::peer;
 use prost::Message;
@@ -93,8 +94,8 @@ impl Service {
         let (metadata, _) = self.admit(request, |request| &request.metadata).await?;
         let prefix = names::group(&metadata, false)?;
         let (mut found, mut jobs) = (self.keyspace.counted_jobs(&prefix), Vec::new());
-        while let Some(CountedJob { name, job, counter }) = found.next().await? {
-            match named(&name, &job.value, counter.as_ref()) {
+        while let Some(Pair { name, record, other }) = found.next().await? {
+            match named(&name, &record.value, other.as_ref()) {
                 Ok(job) => jobs.push(job),
                 // As when jobs are run: one that is damaged does not hide the others.
                 Err(error) => tracing::error!(target: SCOPE, "the job {name} is not listed: {}", error.message()),

@@ -17,13 +17,25 @@ pub enum Client {
 }
 
 impl Client {
-    /// Reads records; the count is that of what was read.
+    /// Reads some records of a range from its begin on, without counting those behind them. An etcd that is not ours takes the limit for
+    /// their number.
+    ///
+    /// # Errors
+    /// As [`Client::range`].
+    pub async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        match self {
+            Self::Embedded(store) => store.page(request).await,
+            Self::Remote(remote) => Box::pin(remote.page(request)).await,
+        }
+    }
+
+    /// Reads records.
     ///
     /// # Errors
     /// What is refused, and what cannot be reached.
     pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
         match self {
-            Self::Embedded(store) => store.page(request).await,
+            Self::Embedded(store) => store.range(request).await,
             // Boxed, for it is large and there are many of the others.
             Self::Remote(remote) => Box::pin(remote.range(request)).await,
         }

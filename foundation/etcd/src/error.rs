@@ -80,6 +80,15 @@ impl Error {
         matches!(self.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled)
     }
 
+    /// Whether what was asked for is of a time that is forgotten.
+    pub(crate) fn is_compacted(&self) -> bool {
+        match self {
+            Self::Compacted => true,
+            Self::Remote { code: Code::OutOfRange, message } => *message == Self::Compacted.to_string(),
+            _ => false,
+        }
+    }
+
     /// A file that cannot be used, and why.
     pub(crate) fn storage(error: impl Into<redb::Error>) -> Self {
         match error.into() {

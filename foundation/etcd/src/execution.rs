@@ -4,7 +4,7 @@ use crate::database::{Bytestring, LEASED, Numbers, RECORDS};
 use crate::keys::Keys;
 use crate::leases::Leases;
 use crate::quota::Quota;
-use crate::read::{self, Past};
+use crate::read::{self, Extent, Past};
 use crate::record::{Record, space};
 use bytes::Bytes;
 use redb::{ReadableTable, Table, WriteTransaction};
@@ -110,7 +110,7 @@ impl<'w> Execution<'w> {
             return Ok(is_so(compare, read::get(&self.records, key)?.as_ref()));
         }
         let mut holds = true;
-        read::each(&self.records, &keys, Past::new(), |found| {
+        read::each(&self.records, &keys, &Past::new(), |found| {
             holds = is_so(compare, Some(&of_key_value(&found)));
             if holds { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
@@ -145,7 +145,7 @@ impl<'w> Execution<'w> {
         for step in &chosen.steps {
             let response = match step {
                 Step::Range(request) => {
-                    Response::ResponseRange(read::range(&self.records, request, Past::new(), true)?)
+                    Response::ResponseRange(read::range(&self.records, request, &Past::new(), Extent::Asked)?)
                 }
                 Step::Put(put) => Response::ResponsePut(self.put(put, revision)?),
                 Step::Delete(delete) => Response::ResponseDeleteRange(self.delete(delete, revision)?),
@@ -190,7 +190,7 @@ impl<'w> Execution<'w> {
         let mut found = Vec::new();
         match keys.single() {
             Some(key) => found.push(key.clone()),
-            None => read::each(&self.records, &keys, Past::new(), |record| {
+            None => read::each(&self.records, &keys, &Past::new(), |record| {
                 found.push(record.key);
                 ControlFlow::Continue(())
             })?,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status, Streaming};
 use wire::etcd::etcdserverpb::kv_client::KvClient;
@@ -21,6 +22,8 @@ use wire::etcd::etcdserverpb::{
 /// Longest call, and longest wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTING: Duration = Duration::from_secs(3);
+/// Metadata of a request for [`crate::Store::page`]; others pass over it.
+pub(crate) const PAGE: &str = "trilby-page";
 const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -63,7 +66,19 @@ impl Remote {
     }
 
     pub(crate) async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
-        let call = |channel, request| -> Answer<RangeResponse> {
+        self.read(request, false).await
+    }
+
+    /// A store of ours counts nothing then, and bounds the bytes.
+    pub(crate) async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
+        self.read(request, true).await
+    }
+
+    async fn read(&self, request: RangeRequest, is_page: bool) -> Result<RangeResponse, Error> {
+        let call = |channel, mut request: Request<RangeRequest>| -> Answer<RangeResponse> {
+            if is_page {
+                request.metadata_mut().insert(PAGE, MetadataValue::from_static("true"));
+            }
             let mut client = KvClient::new(channel).max_decoding_message_size(usize::MAX);
             Box::pin(async move { client.range(request).await })
         };
@@ -79,7 +94,7 @@ impl Remote {
 
     pub(crate) async fn txn(&self, request: TxnRequest) -> Result<TxnResponse, Error> {
         let call = |channel, request| -> Answer<TxnResponse> {
-            let mut client = KvClient::new(channel).max_encoding_message_size(usize::MAX);
+            let mut client = KvClient::new(channel).max_decoding_message_size(usize::MAX);
             Box::pin(async move { client.txn(request).await })
         };
         Ok(self.call(request, call).await?.into_inner())

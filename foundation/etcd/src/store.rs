@@ -9,8 +9,9 @@ use crate::health::Health;
 use crate::history::{History, Limits};
 use crate::keys::Keys;
 use crate::leases::Leases;
+use crate::pairs::BYTES;
 use crate::quota::Quota;
-use crate::read::{self, Past};
+use crate::read::{self, Extent, Past};
 use crate::request::check;
 use crate::watcher::{Watcher, history};
 use crate::writer::{Command, Reply, Shared, start};
@@ -129,25 +130,27 @@ impl Store {
     /// # Errors
     /// A range without a key, a revision that is gone or not there yet, a file that cannot be read.
     pub async fn range(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
-        self.read(request, true).await
+        self.read(request, Extent::Asked).await
     }
 
-    /// Reads records; `count` is that of the records that were read, if there is a limit.
+    /// Reads some records of a range from its begin on: a mebibyte and the rest of the last one, or as many as the limit says. The
+    /// count is not that of what is behind them.
     ///
     /// # Errors
     /// As [`Store::range`].
     pub async fn page(&self, request: RangeRequest) -> Result<RangeResponse, Error> {
-        self.read(request, false).await
+        self.read(request, Extent::Page(BYTES)).await
     }
 
-    async fn read(&self, request: RangeRequest, counts: bool) -> Result<RangeResponse, Error> {
+    async fn read(&self, request: RangeRequest, extent: Extent) -> Result<RangeResponse, Error> {
         self.wait_for(&request).await?;
-        let is_small = request.range_end.is_empty() || (!counts && (1..=FEW).contains(&request.limit));
+        let is_page = matches!(extent, Extent::Page(_));
+        let is_small = request.range_end.is_empty() || (is_page && (1..=FEW).contains(&request.limit));
         if is_small && request.revision <= 0 {
-            return self.read_now(&request, counts);
+            return self.read_now(&request, extent);
         }
         let store = self.clone();
-        spawn_blocking(move || store.read_now(&request, counts)).await.map_err(|_| Error::Stopped)?
+        spawn_blocking(move || store.read_now(&request, extent)).await.map_err(|_| Error::Stopped)?
     }
 
     /// Reads records by their keys, all as they are at one moment.
@@ -165,10 +168,10 @@ impl Store {
         })
     }
 
-    fn read_now(&self, request: &RangeRequest, counts: bool) -> Result<RangeResponse, Error> {
+    fn read_now(&self, request: &RangeRequest, extent: Extent) -> Result<RangeResponse, Error> {
         self.shared.read(|snapshot| {
             let past = self.past(request, snapshot.revision)?;
-            let mut response = read::range(&snapshot.records, request, past, counts)?;
+            let mut response = read::range(&snapshot.records, request, &past, extent)?;
             response.header = Some(self.header(snapshot.revision));
             Ok(response)
         })

@@ -2,6 +2,7 @@
 mod damage;
 mod model;
 mod over_grpc;
+mod paging;
 
 use crate::{Changes, Error, Settings, Store, prefix_end};
 use bytes::Bytes;

@@ -1,5 +1,6 @@
 //! Records over gRPC.
 use super::Served;
+use crate::remote::PAGE;
 use tonic::{Request, Response, Status, async_trait};
 use wire::etcd::etcdserverpb::kv_server::Kv;
 use wire::etcd::etcdserverpb::{
@@ -10,7 +11,9 @@ use wire::etcd::etcdserverpb::{
 #[async_trait]
 impl Kv for Served {
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
-        Ok(Response::new(self.store.range(request.into_inner()).await?))
+        let is_page = request.metadata().contains_key(PAGE);
+        let request = request.into_inner();
+        Ok(Response::new(if is_page { self.store.page(request).await? } else { self.store.range(request).await? }))
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {

@@ -15,7 +15,7 @@ use wire::etcd::etcdserverpb::{
 };
 
 /// A client whose first endpoint nobody listens on.
-async fn served(world: &World) -> (Client, String) {
+pub(super) async fn served(world: &World) -> (Client, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let routes = routes(world.store.clone(), "one", address, &world.drain);
