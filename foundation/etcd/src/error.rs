@@ -47,6 +47,9 @@ pub enum Error {
     /// The file cannot be read or written.
     #[error("etcdserver: {0}")]
     Storage(String),
+    /// The file cannot be written, for its disk has no space.
+    #[error("etcdserver: {0}")]
+    Full(String),
     /// The file will not be of use again.
     #[error("etcdserver: {0}")]
     Damaged(String),
@@ -66,6 +69,7 @@ impl Error {
             Self::LeaseExists => Code::FailedPrecondition,
             Self::Stopped
             | Self::Storage(_)
+            | Self::Full(_)
             | Self::Damaged(_)
             | Self::NoLeader
             | Self::TimedOut
@@ -89,6 +93,11 @@ impl Error {
         }
     }
 
+    /// Whether the file is what failed, so that nothing counts of all that was to be written together.
+    pub(crate) fn is_of_file(&self) -> bool {
+        matches!(self, Self::Storage(_) | Self::Full(_) | Self::Damaged(_))
+    }
+
     /// A file that cannot be used, and why.
     pub(crate) fn storage(error: impl Into<redb::Error>) -> Self {
         match error.into() {
@@ -97,10 +106,21 @@ impl Error {
             redb::Error::Io(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
                 Self::Damaged(error.to_string())
             }
+            redb::Error::Io(error) if NO_SPACE.contains(&error.kind()) => {
+                Self::Full(format!("the database file cannot be used: {error}; check the space on its disk"))
+            }
+            // The reason was told to whoever met it.
+            redb::Error::PreviousIo => Self::Storage(
+                "the database file is being opened again after a failure; try again, and check the space on its disk"
+                    .to_owned(),
+            ),
             error => Self::Storage(format!("the database file cannot be used: {error}")),
         }
     }
 }
+
+/// What the system says when a file cannot grow.
+const NO_SPACE: [ErrorKind; 3] = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
 
 /// What another member of a cluster may have refused.
 const REFUSALS: [Error; 9] = [

@@ -20,7 +20,7 @@ impl Health {
     pub(crate) fn hear<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &read
             && !self.is_lost(error)
-            && matches!(error, Error::Storage(_))
+            && error.is_of_file()
         {
             self.ailing.notify_one();
         }

@@ -21,6 +21,7 @@ mod record;
 mod remote;
 mod replica;
 mod request;
+mod reserve;
 mod serve;
 mod status;
 mod store;

@@ -11,6 +11,7 @@ use crate::health::Health;
 use crate::history::History;
 use crate::leases::Leases;
 use crate::quota::Quota;
+use crate::reserve::Reserve;
 use crate::watcher::history;
 use crate::watches::News;
 use done::Done;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
+use wire::etcd::etcdserverpb::request_op::Request;
 use wire::etcd::etcdserverpb::{TxnRequest, TxnResponse};
 use wire::etcd::mvccpb::Event;
 
@@ -31,6 +33,9 @@ const TOGETHER: usize = 4096;
 /// Before a file that cannot be opened again is tried once more: from the first pause, by twice as much, to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Batches after which a disk that was full counts as one that is not.
+const TIGHT: u32 = 1000;
 
 /// Something to write. The answer is what it has come to and the revision after it.
 pub(crate) enum Command {
@@ -92,6 +97,9 @@ struct Writer {
     quota: Quota,
     /// A failure has made the file unusable; the pause before it is opened again.
     broken: Option<Duration>,
+    reserve: Reserve,
+    /// How many batches are still written as on a full disk: it was full a while ago, or has no space for the reserve.
+    tight: u32,
     /// It is damaged, and the process ends.
     is_lost: bool,
 }
@@ -106,7 +114,8 @@ enum Task {
 /// Starts the task. It ends when it is told to, or when nobody can tell it anything any more.
 pub(crate) fn start(shared: Arc<Shared>, quota: Quota, drain: &Drain) -> mpsc::Sender<Command> {
     let (commands, mut received) = mpsc::channel(WAITING);
-    let mut writer = Writer { shared, quota, broken: None, is_lost: false };
+    let reserve = Reserve::of(shared.database.folder());
+    let mut writer = Writer { shared, quota, broken: None, reserve, tight: 1, is_lost: false };
     let failing = drain.clone();
     drain.spawn(async move {
         while let Some(task) = writer.next(&mut received).await {
@@ -172,7 +181,7 @@ impl Writer {
                 }
                 command => {
                     let (batch, left) = gather(command, received);
-                    self.commit(batch);
+                    self.commit_in_space(batch);
                     next = left;
                 }
             }
@@ -190,6 +199,25 @@ impl Writer {
         reply.send(done.map(|()| ((), self.shared.numbers.borrow().revision))).ok();
     }
 
+    /// On a full disk, what frees space has that of the reserve, and has it first; nothing else does.
+    fn commit_in_space(&mut self, batch: Vec<Command>) {
+        if self.tight == 0 {
+            return self.commit(batch);
+        }
+        self.tight -= 1;
+        let (freeing, others): (Vec<_>, Vec<_>) = batch.into_iter().partition(Command::frees);
+        if !freeing.is_empty() {
+            self.reserve.give_up();
+            self.commit(freeing);
+        }
+        if !self.reserve.keep() {
+            self.tight = TIGHT;
+        }
+        if !others.is_empty() {
+            self.commit(others);
+        }
+    }
+
     fn commit(&mut self, batch: Vec<Command>) {
         if let Err(error) = self.repair() {
             batch.into_iter().for_each(|command| Done::failed(command, &error).answer(None));
@@ -199,6 +227,9 @@ impl Writer {
             tracing::error!(target: SCOPE, "cannot write: {error}");
             self.is_lost |= self.shared.health.is_lost(&error);
             self.broken = Some(FIRST_PAUSE);
+            if matches!(error, Error::Full(_)) {
+                self.tight = TIGHT;
+            }
             self.look_after();
         }
     }
@@ -304,4 +335,20 @@ impl Command {
             _ => 1,
         }
     }
+
+    /// Whether it takes no space: it deletes, or tells how far jobs are that are there.
+    fn frees(&self) -> bool {
+        match self {
+            Self::Transact(request, _) => only_deletes(request),
+            _ => true,
+        }
+    }
+}
+
+fn only_deletes(request: &TxnRequest) -> bool {
+    request.success.iter().chain(&request.failure).all(|operation| match &operation.request {
+        Some(Request::RequestPut(_)) => false,
+        Some(Request::RequestTxn(inner)) => only_deletes(inner),
+        _ => true,
+    })
 }

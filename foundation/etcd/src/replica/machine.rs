@@ -157,7 +157,7 @@ impl Machine {
             }),
         };
         match done {
-            Err(error @ (Error::Storage(_) | Error::Damaged(_))) => Err(error),
+            Err(error) if error.is_of_file() => Err(error),
             done => Ok(outcome(done, execution.numbers.revision)),
         }
     }

@@ -47,9 +47,9 @@ impl Done {
 
     pub(super) fn storage_error(&self) -> Option<Error> {
         match self {
-            Self::Transaction(_, Err(error @ (Error::Storage(_) | Error::Damaged(_))))
-            | Self::Transactions(_, Err(error @ (Error::Storage(_) | Error::Damaged(_))))
-            | Self::Other(_, Err(error @ (Error::Storage(_) | Error::Damaged(_)))) => Some(error.clone()),
+            Self::Transaction(_, Err(error)) | Self::Transactions(_, Err(error)) | Self::Other(_, Err(error)) => {
+                Some(error.clone()).filter(Error::is_of_file)
+            }
             _ => None,
         }
     }
@@ -75,7 +75,7 @@ fn transact_all(
     for request in requests {
         done.push(match execution.transact(request, leases) {
             Ok(response) => Ok(response.succeeded),
-            Err(error @ (Error::Storage(_) | Error::Damaged(_))) => return Err(error),
+            Err(error) if error.is_of_file() => return Err(error),
             Err(error) => Err(error),
         });
     }
