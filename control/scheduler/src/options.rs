@@ -117,7 +117,7 @@ impl Options {
             broadcast: flags
                 .is_given("override-broadcast-host-port")
                 .then(|| flags.text("override-broadcast-host-port").to_owned()),
-            id: flags.text("id").to_owned(),
+            id: id(&flags)?,
             workers: workers.ok_or_else(|| value("workers", "it must be at least 1"))?,
             store: store(&flags, namespace, is_kubernetes)?,
             mtls: (flags.bool("tls-enabled") || is_kubernetes).then(|| mtls(&flags, namespace)),
@@ -190,6 +190,15 @@ fn mtls(flags: &Flags, namespace: &str) -> Mtls {
 fn kubernetes(flags: &Flags) -> Kubernetes {
     let kubeconfig = Some(flags.text("kubeconfig")).filter(|path| !path.is_empty()).map(PathBuf::from);
     Kubernetes { kubeconfig, ..Kubernetes::default() }
+}
+
+/// A part of the name of a folder.
+fn id(flags: &Flags) -> Result<String, Invalid> {
+    let id = flags.text("id");
+    if id.contains(['/', '\\', '\0']) || id.contains("..") {
+        return Err(value("id", "it names a folder, so that it must be without / and .."));
+    }
+    Ok(id.to_owned())
 }
 
 fn port(flags: &Flags, name: &'static str) -> Result<u16, Invalid> {
@@ -265,6 +274,7 @@ mod tests {
             (&["--etcd-client-password=x"], "cannot use --etcd-client-password with --etcd-embed"),
             (&["--etcd-embed=false"], "must specify --etcd-client-endpoints when not using embedded etcd"),
             (&["--id=x", "--etcd-initial-cluster=y=http://y:1"], "scheduler ID: x is not found in initial cluster"),
+            (&["--id=../x"], "invalid value for --id: it names a folder, so that it must be without / and .."),
             (&["--workers=0"], "invalid value for --workers: it must be at least 1"),
             (&["--kubeconfig=x"], "kubeconfig flag is only valid in --mode=kubernetes"),
         ] {
