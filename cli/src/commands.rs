@@ -18,15 +18,40 @@ pub(crate) mod version;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
+use clap::Args;
 use std::path::Path;
 
 /// Refuses `--kubernetes`.
 ///
 /// # Errors
 /// It was asked for.
-pub(crate) fn refuse_kubernetes(asked: bool) -> anyhow::Result<()> {
+fn refuse_kubernetes(asked: bool) -> anyhow::Result<()> {
     ensure!(!asked, "Kubernetes is not in this build yet; leave out --kubernetes (-k) to work on this machine");
     Ok(())
+}
+
+/// Which part of a Kubernetes cluster is meant.
+#[derive(Args, Debug)]
+pub(crate) struct Cluster {
+    /// List those of a Kubernetes cluster
+    #[arg(long, short = 'k')]
+    kubernetes: bool,
+    /// List those of all namespaces of a cluster
+    #[arg(long, short = 'A')]
+    all_namespaces: bool,
+    /// List those of this namespace of a cluster
+    #[arg(long)]
+    namespace: Option<String>,
+}
+
+impl Cluster {
+    /// Refuses each of them.
+    ///
+    /// # Errors
+    /// One was asked for.
+    pub(crate) fn refuse(&self) -> anyhow::Result<()> {
+        refuse_kubernetes(self.kubernetes || self.all_namespaces || self.namespace.is_some())
+    }
 }
 
 /// The payload of `--data` or `--data-file`; neither is an empty one.

@@ -1,5 +1,5 @@
 //! Resource files of this machine, as the listing commands show them.
-use crate::commands::refuse_kubernetes;
+use crate::commands::Cluster;
 use crate::context::Context;
 use crate::install::Install;
 use crate::output::{Format, detail};
@@ -44,15 +44,8 @@ pub(crate) struct Query {
     /// Folder with resources [default: components and configuration of the installation folder]
     #[arg(long)]
     resources_path: Option<PathBuf>,
-    /// List those of a Kubernetes cluster
-    #[arg(long, short = 'k')]
-    kubernetes: bool,
-    /// List those of all namespaces of a cluster
-    #[arg(long, short = 'A')]
-    all_namespaces: bool,
-    /// List those of this namespace of a cluster
-    #[arg(long)]
-    namespace: Option<String>,
+    #[command(flatten)]
+    cluster: Cluster,
 }
 
 impl Query {
@@ -67,7 +60,7 @@ impl Query {
         columns: &[&str],
         row: impl Fn(&Resource) -> Vec<String>,
     ) -> anyhow::Result<ExitCode> {
-        refuse_kubernetes(self.kubernetes || self.all_namespaces || self.namespace.is_some())?;
+        self.cluster.refuse()?;
         let found = self.find(kind, &Install::of(context)?)?;
         let text = match self.output {
             Format::Table => table(columns, &found.iter().map(row).collect::<Vec<_>>()),

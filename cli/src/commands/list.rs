@@ -1,5 +1,5 @@
 //! `dapr list`: the sidecars that run on this machine.
-use crate::commands::refuse_kubernetes;
+use crate::commands::Cluster;
 use crate::context::Context;
 use crate::instances::{self, Instance};
 use crate::output::{Format, detail};
@@ -30,15 +30,8 @@ pub(crate) struct List {
     /// The output format: json, yaml, or table
     #[arg(long, short = 'o', default_value = "table", hide_default_value = true)]
     output: Format,
-    /// List the pods of a Kubernetes cluster
-    #[arg(long, short = 'k')]
-    kubernetes: bool,
-    /// List the pods of all namespaces
-    #[arg(long, short = 'A')]
-    all_namespaces: bool,
-    /// List the pods of this namespace
-    #[arg(long)]
-    namespace: Option<String>,
+    #[command(flatten)]
+    cluster: Cluster,
 }
 
 impl List {
@@ -47,7 +40,7 @@ impl List {
     /// # Errors
     /// Kubernetes is asked for.
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        refuse_kubernetes(self.kubernetes || self.all_namespaces || self.namespace.is_some())?;
+        self.cluster.refuse()?;
         let instances = instances::list(context.environment.api_token()).await;
         let text = match self.output {
             Format::Table if instances.is_empty() => "No Dapr instances found.\n".to_owned(),

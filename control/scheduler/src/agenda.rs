@@ -57,6 +57,18 @@ pub(crate) struct Due {
     pub(crate) progress: Progress,
 }
 
+impl Room {
+    /// Where nothing limits anything.
+    pub(crate) const UNLIMITED: Self = Self { jobs: usize::MAX, bytes: usize::MAX };
+
+    /// Takes the place of one job, if there is enough. One that is larger than `most` takes as much, and so goes alone.
+    pub(crate) fn take(&mut self, bytes: usize, most: usize) -> Option<()> {
+        let jobs = self.jobs.checked_sub(1)?;
+        *self = Self { jobs, bytes: self.bytes.checked_sub(bytes.min(most))? };
+        Some(())
+    }
+}
+
 impl Agenda {
     /// A job as it is from now on, in place of an older one of the name.
     pub(crate) fn put(&mut self, name: &str, revision: i64, bytes: usize, progress: Progress, at: Timestamp) {

@@ -10,6 +10,7 @@ mod triggers;
 use crate::agenda::Room;
 use crate::metrics::{Metrics, Target};
 use crate::names;
+pub(crate) use gates::MOST_BYTES as MOST_HELD_BYTES;
 use gates::{Gates, Key, Limits};
 pub(crate) use recipient::Recipient;
 use recipient::accepts;
@@ -153,8 +154,8 @@ impl Pool {
         self.state().streams.room(recipient)
     }
 
-    /// How many bytes more may wait for the limit of a recipient that has a name, or for that of all.
-    pub(crate) fn waiting_room(&self, recipient: &Recipient, name: Option<&str>) -> usize {
+    /// How much more may wait for the limit of a recipient that has a name, or for that of all.
+    pub(crate) fn waiting_room(&self, recipient: &Recipient, name: Option<&str>) -> Room {
         self.state().gates.waiting_room(recipient, name)
     }
 

@@ -87,6 +87,7 @@ mod tests {
         let fault = read(r#"{"drop": {}, "constant": {}}"#).unwrap_err().to_string();
         assert!(fault.starts_with("oneof dapr.proto.common.v1.JobFailurePolicy.policy is already set"), "{fault}");
     }
+
     #[test]
     fn what_is_no_policy_is_told_what_would_be() {
         let fault = |text| read(text).unwrap_err().to_string();

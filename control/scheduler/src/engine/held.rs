@@ -1,7 +1,7 @@
 //! Jobs that are due and have to wait for a limit at which too much waits already. They are read again when there is room for them, so that
 //! what waits for one limit keeps nothing from those that have to pass another.
-use crate::agenda::Due;
-use crate::pool::Recipient;
+use crate::agenda::{Due, Room};
+use crate::pool::{MOST_HELD_BYTES, Recipient};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -41,8 +41,8 @@ impl Held {
         first.chain(self.again.front()).map(|due| due.at).min()
     }
 
-    /// The next job whose turn it is. `room` tells how many bytes more may wait at a limit.
-    pub(super) fn due(&mut self, now: Timestamp, room: impl Fn(&Recipient, Option<&str>) -> usize) -> Option<Due> {
+    /// The next job whose turn it is. `room` tells how much more may wait at a limit.
+    pub(super) fn due(&mut self, now: Timestamp, room: impl Fn(&Recipient, Option<&str>) -> Room) -> Option<Due> {
         if self.again.is_empty() && self.until.is_some_and(|until| until <= now) {
             self.turn(room);
             self.until = (!self.waiting.is_empty()).then(|| later(now));
@@ -50,14 +50,12 @@ impl Held {
         self.again.pop_front()
     }
 
-    fn turn(&mut self, room: impl Fn(&Recipient, Option<&str>) -> usize) {
+    fn turn(&mut self, room: impl Fn(&Recipient, Option<&str>) -> Room) {
         let again = &mut self.again;
         self.waiting.retain(|(recipient, name), waiting| {
             let mut room = room(recipient, name.as_deref());
-            while let Some(due) = waiting.pop_front_if(|due| due.bytes as usize <= room) {
-                room -= due.bytes as usize;
-                again.push_back(due);
-            }
+            let mut fits = |due: &mut Due| room.take(due.bytes as usize, MOST_HELD_BYTES).is_some();
+            again.extend(std::iter::from_fn(|| waiting.pop_front_if(&mut fits)));
             !waiting.is_empty()
         });
     }
@@ -84,14 +82,15 @@ mod tests {
         for (name, of) in [("1", "full"), ("2", "open"), ("3", "open"), ("4", "open")] {
             held.add(limit(of), due(name, 10), now);
         }
-        let room = |_: &Recipient, name: Option<&str>| if name == Some("full") { 0 } else { 25 };
+        let room =
+            |_: &Recipient, name: Option<&str>| Room { jobs: 9, bytes: if name == Some("full") { 0 } else { 25 } };
         assert!(held.due(now, room).is_none(), "it is not time yet");
         now = held.next().unwrap();
         let names: Vec<_> = std::iter::from_fn(|| held.due(now, room)).map(|due| due.name).collect();
         assert_eq!((names, held.len()), (vec!["2".into(), "3".into()], 2));
         assert!(held.next().unwrap() > now && held.since() == Some(Timestamp::UNIX_EPOCH));
         now = held.next().unwrap();
-        let names: Vec<_> = std::iter::from_fn(|| held.due(now, |_, _| usize::MAX)).map(|due| due.name).collect();
+        let names: Vec<_> = std::iter::from_fn(|| held.due(now, |_, _| Room::UNLIMITED)).map(|due| due.name).collect();
         assert_eq!((names.len(), held.next()), (2, None));
     }
 }

@@ -2,15 +2,16 @@
 //!
 //! A limit is one of all schedulers together: each keeps to its share.
 use super::{Recipient, StreamId, Trigger};
+use crate::agenda::Room;
 use prost::Message;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use wire::scheduler::v1::concurrency_limit::Target as LimitTarget;
 use wire::scheduler::v1::job_target_metadata::Type;
 use wire::scheduler::v1::{ConcurrencyLimit, JobMetadata};
 
-/// Triggers that wait at one gate, and their bytes; one that is larger waits alone.
+/// What may wait at one gate; a trigger of more bytes waits alone.
 const MOST_WAITING: usize = 10_000;
-pub(super) const MOST_BYTES: usize = 4 << 20;
+pub(crate) const MOST_BYTES: usize = 4 << 20;
 
 /// Which gate. That of a type comes before those of its names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,13 +25,12 @@ pub(super) struct Key {
 /// What one stream asks for.
 pub(super) struct Limits(Vec<(Key, usize)>);
 
-#[derive(Default)]
 struct Gate {
     limit: usize,
     inside: usize,
     waiting: VecDeque<Waiting>,
-    /// Of those that wait.
-    bytes: usize,
+    /// For more of them.
+    room: Room,
 }
 
 struct Waiting {
@@ -38,6 +38,13 @@ struct Waiting {
     number: u64,
     bytes: usize,
     trigger: Trigger,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        let room = Room { jobs: MOST_WAITING, bytes: MOST_BYTES };
+        Self { limit: 0, inside: 0, waiting: VecDeque::new(), room }
+    }
 }
 
 pub(super) struct Gates {
@@ -99,23 +106,9 @@ impl Gate {
         self.inside < share.of(self.limit)
     }
 
-    /// How many bytes more may wait.
-    fn waiting_room(&self) -> usize {
-        match self.waiting.len() {
-            0 => usize::MAX,
-            1..MOST_WAITING => MOST_BYTES.saturating_sub(self.bytes),
-            _ => 0,
-        }
-    }
-
-    fn add(&mut self, waiting: Waiting) {
-        self.bytes += waiting.bytes;
-        self.waiting.push_back(waiting);
-    }
-
     fn take(&mut self) -> Option<Trigger> {
         let Waiting { bytes, trigger, .. } = self.waiting.pop_front()?;
-        self.bytes -= bytes;
+        self.room = Room { jobs: self.room.jobs + 1, bytes: self.room.bytes + bytes.min(MOST_BYTES) };
         Some(trigger)
     }
 }
@@ -191,23 +184,21 @@ impl Gates {
     /// Waits at the last of its gates, that with a name if there is one: there all wait for the same. Gives the trigger back when too many do.
     pub(super) fn wait(&mut self, keys: &[Key], trigger: Trigger) -> Option<Trigger> {
         let bytes = trigger.message.encoded_len();
-        let gate = keys.last().and_then(|key| self.gates.get_mut(key));
-        match gate.filter(|gate| bytes <= gate.waiting_room()) {
-            Some(gate) => {
-                self.number += 1;
-                gate.add(Waiting { number: self.number, bytes, trigger });
-                None
-            }
-            None => Some(trigger),
+        let Some(gate) = keys.last().and_then(|key| self.gates.get_mut(key)) else { return Some(trigger) };
+        if gate.room.take(bytes, MOST_BYTES).is_none() {
+            return Some(trigger);
         }
+        self.number += 1;
+        gate.waiting.push_back(Waiting { number: self.number, bytes, trigger });
+        None
     }
 
-    /// How many bytes more may wait for a recipient's limit of a name, or for that of the whole type.
-    pub(super) fn waiting_room(&self, recipient: &Recipient, name: Option<&str>) -> usize {
-        let Recipient::Type(namespace, actor_type) = recipient else { return usize::MAX };
+    /// How much more may wait for a recipient's limit of a name, or for that of the whole type.
+    pub(super) fn waiting_room(&self, recipient: &Recipient, name: Option<&str>) -> Room {
+        let Recipient::Type(namespace, actor_type) = recipient else { return Room::UNLIMITED };
         let named = name.and_then(|name| self.gates.get(&Key::new(namespace, actor_type, Some(name))));
         let gate = named.or_else(|| self.gates.get(&Key::new(namespace, actor_type, None)));
-        gate.map_or(usize::MAX, Gate::waiting_room)
+        gate.map_or(Room::UNLIMITED, |gate| gate.room)
     }
 
     /// Of those triggers of a type that can enter now, the one that has waited longest.
